@@ -1,0 +1,21 @@
+"""The Gymnasium ids: one line an environment. A new animal adds its lines here and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+IDS: dict[str, dict[str, Any]] = {
+    "bestiary/WormCrawl-v0": {"animal": "worm", "task": "locomotion", "medium": "agar"},
+    "bestiary/WormSwim-v0": {"animal": "worm", "task": "locomotion", "medium": "water"},
+    "bestiary/WormTouch-v0": {"animal": "worm", "task": "touch", "medium": "agar"},
+    "bestiary/WormChemotaxis-v0": {"animal": "worm", "task": "chemotaxis", "medium": "agar"},
+}
+
+
+def register() -> None:
+    """Makes every id known to Gymnasium; a second call changes nothing."""
+    import gymnasium
+
+    for name, arguments in IDS.items():
+        if name not in gymnasium.registry:
+            gymnasium.register(name, entry_point="bestiary.envs:EmbodiedEnv", kwargs=arguments)

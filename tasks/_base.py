@@ -1,0 +1,32 @@
+"""What a task is: a world and what is asked in it. A task never names an animal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from bestiary.bodies._base import Array, Body
+
+if TYPE_CHECKING:
+    import mujoco
+
+
+class Task(Protocol):
+    """A world and a question. Frozen dataclass: what varies between episodes is drawn in `start` and kept in `state`."""
+
+    def furnish(self, spec: mujoco.MjSpec, body: Body) -> None:
+        """Adds arena, odour sources, lights: before the model is compiled."""
+        ...
+
+    def start(self, body: Body, model: mujoco.MjModel, data: mujoco.MjData, rng: np.random.Generator) -> dict[str, Any]:
+        """Draws the episode: only here is anything random. Returns the task's state, passed back below."""
+        ...
+
+    def sample(
+        self, state: dict[str, Any], sense: str, position_m: Array, fraction: Array, time_s: float
+    ) -> Array: ...
+
+    def judge(self, state: dict[str, Any], pose: dict[str, Array], time_s: float) -> tuple[float, bool, dict[str, Any]]:
+        """(reward, terminated, info) after a control step. Distances in m, times in s."""
+        ...

@@ -1,0 +1,1 @@
+../../src/bestiary/__init__.py
