@@ -23,9 +23,7 @@ class Task(Protocol):
         """Draws the episode: only here is anything random. Returns the task's state, passed back below."""
         ...
 
-    def sample(
-        self, state: dict[str, Any], sense: str, position_m: Array, fraction: Array, time_s: float
-    ) -> Array: ...
+    def sample(self, state: dict[str, Any], sense: str, position_m: Array, fraction: Array, time_s: float) -> Array: ...
 
     def judge(self, state: dict[str, Any], pose: dict[str, Array], time_s: float) -> tuple[float, bool, dict[str, Any]]:
         """(reward, terminated, info) after a control step. Distances in m, times in s."""
