@@ -67,6 +67,11 @@ class Worm:
         for name in ("length_m", "radius_m", "density_kg_per_m3", "bending_Nm2", "muscle_tau_s"):
             if not (math.isfinite(value := getattr(self, name)) and value > 0):
                 raise ValueError(f"{name} of Worm must be positive and finite, got {value}")
+        for name in ("internal_Nm3s", "peak_curvature_per_m", "film_N_per_m2"):
+            if not (math.isfinite(value := getattr(self, name)) and value >= 0):
+                raise ValueError(f"{name} of Worm must be finite and not negative, got {value}")
+        if not 0 <= self.strength_slope <= 1:
+            raise ValueError(f"strength_slope of Worm must be from 0 (uniform) to 1, got {self.strength_slope}")
         set_ = object.__setattr__
         set_(self, "medium", Medium.of(self.medium))
         set_(self, "motors", tuple(f"M{row}{i + 1:02d}" for row, n in ROWS.items() for i in range(n)))
@@ -113,7 +118,7 @@ class Worm:
     # Model
 
     def spec(self) -> mujoco.MjSpec:
-        """The worm, straight along x with its head at +x, on a drawn floor, with its cameras and light."""
+        """The worm, straight along x with its head at +x, with its cameras."""
         u, n, mid = self.units, self.n_links, self.n_links // 2
         link = self.length_m / n / u.length
         spec = mujoco.MjSpec()
@@ -165,17 +170,7 @@ class Worm:
             mass=mass,
             contype=0,
             conaffinity=0,
-            rgba=[0.86, 0.80, 0.66, 1],
-        )
-        body.add_geom(
-            name=f"stripe{i:02d}",  # shows which side is dorsal
-            type=mujoco.mjtGeom.mjGEOM_CAPSULE,
-            fromto=[middle - half, radius * 0.75, radius * 0.3, middle + half, radius * 0.75, radius * 0.3],
-            size=[radius * 0.45, 0, 0],
-            mass=0,
-            contype=0,
-            conaffinity=0,
-            rgba=[0.45, 0.30, 0.16, 1],
+            group=3,  # a skin is drawn instead
         )
         body.add_site(name=f"link{i:02d}", pos=[middle, 0, 0], group=4)
         if i == 0:
@@ -273,47 +268,51 @@ class Worm:
         return (self.internal_Nm3s + timestep * self.bending_Nm2) * n / self.length_m / self.units.torque
 
     def _draw(self, spec: mujoco.MjSpec, root: Any) -> None:
+        """A smooth skin over the links, darker along the back, and two cameras. Ground and light are the world's."""
         mm = 1e-3 / self.units.length
         spec.stat.extent = 2 * mm
         spec.stat.center = [0, 0, 0]
         spec.visual.map.znear = 0.01
         spec.visual.map.zfar = 100
-        spec.visual.headlight.ambient = [0.45, 0.45, 0.45]
-        spec.visual.headlight.diffuse = [0.35, 0.35, 0.35]
-        spec.visual.headlight.specular = [0, 0, 0]
-        spec.visual.quality.shadowsize = 4096
-        spec.visual.global_.offwidth = 1920
-        spec.visual.global_.offheight = 1080
-        spec.add_texture(
-            name="grid",
-            type=mujoco.mjtTexture.mjTEXTURE_2D,
-            builtin=mujoco.mjtBuiltin.mjBUILTIN_FLAT,
-            rgb1=[0.20, 0.25, 0.28],
-            rgb2=[0.20, 0.25, 0.28],
-            mark=mujoco.mjtMark.mjMARK_EDGE,
-            markrgb=[0.42, 0.48, 0.50],
-            width=256,
-            height=256,
-        )
-        material = spec.add_material(name="grid", texuniform=True, texrepeat=[1 / mm, 1 / mm], reflectance=0)
-        material.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = "grid"
-        spec.worldbody.add_geom(
-            name="floor",
-            type=mujoco.mjtGeom.mjGEOM_PLANE,
-            size=[50 * mm, 50 * mm, mm],
-            pos=[0, 0, -self.radius_m / self.units.length],
-            material="grid",
-            contype=0,
-            conaffinity=0,
-        )
-        spec.worldbody.add_light(
-            name="lamp",
-            pos=[-4 * mm, 3 * mm, 8 * mm],
-            dir=[0.4, -0.3, -0.8],
-            type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL,
-        )
         root.add_camera(name="tracking", mode=mujoco.mjtCamLight.mjCAMLIGHT_TRACKCOM, pos=[0, 0, 5 * mm], fovy=24)
         spec.worldbody.add_camera(name="overview", pos=[0, 0, 30 * mm], fovy=28)
+        self._skin(spec, "skin", np.linspace(0, 2 * np.pi, 25), 1.0, [0.74, 0.60, 0.44, 1])
+        self._skin(spec, "back", np.radians(np.linspace(-40, 40, 7)), 1.01, [0.36, 0.22, 0.12, 1])
+
+    def _skin(self, spec: mujoco.MjSpec, name: str, angle: Array, swell: float, rgba: list[float]) -> None:
+        """A tube, or the strip of it between two angles from dorsal, that bends with the two nearest links."""
+        n, size = self.n_links, self.length_m / self.units.length
+        # rings closer at the ends, where the radius changes fast
+        along = (1 - np.cos(np.linspace(0, np.pi, 6 * n))) / 2
+        radius = swell * self.radius_at_m(along) / self.units.length
+        vertices = np.stack(
+            [
+                np.repeat((0.5 - along) * size, len(angle)),
+                np.outer(radius, np.cos(angle)).ravel(),
+                np.outer(radius, np.sin(angle)).ravel(),
+            ],
+            axis=1,
+        )
+        corner = (np.arange(len(along) - 1)[:, None] * len(angle) + np.arange(len(angle) - 1)).ravel()
+        across, ahead = corner + 1, corner + len(angle)
+        faces = np.concatenate([np.stack(f, 1) for f in ((corner, ahead, across), (across, ahead, ahead + 1))])
+        nearness = np.clip(1 - np.abs(along * n - 0.5 - np.arange(n)[:, None]), 0, None)
+        nearness[0, along < 0.5 / n] = nearness[-1, along > 1 - 0.5 / n] = 1
+        owned = [np.flatnonzero(w) for w in nearness]
+        middles = (0.5 - (np.arange(n) + 0.5) / n) * size
+        # the frame of a link is at its joint toward the middle of the body, the root's in its own middle
+        frames = middles + np.sign(np.arange(n) - n // 2) * size / n / 2
+        spec.add_skin(
+            name=name,
+            rgba=rgba,
+            vert=vertices.ravel().tolist(),
+            face=faces.ravel().tolist(),
+            bodyname=[f"link{i:02d}" for i in range(n)],
+            bindpos=np.stack([frames, 0 * frames, 0 * frames], 1).ravel().tolist(),
+            bindquat=np.tile([1.0, 0, 0, 0], n).tolist(),
+            vertid=[(o[:, None] * len(angle) + np.arange(len(angle))).ravel().tolist() for o in owned],
+            vertweight=[np.repeat(w[o], len(angle)).tolist() for w, o in zip(nearness, owned, strict=True)],
+        )
 
     # Running
 
@@ -339,12 +338,12 @@ class Worm:
         data: mujoco.MjData,
         position_m: Array,
         heading_rad: float = 0.0,
-        curvature_per_m: Array | float = 0.0,
+        curvature: Array | float | None = None,
         lies_on: str = "left",
     ) -> None:
         """At rest with its centre of mass at position_m (3,), the middle of the body pointing to heading_rad.
 
-        curvature_per_m: scalar or (n_joints,), dorsal positive. lies_on: left (dorsal is to the left of the heading)
+        curvature: per m, a number or (n_joints,), dorsal positive; None is straight. lies_on: left (dorsal is to the left of the heading)
         or right. All muscles are at half tone, which an action of 0 keeps.
         """
         if lies_on not in ("left", "right"):
@@ -352,7 +351,7 @@ class Worm:
         c, s = math.cos(heading_rad / 2), math.sin(heading_rad / 2)
         data.qvel[bound.dofs] = 0
         data.qpos[bound.hinges] = 0
-        data.qpos[bound.bend] = np.asarray(curvature_per_m) * self.length_m / self.n_links
+        data.qpos[bound.bend] = np.asarray(0.0 if curvature is None else curvature) * self.length_m / self.n_links
         data.qpos[bound.root] = [0, 0, 0, *((c, 0, 0, s) if lies_on == "left" else (0, c, s, 0))]
         data.act[bound.act] = data.ctrl[bound.muscles] = 0.5
         mujoco.mj_kinematics(model, data)
@@ -393,7 +392,7 @@ class Worm:
             "com_m": data.subtree_com[bound.body] * size,
             "velocity_m_per_s": bound.momentum[bound.root_dof] * (size / bound.mass),
             "curvature_per_m": data.qpos[bound.bend] * (self.n_links / self.length_m),
-            "muscle": data.act[bound.act],
+            "muscle": data.act[bound.act].copy(),
         }
 
 
