@@ -60,7 +60,8 @@ class Sense:
     """One key of the observation: what a group of receptors sees, in SI.
 
     shape, low, high: of the float32 Box. unit: SI unit as text. external: the value is a field of the world, which
-    the task gives at the receptors' places (`World.sample`); otherwise the body measures it on itself.
+    the task gives at the receptors' places (`World.sample`); otherwise the body measures it on itself. rest: the value
+    where the world has no such field.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Sense:
     unit: str
     about: str
     external: bool = False
+    rest: float = 0.0
 
 
 class World(Protocol):
@@ -79,7 +81,7 @@ class World(Protocol):
         """Field values (n,) of `sense` in its unit at world positions (n, 3) m.
 
         fraction (n,): where on the body the receptor sits, 0 nose to 1 tail (a touch is given at a place on the body).
-        A field that the world does not have is its resting value: zeros, or `Sense` specific background.
+        A field that the world does not have is `Sense.rest` everywhere.
         """
         ...
 
@@ -100,6 +102,22 @@ class Body(Protocol):
 
     def bind(self, model: mujoco.MjModel) -> Any:
         """Indices of this body in a compiled model, passed back to `apply`, `sense` and `pose`."""
+        ...
+
+    def set_medium(self, bound: Any, model: mujoco.MjModel, medium: Any) -> None:
+        """Puts the body into a medium, by name or by value, changing only `model`. Raises MediumError."""
+        ...
+
+    def place(
+        self,
+        bound: Any,
+        model: mujoco.MjModel,
+        data: mujoco.MjData,
+        position_m: Array,
+        heading_rad: float,
+        curvature: Any = None,
+    ) -> None:
+        """Puts the body at position_m (3,), head towards heading_rad in the ground plane, before an episode."""
         ...
 
     def apply(self, bound: Any, data: mujoco.MjData, action: Array) -> None:
