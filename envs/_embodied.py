@@ -87,7 +87,7 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
         if clock is None:
             clock = {"control": self.body.control_s, "brain": self.body.physics_s, "physics": self.body.physics_s}
         self.clock = clock if isinstance(clock, Clock) else Clock(**clock)
-        self.render_mode, self.slow_motion, self.camera = render_mode, float(slow_motion), camera
+        self.medium, self.render_mode, self.slow_motion, self.camera = medium, render_mode, float(slow_motion), camera
         self.metadata = {**self.metadata, "render_fps": 1 / (self.clock.control_s * self.slow_motion)}
         self.width, self.height, self.bad_action = int(width), int(height), bad_action
 
