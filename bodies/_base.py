@@ -104,6 +104,22 @@ class Body(Protocol):
         """Indices of this body in a compiled model, passed back to `apply`, `sense` and `pose`."""
         ...
 
+    def set_medium(self, bound: Any, model: mujoco.MjModel, medium: Any) -> None:
+        """Puts the body into a medium, by name or by value, changing only `model`. Raises MediumError."""
+        ...
+
+    def place(
+        self,
+        bound: Any,
+        model: mujoco.MjModel,
+        data: mujoco.MjData,
+        position_m: Array,
+        heading_rad: float,
+        curvature: Any = None,
+    ) -> None:
+        """Puts the body at position_m (3,), head towards heading_rad in the ground plane, before an episode."""
+        ...
+
     def apply(self, bound: Any, data: mujoco.MjData, action: Array) -> None:
         """Writes motor commands, action (n_motors,) in [-1, 1], into `data`."""
         ...

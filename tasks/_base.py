@@ -13,18 +13,32 @@ if TYPE_CHECKING:
 
 
 class Task(Protocol):
-    """A world and a question. Frozen dataclass: what varies between episodes is drawn in `start` and kept in `state`."""
+    """A world and a question. Frozen dataclass: what varies between episodes is drawn in `start` and kept in `state`.
+
+    The state is plain data (numbers, texts, arrays), so that an environment can copy, save and restore it.
+    """
+
+    seconds: float  # the episode is truncated here; infinite: never
 
     def furnish(self, spec: mujoco.MjSpec, body: Body) -> None:
         """Adds arena, odour sources, lights: before the model is compiled."""
         ...
 
-    def start(self, body: Body, model: mujoco.MjModel, data: mujoco.MjData, rng: np.random.Generator) -> dict[str, Any]:
+    def start(
+        self, body: Body, bound: Any, model: mujoco.MjModel, data: mujoco.MjData, rng: np.random.Generator
+    ) -> dict[str, Any]:
         """Draws the episode: only here is anything random. Returns the task's state, passed back below."""
         ...
 
-    def sample(self, state: dict[str, Any], sense: str, position_m: Array, fraction: Array, time_s: float) -> Array: ...
+    def sample(
+        self, state: dict[str, Any], sense: str, position_m: Array, fraction: Array, time_s: float
+    ) -> Array | None:
+        """Values (n,) of the field `sense` at (n, 3) m; None where this world has no such field."""
+        ...
 
     def judge(self, state: dict[str, Any], pose: dict[str, Array], time_s: float) -> tuple[float, bool, dict[str, Any]]:
-        """(reward, terminated, info) after a control step. Distances in m, times in s."""
+        """(reward, terminated, info) after a control step. Distances in m, times in s; info has the same keys always.
+
+        Called once at the start of the episode too (time 0), where only its info is used.
+        """
         ...

@@ -11,6 +11,10 @@ class ActionError(BestiaryError, ValueError):
     """An action that is not finite, out of [-1, 1], or of the wrong shape. The state is untouched."""
 
 
+class EpisodeError(BestiaryError, RuntimeError):
+    """A call that this moment of an episode does not allow: step before reset, after the end or after close."""
+
+
 class ClockError(BestiaryError, ValueError):
     """Periods that do not divide one another."""
 

@@ -1,0 +1,298 @@
+"""Recordings: streamed to HDF5 chunk by chunk, so that a killed run loses at most its last chunk."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+import bestiary
+from bestiary.bodies._base import Array
+from bestiary.errors import DataError
+
+FORMAT = "bestiary-recording"
+_UNITS = {  # of a name by its ending, the longest first
+    "_mol_per_m3": "mol/m^3",
+    "_rad_per_s": "rad/s",
+    "_m_per_s": "m/s",
+    "_per_m": "1/m",
+    "_per_s": "1/s",
+    "_rad": "rad",
+    "_mV": "mV",
+    "_pA": "pA",
+    "_nS": "nS",
+    "_uM": "umol/l",
+    "_Hz": "Hz",
+    "_m": "m",
+    "_s": "s",
+    "_N": "N",
+}
+
+
+def unit_of(name: str) -> str:
+    """The unit that a name ends in, as text; '' for a pure number."""
+    return next((unit for ending, unit in _UNITS.items() if name.endswith(ending)), "")
+
+
+class Recorder:
+    """Writes one episode of an environment, and of the animal in it, to an HDF5 file.
+
+    path: is created or replaced. env: an EmbodiedEnv or a wrapper of one. animal: anything whose `probe()` gives
+    arrays by name, with `names` for their last axis; None for none. every: keep one control step in `every`. chunk:
+    rows between two writes to the disk. metadata: anything that JSON takes, kept beside versions, seed and options.
+
+    Rows: `time_s`, `reward`, `action`, `obs/<sense>`, `pose/<key>`, `brain/<probe>`, `info/<number>`; each after its
+    control step. Attribute `complete` turns true in `close`. Raises DataError when the disk refuses; what was written
+    before stays readable.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        env: Any,
+        animal: Any = None,
+        *,
+        every: int = 1,
+        chunk: int = 200,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        if every < 1 or chunk < 1:
+            raise ValueError(f"every and chunk are at least 1, got every={every}, chunk={chunk}")
+        self.path, self._env, self._animal = Path(path), env.unwrapped, animal
+        self._every, self._chunk, self._metadata = every, chunk, metadata or {}
+        self._file: h5py.File | None = None
+        self._sets: dict[str, h5py.Dataset] = {}
+        self._rows: dict[str, Array] = {}
+        self._filled = self._written = self._seen = 0
+        self._broken = False
+        try:
+            self._file = h5py.File(self.path, "w", libver="latest")
+        except OSError as error:
+            raise DataError(f"cannot write {self.path}: {error}") from error
+
+    def __enter__(self) -> Recorder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def add(self, action: Array, obs: dict[str, Array], reward: float, info: dict[str, Any]) -> None:
+        """Keeps one control step: the action and what came of it."""
+        if self._file is None or self._broken:
+            raise DataError(f"{self.path} takes no more rows: it is closed, or an earlier write failed")
+        self._seen += 1
+        if (self._seen - 1) % self._every:
+            return
+        row: dict[str, Any] = {"time_s": info["time_s"], "reward": reward, "action": action}
+        row.update((f"obs/{name}", value) for name, value in obs.items())
+        row.update((f"pose/{name}", value) for name, value in self._env.pose().items())
+        if self._animal is not None and hasattr(self._animal, "probe"):
+            row.update((f"brain/{name}", value) for name, value in self._animal.probe().items())
+        row.update((f"info/{k}", v) for k, v in info.items() if k != "time_s" and isinstance(v, (int, float)))
+        if not self._sets:
+            self._create(row)
+        for name, buffer in self._rows.items():
+            buffer[self._filled] = row.get(name, np.nan)
+        self._filled += 1
+        if self._filled == self._chunk:
+            self._write()
+
+    def _create(self, row: dict[str, Any]) -> None:
+        env, file = self._env, self._file
+        assert file is not None
+        about = {s.name: s for s in env.body.senses}
+        file.attrs["format"], file.attrs["version"], file.attrs["complete"] = FORMAT, 1, False
+        file.attrs["metadata"] = json.dumps(describe(env) | self._metadata, default=str)
+        for name, value in row.items():
+            array = np.asarray(value)
+            kind = np.float64 if array.ndim == 0 else np.float32
+            self._rows[name] = np.empty((self._chunk, *array.shape), kind)
+            chunks = (self._chunk, *(max(n, 1) for n in array.shape))
+            made = file.create_dataset(
+                name,
+                (0, *array.shape),
+                kind,
+                maxshape=(None, *array.shape),
+                chunks=chunks,
+                **({"compression": "gzip", "compression_opts": 1, "shuffle": True} if array.ndim else {}),
+            )
+            folder, _, key = name.rpartition("/")
+            made.attrs["unit"] = about[key].unit if folder == "obs" and key in about else unit_of(key)
+            names: Sequence[str] = ()
+            if name == "action":
+                names = env.body.motors
+            elif folder == "brain" and array.ndim and array.shape[-1] == len(self._animal.names):
+                names = self._animal.names
+            if len(names):
+                file.create_dataset(f"names/{name}", data=np.array([str(n).encode() for n in names]))
+            self._sets[name] = made
+        file.swmr_mode = True  # from here on the file can be read at any moment, also after a kill
+
+    def _write(self) -> None:
+        assert self._file is not None
+        end = self._written + self._filled
+        try:
+            for name, made in sorted(self._sets.items(), key=lambda item: item[0] == "time_s"):  # time_s last
+                made.resize(end, 0)
+                made[self._written : end] = self._rows[name][: self._filled]
+                made.flush()
+        except (OSError, RuntimeError) as error:
+            self._broken = True
+            self._abandon()
+            raise DataError(
+                f"writing {self.path} failed after {self._written} rows, which stay readable ({error}); "
+                "make room on the disk, or record less often with `every`"
+            ) from error
+        self._written, self._filled = end, 0
+
+    def _abandon(self) -> None:
+        """Leaves the file as the last good write left it: HDF5 would try to flush again, at exit too, and crash."""
+        assert self._file is not None
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        os.dup2(nowhere, self._file.id.get_vfd_handle())
+        os.close(nowhere)
+
+    def close(self) -> None:
+        """Writes what is left and marks the file complete; a second call does nothing."""
+        file, self._file = self._file, None
+        if file is None:
+            return
+        self._file = file
+        try:
+            if self._filled and not self._broken:
+                self._write()
+        finally:
+            self._file = None
+            try:
+                file.close()
+            except (OSError, RuntimeError) as error:
+                if not self._broken:
+                    raise DataError(f"closing {self.path} failed: {error}") from error
+        if not self._broken and self._sets:
+            with h5py.File(self.path, "r+", libver="latest") as again:
+                again.attrs["complete"] = True
+
+
+def describe(env: Any) -> dict[str, Any]:
+    """What an environment is made of: versions, seed, clocks, task and body with their options."""
+    import gymnasium
+    import mujoco
+
+    env = env.unwrapped
+    return {
+        "id": env.spec.id if env.spec is not None else None,
+        "episode_seed": getattr(env, "episode_seed", None),
+        "clock_s": {"control": env.clock.control, "brain": env.clock.brain, "physics": env.clock.physics},
+        "medium": env.medium,
+        "task": repr(env.task),
+        "body": type(env.body).__name__,
+        "length_m": env.body.length_m,
+        "versions": {
+            "bestiary": bestiary.__version__,
+            "mujoco": mujoco.__version__,
+            "gymnasium": gymnasium.__version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+        },
+    }
+
+
+@dataclass(frozen=True)
+class Series:
+    """One recorded quantity, read from the disk when indexed. unit: text. names: of the last axis, or ()."""
+
+    data: h5py.Dataset
+    rows: int
+    unit: str
+    names: tuple[str, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (self.rows, *self.data.shape[1:])
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def __getitem__(self, key: Any) -> Array:
+        first, *rest = key if isinstance(key, tuple) else (key,)
+        if isinstance(first, slice):
+            first = slice(*first.indices(self.rows))
+        elif isinstance(first, (int, np.integer)):
+            if not -self.rows <= first < self.rows:
+                raise IndexError(f"row {first} of {self.rows}")
+            first = int(first) % self.rows
+        return self.data[(first, *rest)]  # type: ignore[no-any-return]
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
+        return np.asarray(self[:], dtype)
+
+
+class Recording:
+    """An episode on the disk: `recording["pose/com_m"][:]`. complete: whether it was closed, not killed.
+
+    rows: that all quantities have. metadata: see `describe`.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        if not self.path.is_file():
+            raise DataError(f"no recording at {self.path}")
+        try:
+            try:
+                self._file = h5py.File(self.path, "r", libver="latest", locking=False)
+            except OSError:  # left open by a killed run
+                self._file = h5py.File(self.path, "r", libver="latest", swmr=True, locking=False)
+            if self._file.attrs.get("format") != FORMAT:
+                raise DataError(f"{self.path} is not a recording of Bestiary (attribute 'format' is missing)")
+            self.complete = bool(self._file.attrs["complete"])
+            self.metadata: dict[str, Any] = json.loads(self._file.attrs["metadata"])
+            self._keys: list[str] = []
+            self._file.visititems(self._note)
+            self.rows = min(len(self._file[k]) for k in self._keys)
+            if "time_s" not in self._keys:
+                raise DataError(f"{self.path} has no times: damaged")
+        except (OSError, KeyError, ValueError, RuntimeError) as error:
+            if isinstance(error, DataError):
+                raise
+            raise DataError(f"{self.path} is damaged or not a recording: {error}") from error
+
+    def _note(self, name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset) and not name.startswith("names/"):
+            self._keys.append(name)
+
+    def keys(self) -> list[str]:
+        return sorted(self._keys)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._keys
+
+    def __getitem__(self, name: str) -> Series:
+        if name not in self._keys:
+            raise DataError(f"{self.path} holds no {name!r}; {bestiary.nearest(name, self._keys, 'quantity')}")
+        labels = self._file.get(f"names/{name}")
+        names = tuple(n.decode() for n in labels[:]) if labels is not None else ()
+        return Series(self._file[name], self.rows, str(self._file[name].attrs["unit"]), names)
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __enter__(self) -> Recording:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def open_recording(path: str | Path) -> Recording:
+    """Opens a recording, complete or cut short. Raises DataError for a missing, damaged or foreign file."""
+    return Recording(path)

@@ -1,0 +1,49 @@
+"""What tasks share: a random start, the account of motion along the body, and the check of their numbers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import mujoco
+import numpy as np
+
+from bestiary.bodies._base import Array, Body
+
+
+def start_at_random(
+    body: Body, bound: Any, model: mujoco.MjModel, data: mujoco.MjData, rng: np.random.Generator
+) -> dict[str, Any]:
+    """Puts the body at the origin, heading drawn from the whole circle; returns the account for `advance`."""
+    body.place(bound, model, data, np.zeros(3), float(rng.uniform(-np.pi, np.pi)))
+    mujoco.mj_kinematics(model, data)
+    mujoco.mj_comPos(model, data)
+    com_m = body.pose(bound, data)["com_m"].copy()
+    return {"start_m": com_m, "com_m": com_m, "time_s": 0.0, "forward_m": 0.0, "length_m": body.length_m}
+
+
+def advance(state: dict[str, Any], pose: dict[str, Array], time_s: float) -> tuple[float, dict[str, float]]:
+    """(metres gone forward since the last call, info). Forward is along the axis from tail to head.
+
+    info: forward_m (sum over the episode, backing counts negative), speed_m_per_s (signed), distance_m (from the
+    start, straight).
+    """
+    axis = pose["midline_m"][0] - pose["midline_m"][-1]
+    length = math.sqrt(axis @ axis)
+    step_m = float((pose["com_m"] - state["com_m"]) @ axis) / length if length > 0 else 0.0
+    period_s = time_s - state["time_s"]
+    state["forward_m"] += step_m
+    state["com_m"], state["time_s"] = pose["com_m"].copy(), time_s
+    away = state["com_m"] - state["start_m"]
+    return step_m, {
+        "forward_m": state["forward_m"],
+        "speed_m_per_s": step_m / period_s if period_s > 0 else 0.0,
+        "distance_m": math.sqrt(away @ away),
+    }
+
+
+def check_positive(task: Any, *names: str) -> None:
+    """Raises ValueError naming the first field that is not above 0."""
+    for name in names:
+        if not getattr(task, name) > 0:
+            raise ValueError(f"{type(task).__name__}: {name} must be above 0, got {getattr(task, name)}")

@@ -1,0 +1,1 @@
+../../src/bestiary/_ids.py
