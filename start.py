@@ -53,13 +53,13 @@ def version(python="", probe="import venv"):
 
 def use_supported_python():
     """Goes on under a Python 3.11 or 3.12 found on PATH when this one is neither."""
-    here = "%d.%d" % sys.version_info[:2]
+    here = "{}.{}".format(*sys.version_info)
     if here in SUPPORTED:
         return
     for wanted in SUPPORTED:
         found = shutil.which("python" + wanted)
         if found and version(found) == wanted:
-            say("this is Python {}; going on with {}".format(here, found))
+            say(f"this is Python {here}; going on with {found}")
             sys.exit(subprocess.call([found, os.path.abspath(__file__), *sys.argv[1:]]))
     stop(
         "this is Python {}, Bestiary needs {}, and neither was found on PATH. Install one "
@@ -69,7 +69,7 @@ def use_supported_python():
 
 
 def lock_file():
-    return os.path.join(ROOT, "requirements", "py%d%d.txt" % sys.version_info[:2])
+    return os.path.join(ROOT, "requirements", "py{}{}.txt".format(*sys.version_info))
 
 
 def fingerprint():
@@ -117,9 +117,9 @@ def pip(arguments, env, total=0):
     for raw in run.stdout:
         line = raw.decode(errors="replace").rstrip()
         log.append(line)
-        if total and line.startswith("Collecting "):
+        if total and line.startswith(("Collecting ", "Processing ")):
             seen += 1
-            text = "  {}/{} {}".format(seen, total, line.split()[1].split("==")[0])
+            text = "  {}/{} {}".format(seen, total, os.path.basename(line.split()[1]).split("==")[0].split("-")[0])
             if bar:
                 print("\r" + text.ljust(60), end="", file=sys.stderr, flush=True)
             elif seen % 20 == 0 or seen == total:
@@ -128,8 +128,8 @@ def pip(arguments, env, total=0):
             print(("\r" if bar else "") + "  unpacking".ljust(60), file=sys.stderr, flush=True)
     if run.wait() != 0:
         print("\n".join(log[-40:]), file=sys.stderr)
-        stop("pip failed (above). It needs a package index that can be reached, and about 2 GB of free disk at {}; "
-             "run the same command again once that is mended".format(ENV))  # fmt: skip
+        stop(f"pip failed (above). It needs a package index that can be reached, and about 2 GB of free disk at {ENV}; "
+             "run the same command again once that is mended")  # fmt: skip
 
 
 def setup():
@@ -138,18 +138,18 @@ def setup():
     if read(READY) == mark and os.path.exists(PYTHON):
         return
     if os.path.lexists(ENV) and not os.path.exists(OURS) and not (os.path.isdir(ENV) and not os.listdir(ENV)):
-        stop("{} was not made by start.py, so it is left alone: move it away, or name another place with "
-             "BESTIARY_VENV=FOLDER".format(ENV))  # fmt: skip
+        stop(f"{ENV} was not made by start.py, so it is left alone: move it away, or name another place with "
+             "BESTIARY_VENV=FOLDER")  # fmt: skip
     if os.path.exists(ENV):
         say("the environment is unfinished or of another lock; making it afresh")
         shutil.rmtree(ENV)
-    say("setting up {} from {} (once; about a minute and 2 GB)".format(ENV, os.path.relpath(lock_file(), ROOT)))
+    say(f"setting up {ENV} from {os.path.relpath(lock_file(), ROOT)} (once; about a minute and 2 GB)")
     try:
         os.makedirs(ENV)
         with open(OURS, "w") as file:
             file.write("This folder may be deleted; start.py makes it again.\n")
     except OSError as error:
-        stop("{} cannot be written ({}); name another place with BESTIARY_VENV=FOLDER".format(ENV, error))
+        stop(f"{ENV} cannot be written ({error}); name another place with BESTIARY_VENV=FOLDER")
     env = surroundings()
     has_pip = version(sys.executable, "import ensurepip") != ""
     made = [sys.executable, "-m", "venv", ENV] + ([] if has_pip else ["--without-pip"])
