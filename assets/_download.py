@@ -8,7 +8,7 @@ from typing import Any
 
 from bestiary.errors import DataError
 
-_CHUNK = 1 << 20
+_CHUNK = 1 << 16  # what a break can lose
 
 
 def _resume(part: Path, size: int, progress: bool) -> Any:
@@ -56,7 +56,9 @@ def download(url: str, target: Path, sha256: str | None, size: int, *, progress:
 
     part = target.with_name(target.name + ".part")
     fetch = _resume(part, size, progress)
-    pooch.get_logger().setLevel(logging.ERROR)  # it would print the hash of a file that has none
+    log = pooch.get_logger()
+    level = log.level
+    log.setLevel(logging.ERROR)  # it would print every step
     try:
         pooch.retrieve(url, sha256 and f"sha256:{sha256}", fname=target.name, path=target.parent, downloader=fetch)
     except ValueError as error:  # pooch: the hash of what came differs, and both hashes
@@ -66,3 +68,5 @@ def download(url: str, target: Path, sha256: str | None, size: int, *, progress:
             f"{url} could not be fetched ({type(error).__name__}: {error}). Fetch it elsewhere and put it at {target} "
             f"({size} bytes, sha256 {sha256 or 'not known'}), or set BESTIARY_DATA to a folder that holds it"
         ) from None
+    finally:
+        log.setLevel(level)

@@ -131,19 +131,20 @@ def get(name: str, *, progress: bool = False) -> Path:
     for check in wrong:
         if check.place is not None and data is not None and check.place.is_relative_to(data):
             raise DataError(check.problem)  # the user's folder: not ours to mend
-    homeless = [check.file.path for check in wrong if check.file.url is None]
+    _fill(this, [check.file for check in wrong if check.file.url], progress)
+    homeless = [check.file for check in wrong if not check.file.url]
     if homeless:
+        more = f" and {len(homeless) - 1} more" if len(homeless) > 1 else ""
         raise DataError(
-            f"{name}: {homeless[0]}{f' and {len(homeless) - 1} more' if len(homeless) > 1 else ''} cannot be "
-            f"downloaded: converted from {', '.join(this.source)}. Set BESTIARY_DATA to a folder that holds it at "
-            f"that place (`bestiary data list {name}` names hash and licence)"
+            f"{name}: {homeless[0].path}{more} cannot be downloaded: converted from {', '.join(this.source)}. Set "
+            f"BESTIARY_DATA to a folder that holds it at that place (sha256 {homeless[0].sha256})"
         )
-    if wrong:
-        _fill(this, [check.file for check in wrong], progress)
     return _root(this, _use(name, this.files[0]))
 
 
 def _fill(this: Entry, files: list[File], progress: bool) -> None:
+    if not files:
+        return
     from filelock import FileLock
 
     cache = cache_folder()
@@ -162,8 +163,12 @@ def _fill(this: Entry, files: list[File], progress: bool) -> None:
                 if (check := _check(file)).state != "ok":
                     target.unlink(missing_ok=True)
                     raise DataError(check.problem)
-    except PermissionError as error:
-        raise DataError(f"{error.filename} cannot be written; set BESTIARY_CACHE to a folder that can") from None
+    except DataError:
+        raise
+    except OSError as error:
+        raise DataError(
+            f"{error.filename} cannot be written ({error.strerror}); set BESTIARY_CACHE to a folder that can"
+        ) from None
 
 
 def _use(name: str, file: File) -> Path:
