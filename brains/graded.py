@@ -1,0 +1,151 @@
+"""Graded (non-spiking) networks in the form of Wicks & Kunert, with a step that stays stable however strong a gap.
+
+Neuron i (V in mV, conductance in nS, current in pA, capacitance in pF, time in s; 1 nS x 1 mV = 1 pA):
+
+    C dV/dt = g_leak (E_leak - V) + sum_j g_gap,ij (V_j - V_i) + sum_j g_syn,ij s_j (E_ij - V)
+              + g_p m(V) (E_p - V) + I + noise
+    ds/dt   = a_r phi(V) (1 - s) - a_d s,   phi(V) = 1 / (1 + exp(-beta (V - V_th)))
+
+(Wicks, Roehrig & Rankin 1996 J Neurosci 16:4017; Kunert, Shlizerman & Kutz 2014 Phys Rev E 89:052805.) The last-but-two
+term is an instantaneous regenerative (plateau) current, m a logistic in V: RMD and AVA have two stable states
+(Mellem et al. 2008 Nat Neurosci 11:865), and B motor neurons sit near such a point (Xu et al. 2018 PNAS 115:E4493).
+g_p is given as `plateau`, the ratio of the regenerative slope to the neuron's rest conductance: above 1 it is bistable.
+
+V_th and the plateau's half point are the neuron's own equilibrium when every synapse releases at half (Kunert 2014), plus
+an offset: `equilibrium` solves it, and a lesioned network is given the intact one's values.
+
+Integration, step h: the leak, the gap junctions and a bound of the synaptic conductance are implicit (one constant matrix,
+inverted once), the rest explicit: fixed points are exact and no conductance in range makes it unstable. s is exact for
+the new V.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True)
+class GradedNetwork:
+    """Description of a graded network of n neurons; arrays are per neuron (n,) or post x pre (n, n).
+
+    synapse_nS, reversal_mV: (n, n) largest conductance and reversal of each chemical synapse. gap_nS: (n, n), symmetric.
+    capacitance_pF, leak_nS, leak_mV, beta_per_mV, rise_per_s, decay_per_s, plateau, plateau_slope_mV, offset_mV,
+    tonic_pA, noise_mV: (n,). noise_mV: SD of an Ornstein-Uhlenbeck current, given as the steady depolarisation that it
+    would give through the rest conductance; noise_tau_s its time constant.
+    frozen: (V_th and plateau half point (n,) mV, rest conductance (n,) nS, plateau nS) of an intact network.
+    """
+
+    synapse_nS: Array
+    reversal_mV: Array
+    gap_nS: Array
+    capacitance_pF: Array
+    leak_nS: Array
+    leak_mV: Array
+    beta_per_mV: Array
+    rise_per_s: Array
+    decay_per_s: Array
+    plateau: Array
+    plateau_slope_mV: Array
+    offset_mV: Array
+    tonic_pA: Array
+    noise_mV: Array
+    noise_tau_s: float = 0.1
+    plateau_mV: float = 40.0  # reversal of the regenerative current
+    frozen: dict[str, Array] | None = field(default=None)
+
+    def equilibrium(self, clamp: dict[int, float] | None = None) -> dict[str, Array]:
+        """`v_eq` (mV), `rest_nS`, `plateau_nS`, each (n,): where all synapses and plateaus stand at half.
+
+        clamp: neurons held at this many mV from their own free equilibrium, their release following: the set point of
+        the others while command neurons are active or silent.
+        """
+        if self.frozen is not None:
+            return self.frozen
+        s0 = self.release_at_half()
+        laplacian = np.diag(self.gap_nS.sum(1)) - self.gap_nS
+        free = self.equilibrium() if clamp else None
+        if clamp and free is not None:
+            at, dv = np.array(list(clamp)), np.array(list(clamp.values()))
+            phi = 1 / (1 + np.exp(-self.beta_per_mV[at] * dv))
+            s0[at] = self.rise_per_s[at] * phi / (self.rise_per_s[at] * phi + self.decay_per_s[at])
+        g = self.synapse_nS * s0[None, :]
+        rest = self.leak_nS + g.sum(1)
+        b = self.leak_nS * self.leak_mV + (g * self.reversal_mV).sum(1) + self.tonic_pA
+        v_eq, g_p = self.leak_mV, np.zeros_like(rest)
+        for _ in range(20):  # g_p depends on the driving force at V_eq: converges in a few rounds
+            g_p = self.plateau * rest / ((self.plateau_mV - v_eq) / (4 * self.plateau_slope_mV) - 0.5)
+            a = np.diag(rest + g_p / 2) + laplacian
+            rhs = b + g_p / 2 * self.plateau_mV
+            if clamp and free is not None:
+                a[at] = np.eye(len(a))[at]
+                rhs[at] = free["v_eq"][at] + dv
+            v_eq = np.linalg.solve(a, rhs)
+        return {"v_eq": v_eq, "half": v_eq + self.offset_mV, "rest_nS": rest, "plateau_nS": g_p}
+
+    def release_at_half(self) -> Array:
+        """s (n,) where phi is 1/2."""
+        return 0.5 * self.rise_per_s / (0.5 * self.rise_per_s + self.decay_per_s)
+
+    def release_max(self) -> Array:
+        """s (n,) where phi is 1."""
+        return self.rise_per_s / (self.rise_per_s + self.decay_per_s)
+
+    def compiled(self, dt_s: float) -> dict[str, Array]:
+        """The constants of the step of dt_s, float32: what the jitted step takes as its argument."""
+        eq = self.equilibrium()
+        bound = self.leak_nS + self.synapse_nS @ self.release_max()  # >= half of any conductance in range: stable
+        laplacian = np.diag(self.gap_nS.sum(1)) - self.gap_nS
+        c = self.capacitance_pF * 1e-3 / dt_s  # pF/s in nS
+        out = {
+            "solve": np.linalg.inv(np.diag(c + bound) + laplacian),
+            "syn": np.concatenate([self.synapse_nS, self.synapse_nS * self.reversal_mV]),
+            "keep": c + bound - self.leak_nS,
+            "base": self.leak_nS * self.leak_mV + self.tonic_pA,
+            "plateau": eq["plateau_nS"],
+            "half": eq["half"],
+            "slope": 1 / self.plateau_slope_mV,
+            "beta": self.beta_per_mV,
+            "rise": self.rise_per_s,
+            "decay": self.decay_per_s,
+            "ou_keep": np.exp(-dt_s / self.noise_tau_s) * np.ones(len(c)),
+            "ou_kick": self.noise_mV * eq["rest_nS"] * np.sqrt(1 - np.exp(-2 * dt_s / self.noise_tau_s)),
+            "plateau_mV": np.full(len(c), self.plateau_mV),
+            "dt": np.full(1, dt_s),
+        }
+        return {k: np.asarray(v, np.float32) for k, v in out.items()}
+
+
+def module(n: int, key: Any) -> Any:
+    """The network as a brainstate module of n neurons: `update(constants, current_pA)` is one step."""
+    from bestiary.brains._engine import brainstate, jax, jnp
+
+    class Graded(brainstate.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.v = brainstate.HiddenState(jnp.zeros(n, jnp.float32))
+            self.s = brainstate.HiddenState(jnp.zeros(n, jnp.float32))
+            self.noise = brainstate.HiddenState(jnp.zeros(n, jnp.float32))
+            self.key = brainstate.ShortTermState(key)
+
+        def update(self, p: dict[str, Any], current_pA: Any) -> None:
+            v, s = self.v.value, self.s.value
+            key, draw = jax.random.split(self.key.value)
+            noise = p["ou_keep"] * self.noise.value + p["ou_kick"] * jax.random.normal(draw, (n,), jnp.float32)
+            syn = (p["syn"] @ s).reshape(2, n)
+            m = jax.nn.sigmoid((v - p["half"]) * p["slope"])
+            drive = p["base"] + syn[1] + p["plateau"] * m * (p["plateau_mV"] - v) + current_pA + noise
+            v = p["solve"] @ ((p["keep"] - syn[0]) * v + drive)
+            phi = jax.nn.sigmoid((v - p["half"]) * p["beta"])
+            rate = p["rise"] * phi + p["decay"]
+            s_inf = p["rise"] * phi / rate
+            self.v.value = v
+            self.s.value = s_inf + (s - s_inf) * jnp.exp(-p["dt"] * rate)
+            self.noise.value = noise
+            self.key.value = key
+
+    return Graded()

@@ -1,0 +1,178 @@
+"""The controls of DESIGN point 7: what stands in for a measured animal, by name, wherever an animal can be asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+import bestiary
+from bestiary.bodies._base import Array
+from bestiary.envs._streams import stream
+
+Rewire = Callable[[Any], Any]
+
+
+class Control:
+    """The intact animal: every hook passes its argument on. Others replace one of them."""
+
+    name = "intact"
+    about = "the measured wiring"
+
+    def __init__(self, seed: int = 0) -> None:
+        self.seed = seed
+
+    def rewire(self, connectome: Any) -> Any:
+        return connectome
+
+    def bind(self, interface: Any, body: Any) -> None:
+        """Sees the animal's interface module and body before the first reset."""
+
+    def reset(self, episode_seed: int) -> None: ...
+
+    def senses(self, obs: Mapping[str, Array]) -> Mapping[str, Array]:
+        return obs
+
+    def activity(self, reading: dict[str, Array]) -> dict[str, Array]:
+        return reading
+
+    def motors(self, action: Array) -> Array:
+        return action
+
+    def get_state(self) -> Any:
+        return None
+
+    def set_state(self, state: Any) -> None: ...
+
+
+class BrainOff(Control):
+    name, about = "brain-off", "K1: no brain, the muscles keep their resting tone"
+
+    def motors(self, action: Array) -> Array:
+        return np.zeros_like(action)
+
+
+class PoissonBrain(Control):
+    name, about = "poisson", "K2: every neuron releases at random with its resting mean, blind to all others"
+    smooth_s = 0.1  # as slow as muscle
+
+    def reset(self, episode_seed: int) -> None:
+        self._rng = stream(episode_seed, "poisson brain")
+        self._x: Array | None = None
+
+    def activity(self, reading: dict[str, Array]) -> dict[str, Array]:
+        rest = reading["release"]
+        if self._x is None:
+            self._x = np.zeros_like(rest)
+        keep = np.exp(-0.01 / self.smooth_s)
+        self._x = keep * self._x + np.sqrt(1 - keep**2) * self._rng.standard_normal(len(rest)).astype(np.float32)
+        spread = 0.25 * reading["release_max"]
+        return reading | {"release": np.clip(reading["release_rest"] + spread * self._x, 0, reading["release_max"])}
+
+    def get_state(self) -> Any:
+        return {"rng": self._rng.bit_generator.state, "x": self._x}
+
+    def set_state(self, state: Any) -> None:
+        self._rng = np.random.default_rng()
+        self._rng.bit_generator.state = state["rng"]
+        self._x = state["x"]
+
+
+class ErdosRenyi(Control):
+    name, about = "erdos-renyi", "K3: as many edges of each kind and sign, between random neurons"
+
+    def rewire(self, connectome: Any) -> Any:
+        return connectome.erdos_renyi(self.seed)
+
+
+class DegreePreserving(Control):
+    name, about = "degree-preserving", "K4: edges swap targets, every neuron keeps its degrees"
+
+    def rewire(self, connectome: Any) -> Any:
+        return connectome.rewire(self.seed)
+
+
+class ClassPreserving(Control):
+    name, about = "class-preserving", "K5: edges swap targets within neuron classes and weights"
+
+    def rewire(self, connectome: Any) -> Any:
+        return connectome.rewire(self.seed, keep="class", by="types")
+
+
+class WeightShuffle(Control):
+    name, about = "weight-shuffle", "K6: the weights of each kind of edge are permuted"
+
+    def rewire(self, connectome: Any) -> Any:
+        return connectome.shuffle_weights(self.seed)
+
+
+class SignShuffle(Control):
+    name, about = "sign-shuffle", "K7: the signs of each kind of edge are permuted"
+
+    def rewire(self, connectome: Any) -> Any:
+        return connectome.shuffle_signs(self.seed)
+
+
+class SensorPermutation(Control):
+    name, about = "sensor-permutation", "K8: the receptors of each sense are wired up in random order"
+
+    def senses(self, obs: Mapping[str, Array]) -> Mapping[str, Array]:
+        return {
+            key: value.ravel()[stream(self.seed, f"sense {key}").permutation(value.size)].reshape(value.shape)
+            for key, value in obs.items()
+        }
+
+
+class MotorPermutation(Control):
+    name, about = "motor-permutation", "K9: the motors are wired up in random order"
+
+    def motors(self, action: Array) -> Array:
+        return action[stream(self.seed, "motors").permutation(len(action))]
+
+
+class PatternGenerator(Control):
+    name, about = "pattern-generator", "K10: the best rhythm for the body, without brain or senses"
+
+    def bind(self, interface: Any, body: Any) -> None:
+        self._pattern = interface.PATTERN(body)
+        self._steps = 0
+
+    def reset(self, episode_seed: int) -> None:
+        self._steps = 0
+
+    def motors(self, action: Array) -> Array:
+        self._steps += 1
+        return self._pattern(self._steps)
+
+    def get_state(self) -> Any:
+        return self._steps
+
+    def set_state(self, state: Any) -> None:
+        self._steps = state
+
+
+CONTROLS: dict[str, type[Control]] = {
+    c.name: c
+    for c in (
+        BrainOff,
+        PoissonBrain,
+        ErdosRenyi,
+        DegreePreserving,
+        ClassPreserving,
+        WeightShuffle,
+        SignShuffle,
+        SensorPermutation,
+        MotorPermutation,
+        PatternGenerator,
+    )
+}
+
+
+def control(name: str, seed: int = 0) -> Control:
+    """The control `name`, seeded. Raises LookupError with the nearest name."""
+    if name == Control.name:
+        return Control(seed)
+    if name not in CONTROLS:
+        raise LookupError(f"no control {name!r}; {bestiary.nearest(name, ['intact', *CONTROLS], 'control')}")
+    return CONTROLS[name](seed)
