@@ -15,13 +15,13 @@ V_th and the plateau's half point are the neuron's own equilibrium when every sy
 an offset: `equilibrium` solves it, and a lesioned network is given the intact one's values.
 
 Integration, step h: the leak, the gap junctions and a bound of the synaptic conductance are implicit (one constant matrix,
-inverted once), the rest explicit: fixed points are exact and no conductance in range makes it unstable. s is exact for
-the new V.
+inverted once), the rest explicit: fixed points are exact and no conductance in range makes it unstable. s is
+exact for the new V.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -116,12 +116,36 @@ class GradedNetwork:
             "ou_kick": self.noise_mV * eq["rest_nS"] * np.sqrt(1 - np.exp(-2 * dt_s / self.noise_tau_s)),
             "plateau_mV": np.full(len(c), self.plateau_mV),
             "dt": np.full(1, dt_s),
+            "inhibitory_mV": np.full(1, self.reversal_mV.min()),
         }
         return {k: np.asarray(v, np.float32) for k, v in out.items()}
 
 
-def module(n: int, key: Any) -> Any:
-    """The network as a brainstate module of n neurons: `update(constants, current_pA)` is one step."""
+def settled(net: GradedNetwork, tracked: Array, push_pA: Array, seconds: float = 2.0, dt_s: float = 0.005) -> Array:
+    """V (n,) mV to which the noiseless network settles under push_pA while the `tracked` neurons (mask) stay at half.
+
+    Their half points follow their voltage, so that they neither release more than half nor fall into a plateau: what
+    comes out is the set point that a homeostat would find.
+    """
+    c = replace(net, tonic_pA=0 * net.tonic_pA).compiled(dt_s)
+    v, s, half = net.equilibrium()["v_eq"].copy(), net.release_at_half(), c["half"].astype(float)
+    n = len(v)
+    for _ in range(round(seconds / dt_s)):
+        half[tracked] = v[tracked]
+        syn = (c["syn"] @ s).reshape(2, n)
+        m = 1 / (1 + np.exp(-(v - half) * c["slope"]))
+        drive = c["base"] + syn[1] + c["plateau"] * m * (c["plateau_mV"] - v) + push_pA
+        v = c["solve"] @ ((c["keep"] - syn[0]) * v + drive)
+        phi = 1 / (1 + np.exp(-(v - half) * c["beta"]))
+        s = c["rise"] * phi / (c["rise"] * phi + c["decay"])
+    return v
+
+
+def module(n: int) -> Any:
+    """The network as a brainstate module of n neurons: `update(constants, current_pA, light_nS)` is one step.
+
+    light_nS: extra conductance of an opsin, + with reversal 0 mV, - with the inhibitory reversal.
+    """
     from bestiary.brains._engine import brainstate, jax, jnp
 
     class Graded(brainstate.nn.Module):
@@ -130,22 +154,23 @@ def module(n: int, key: Any) -> Any:
             self.v = brainstate.HiddenState(jnp.zeros(n, jnp.float32))
             self.s = brainstate.HiddenState(jnp.zeros(n, jnp.float32))
             self.noise = brainstate.HiddenState(jnp.zeros(n, jnp.float32))
-            self.key = brainstate.ShortTermState(key)
+            self.key = brainstate.ShortTermState(jax.random.key_data(jax.random.key(0)))
 
-        def update(self, p: dict[str, Any], current_pA: Any) -> None:
+        def update(self, p: dict[str, Any], current_pA: Any, light_nS: Any) -> None:
             v, s = self.v.value, self.s.value
-            key, draw = jax.random.split(self.key.value)
+            key, draw = jax.random.split(jax.random.wrap_key_data(self.key.value))
             noise = p["ou_keep"] * self.noise.value + p["ou_kick"] * jax.random.normal(draw, (n,), jnp.float32)
             syn = (p["syn"] @ s).reshape(2, n)
             m = jax.nn.sigmoid((v - p["half"]) * p["slope"])
             drive = p["base"] + syn[1] + p["plateau"] * m * (p["plateau_mV"] - v) + current_pA + noise
-            v = p["solve"] @ ((p["keep"] - syn[0]) * v + drive)
+            drive = drive + jnp.minimum(light_nS, 0) * -p["inhibitory_mV"]
+            v = p["solve"] @ ((p["keep"] - syn[0] - jnp.abs(light_nS)) * v + drive)
             phi = jax.nn.sigmoid((v - p["half"]) * p["beta"])
             rate = p["rise"] * phi + p["decay"]
             s_inf = p["rise"] * phi / rate
             self.v.value = v
             self.s.value = s_inf + (s - s_inf) * jnp.exp(-p["dt"] * rate)
             self.noise.value = noise
-            self.key.value = key
+            self.key.value = jax.random.key_data(key)
 
     return Graded()

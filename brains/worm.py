@@ -1,0 +1,242 @@
+"""The brain of C. elegans: the 302 neurons of a measured connectome as a graded network.
+
+What the wiring gives: who synapses on whom with how many sections, gap junctions, transmitters and signs. What it does
+not give is in assets/worm/parameters.json, every value with its source and what it was fitted to.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import bestiary
+from bestiary.brains.connectome import Connectome, load_connectome
+from bestiary.brains.graded import GradedNetwork, settled
+from bestiary.envs._clock import Clock
+from bestiary.errors import DataError
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+DEFAULT = "cook2019"
+HEAD_D, HEAD_V = ("SMDD", "RMDD"), ("SMDV", "RMDV")
+FORWARD, BACKWARD = ("AVB", "PVC"), ("AVA", "AVD", "AVE")
+GROUPS: dict[str, tuple[str, ...]] = {  # classes that share the fitted values `<name>_<group>`
+    "head": (*HEAD_D, *HEAD_V, "RMD"),
+    "b": ("DB", "VB"),
+    "a": ("DA", "VA"),
+    "forward": ("AVB",),
+    "backward": ("AVA", "AVE"),
+}
+MOTOR = ("DA", "DB", "DD", "VA", "VB", "VD", "AS", *HEAD_D, *HEAD_V, "RMD")
+
+
+def parameters(given: Mapping[str, float] | str | Path | None = None) -> dict[str, float]:
+    """Name -> value: the shipped parameters, with those of `given` (a mapping, or a file that `fit` wrote) instead.
+
+    Raises LookupError for a name that does not exist, DataError for a file that cannot be read.
+    """
+    table = parameter_table()
+    values = {name: float(row["value"]) for name, row in table.items()}
+    if given is None:
+        return values
+    if isinstance(given, str | Path):
+        try:
+            loaded = json.loads(Path(given).read_text(encoding="utf-8"))
+            given = {k: float(v["value"] if isinstance(v, dict) else v) for k, v in loaded["parameters"].items()}
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DataError(f"cannot read parameters from {given}: {error}; write them with `bestiary fit`") from None
+    for name in given:
+        if name not in values:
+            raise LookupError(f"no parameter {name!r} of the worm; {bestiary.nearest(name, values, 'parameter')}")
+    return values | {k: float(v) for k, v in given.items()}
+
+
+@lru_cache(1)
+def parameter_table() -> dict[str, dict[str, Any]]:
+    """Every parameter: value, unit, low, high (the range of the fit), source, fitted_to, about."""
+    for place in bestiary.__path__:
+        if (file := Path(place) / "assets" / "worm" / "parameters.json").is_file():
+            return json.loads(file.read_text(encoding="utf-8"))["parameters"]  # type: ignore[no-any-return]
+    raise DataError("assets/worm/parameters.json is missing; reinstall bestiary")
+
+
+def network(connectome: Connectome, p: Mapping[str, float], without: tuple[str, ...] = ()) -> GradedNetwork:
+    """The graded network of the neurons of a connectome (muscles apart) at parameters `p`."""
+    rows = connectome.neurons
+    n = len(rows)
+    types = connectome.types[rows]
+
+    def of(*classes: str) -> Array:
+        return np.isin(types, classes)
+
+    def table(kind: str, signed: bool = False) -> Array:
+        if kind not in connectome.kind.values:
+            return np.zeros((n, n))
+        whole = connectome.matrix(kind, signed=signed).toarray()[np.ix_(rows, rows)]
+        return np.asarray(whole, float)
+
+    count, effect = table("chemical").T, table("chemical", signed=True).T  # post x pre
+    cross = np.outer(of(*HEAD_D), of(*HEAD_V))
+    strength = np.where(cross | cross.T, p["cross_head"], 1.0)
+    gap = table("gap")
+    np.fill_diagonal(gap, 0)
+
+    plateau = np.zeros(n)
+    if "plateaus" not in without:
+        for name, classes in GROUPS.items():
+            plateau[of(*classes)] = p[f"plateau_{name}"]
+    one = np.ones(n)
+    net = GradedNetwork(
+        synapse_nS=count * strength * p["synapse_nS"],
+        reversal_mV=np.where(effect < 0, p["inhibitory_mV"], p["excitatory_mV"]),
+        gap_nS=gap * p["gap_nS"],
+        capacitance_pF=one * p["capacitance_pF"],
+        leak_nS=one * p["leak_nS"],
+        leak_mV=one * p["leak_mV"],
+        beta_per_mV=np.where(of(*MOTOR), p["beta_motor_per_mV"], p["beta_per_mV"]),
+        rise_per_s=one * p["rise_over_decay"] * p["decay_per_s"],
+        decay_per_s=one * p["decay_per_s"],
+        plateau=plateau,
+        plateau_slope_mV=one * p["plateau_slope_mV"],
+        offset_mV=np.zeros(n),
+        tonic_pA=np.zeros(n),
+        noise_mV=one * p["noise_mV"],
+        noise_tau_s=p["noise_tau_s"],
+    )
+    # Set points: motor neurons are half active while the command neurons of their direction are.
+    rest = net.equilibrium()
+    command = of(*FORWARD).astype(float) - of(*BACKWARD)
+    drive = command * p["drive_mV"] * rest["rest_nS"]
+    offset = np.zeros(n)
+    for classes, push in (((*GROUPS["b"], *GROUPS["head"]), drive), (GROUPS["a"], -drive)):
+        mine = of(*classes)
+        offset[mine] = (settled(net, mine, push) - rest["v_eq"])[mine]
+    offset[of(*GROUPS["b"])] += p["offset_b_mV"]
+    offset[of(*GROUPS["a"])] += p["offset_a_mV"]
+    bias = np.zeros(n) if "arousal" in without else command * p["arousal_mV"] * rest["rest_nS"]
+    net = replace(net, offset_mV=offset, tonic_pA=bias)
+    return replace(net, frozen=replace(net, tonic_pA=np.zeros(n)).equilibrium())
+
+
+def cut(net: GradedNetwork, lesioned: Array, silenced: Array) -> GradedNetwork:
+    """The network without the synapses of some neurons; every other value stays that of the intact animal.
+
+    lesioned, silenced: rows. A silenced neuron keeps its inputs; its gap junctions go, being outputs too.
+    """
+    synapse, gap = net.synapse_nS.copy(), net.gap_nS.copy()
+    gone = np.union1d(lesioned, silenced).astype(int)
+    synapse[:, gone] = 0
+    synapse[lesioned] = 0
+    gap[gone] = 0
+    gap[:, gone] = 0
+    return replace(net, synapse_nS=synapse, gap_nS=gap)
+
+
+@dataclass(frozen=True)
+class WormBrain:
+    """The network compiled for a clock: `bestiary.interfaces._base.Brain`."""
+
+    connectome: Connectome
+    net: GradedNetwork
+    clock: Clock
+    lesioned: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        from bestiary.brains._engine import jnp
+
+        put = object.__setattr__
+        rows = self.connectome.neurons
+        put(self, "names", tuple(self.connectome.ids[rows].tolist()))
+        put(self, "rest_nS", self.net.equilibrium()["rest_nS"].astype(np.float32))
+        constants = self.net.compiled(self.clock.brain_s)
+        alive = np.ones(len(rows), np.float32)
+        alive[list(self.lesioned)] = 0  # a removed neuron releases nothing onto muscle either
+        put(self, "_alive", alive)
+        put(self, "_constants", {k: jnp.asarray(v) for k, v in constants.items()})
+        put(self, "_release", (self.net.release_at_half().astype(np.float32), self.net.release_max().astype(np.float32)))
+        put(self, "_advance", _compiled(len(rows), self.clock.brain_steps))
+
+    def init(self, seed: int) -> dict[str, Any]:
+        from bestiary.brains._engine import jax, jnp
+
+        n = len(self.names)  # type: ignore[attr-defined]
+        return {
+            "v": jnp.asarray(self.net.equilibrium()["v_eq"], jnp.float32),
+            "s": jnp.asarray(self._release[0]),  # type: ignore[attr-defined]
+            "noise": jnp.zeros(n, jnp.float32),
+            "key": jax.random.key_data(jax.random.key(seed % 2**32)),
+        }
+
+    def advance(self, state: dict[str, Any], current_pA: Array, light_nS: Array) -> dict[str, Any]:
+        return self._advance(self._constants, state, current_pA, light_nS)  # type: ignore[attr-defined,no-any-return]
+
+    def read(self, state: dict[str, Any]) -> dict[str, Array]:
+        """voltage_mV, release (0..release_max), release_rest and release_max, (n,) each."""
+        rest, most = self._release  # type: ignore[attr-defined]
+        alive = self._alive  # type: ignore[attr-defined]
+        return {
+            "voltage_mV": np.asarray(state["v"]),
+            "release": np.where(alive, np.asarray(state["s"]), rest),
+            "release_rest": rest,
+            "release_max": most,
+        }
+
+    def select(self, query: Any) -> Array:
+        found = self.connectome.select(query)
+        rows = self.connectome.neurons
+        return np.searchsorted(rows, found[np.isin(found, rows)])
+
+
+@lru_cache(8)
+def _compiled(n: int, steps: int) -> Any:
+    """The jitted control period of any network of n neurons: wiring and parameters are arguments."""
+    from bestiary.brains._engine import functional, jax, jnp
+    from bestiary.brains.graded import module
+
+    zero = jnp.zeros(n, jnp.float32)
+    example = {
+        **{k: zero for k in ("keep", "base", "plateau", "half", "slope", "beta", "rise", "decay", "ou_keep", "ou_kick")},
+        **{"solve": jnp.zeros((n, n)), "syn": jnp.zeros((2 * n, n)), "plateau_mV": zero, "dt": jnp.zeros(1)},
+        "inhibitory_mV": jnp.zeros(1),
+    }
+    _, step = functional(module(n), example, zero, zero)
+
+    def advance(constants: Any, state: Any, current: Any, light: Any) -> Any:
+        return jax.lax.scan(lambda s, _: (step(s, constants, current, light), None), state, None, length=steps)[0]
+
+    return jax.jit(advance, donate_argnums=1)
+
+
+def build(
+    connectome: Connectome | str | None,
+    p: Mapping[str, float],
+    clock: Clock,
+    rewire: Any = None,
+    lesion: tuple[str, ...] = (),
+    silence: tuple[str, ...] = (),
+    without: tuple[str, ...] = (),
+) -> WormBrain:
+    """The brain at parameters `p`; rewire: of the connectome, before any lesion (the set points are the rewired one's)."""
+    if connectome is None or isinstance(connectome, str):
+        connectome = load_connectome("worm", connectome or DEFAULT, gap_cap=p["gap_cap_sections"])
+    if rewire is not None:
+        connectome = rewire(connectome)
+    rows = connectome.neurons
+
+    def pick(words: tuple[str, ...]) -> Array:
+        names = [w for word in words for w in word.split(",")]
+        return np.searchsorted(rows, connectome.select(names)) if names else np.empty(0, int)
+
+    lesioned, silenced = pick(lesion), pick(silence)
+    net = cut(network(connectome, p, without), lesioned, silenced)
+    gone = tuple(np.union1d(lesioned, silenced).astype(int).tolist())
+    return WormBrain(connectome, net, clock, gone)
+
+
+BRAIN = WormBrain

@@ -1,0 +1,242 @@
+"""The worm's interface: receptors to named sensory neurons, proprioception, and motor neurons to 95 muscles."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bestiary.bodies.worm import Worm
+from bestiary.brains import worm as brains
+from bestiary.brains.connectome import Connectome
+from bestiary.brains.worm import GROUPS, HEAD_D, HEAD_V, WormBrain
+from bestiary.envs._clock import Clock
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+CLOCK = {"control": "0.01", "brain": "0.002", "physics": "0.005"}
+COMPONENTS = {
+    "head-proprioception": "stretch of the anterior body bends the head motor neurons SMD and RMD back (Yeon 2018)",
+    "b-proprioception": "B-type motor neurons follow the bend ahead of them (Wen 2012)",
+    "a-proprioception": "A-type motor neurons follow the bend behind them: the mirror image of B, assumed",
+    "plateaus": "regenerative currents of head, A, B and command neurons",
+    "arousal": "constant current that favours AVB and PVC over AVA, AVD and AVE, as off food",
+}
+# Neuromuscular classes that share one gain `muscle_<group>`; every other class has the gain `muscle_other`.
+MUSCLE_GROUPS = {"head": GROUPS["head"], "b": GROUPS["b"], "a": GROUPS["a"], "as": ("AS",), "d": ("DD", "VD")}
+# From muscle 9 on, Cook 2019 gives the sublateral neurons one constant count per muscle: an extrapolation.
+LAST_TRACED_MUSCLE = 8
+# Ends of the mechanosensory processes, fractions of the body (Chalfie 1985; White 1986).
+TOUCH_FIELDS = {"ALM": (0.0, 0.5), "AVM": (0.08, 0.5), "PLM": (0.5, 0.95)}
+
+
+def assemble(
+    body: Worm,
+    connectome: Connectome | str | None,
+    parameters: Any,
+    rewire: Any,
+    lesion: tuple[str, ...],
+    silence: tuple[str, ...],
+    without: tuple[str, ...],
+    clock: Clock,
+) -> tuple[WormBrain, WormInterface, dict[str, Any]]:
+    """Brain, interface and what a card says of them, for `bestiary.animal("worm", ...)`."""
+    import bestiary
+
+    for word in without:
+        if word not in COMPONENTS:
+            raise LookupError(f"no component {word!r}; {bestiary.nearest(word, COMPONENTS, 'component')}")
+    p = brains.parameters(parameters)
+    brain = brains.build(connectome, p, clock, rewire, lesion, silence, without)
+    about = {"parameters": p, "connectome": brain.connectome.source, "components": COMPONENTS}
+    return brain, WormInterface.of(body, brain, p, without, clock.control_s), about
+
+
+@dataclass(frozen=True)
+class WormInterface:
+    """Receptors and neuromuscular junctions of one worm.
+
+    stretch (n, 4 * n_joints): pA per unit strain. touch (n, n_links): pA per N of change, before saturation.
+    nmj (95, n): muscle drive per unit release above rest. Chemical senses: see `encode`.
+    """
+
+    names: tuple[str, ...]
+    stretch: Array
+    touch: Array
+    nmj: Array
+    chemical: dict[str, tuple[Array, Array]]  # sense -> pA (n,) per unit rise, per unit fall of the relative signal
+    p: Mapping[str, float]
+    period_s: float
+
+    @classmethod
+    def of(
+        cls, body: Worm, brain: WormBrain, p: Mapping[str, float], without: tuple[str, ...], period_s: float
+    ) -> WormInterface:
+        connectome = brain.connectome
+        rows = connectome.neurons
+        types, along = connectome.types[rows], connectome.extra["along"][rows]
+        rest = brain.rest_nS
+        n = len(rows)
+
+        # Proprioception: mV of depolarisation per 1/mm of bending, times the rest conductance.
+        joints = body.joint_fraction
+        bend = np.zeros((n, len(joints)))
+        for i, (kind, x) in enumerate(zip(types, along, strict=True)):
+            toward = 1 if kind[0] == "D" or kind in HEAD_D else -1  # dorsal motor neurons see dorsal bends as positive
+            if kind in GROUPS["b"] and "b-proprioception" not in without:
+                near, far = _bump(joints, max(x - p["reach_L"], 0.04), p["reach_width_L"]), _box(joints, x, p)
+                bend[i] = toward * (p["stretch_b_mV"] * near - p["local_b_mV"] * far)
+            elif kind in GROUPS["a"] and "a-proprioception" not in without:
+                back = joints[::-1]  # distance from the tail: the same rule, mirrored
+                if 1 - x < p["tail_rhythm_L"]:
+                    bend[i] = -toward * p["stretch_head_mV"] * _span(back, p["head_from_L"], p["head_to_L"])
+                else:
+                    near = _bump(back, max(1 - x - p["reach_L"], 0.04), p["reach_width_L"])
+                    bend[i] = toward * (p["stretch_b_mV"] * near - p["local_b_mV"] * _box(back, 1 - x, p))
+            elif kind in (*HEAD_D, *HEAD_V) and "head-proprioception" not in without:
+                bend[i] = -toward * p["stretch_head_mV"] * _span(joints, p["head_from_L"], p["head_to_L"])
+        # curvature of joint j from the strain of its four rows, which lie at 45 degrees: 1/mm per unit strain
+        per_strain = np.sqrt(2) / body.radius_at_m(joints) * 1e-3 / 4
+        stretch = np.concatenate([bend * per_strain * side for side in (-1, -1, 1, 1)], axis=1)
+
+        links = (np.arange(body.n_links) + 0.5) / body.n_links
+        touch = np.zeros((n, body.n_links))
+        for kind, (low, high) in TOUCH_FIELDS.items():
+            touch[types == kind] = (links >= low) & (links <= high)
+        touch *= p["touch_mV"]
+        touch[types == "PVD"] = p["harsh_touch_mV"]
+
+        def cells(*which: str) -> Array:
+            return np.isin(types, which) | np.isin(connectome.ids[rows], which)
+
+        gain = p["chemical_mV"] * rest
+        none = np.zeros(n)
+        chemical = {
+            "nacl_mol_per_m3": (gain * cells("ASEL"), gain * cells("ASER")),
+            "butanone_mol_per_m3": (-gain * cells("AWC"), gain * cells("AWC")),
+            "diacetyl_mol_per_m3": (gain * cells("AWA"), none),
+            "glycerol_mol_per_m3": (gain * cells("ASH"), none),
+            "oxygen_kPa": (gain * cells("URX"), none),
+            "temperature_C": (gain * cells("AFD"), none),
+        }
+        return cls(
+            names=brain.names,  # type: ignore[attr-defined]
+            stretch=(stretch * rest[:, None]).astype(np.float32),
+            touch=(touch * rest[:, None]).astype(np.float32),
+            nmj=_junctions(connectome, p).astype(np.float32),
+            chemical={k: (a.astype(np.float32), b.astype(np.float32)) for k, (a, b) in chemical.items()},
+            p=p,
+            period_s=period_s,
+        )
+
+    def init(self) -> dict[str, Array]:
+        """Receptors adapt to what they first meet: NaN until then."""
+        slow = {k: np.array(np.nan) for k in self.chemical}
+        return {**slow, **{f"fast {k}": np.array(np.nan) for k in self.chemical}, "touch": np.zeros(self.touch.shape[1])}
+
+    def encode(self, state: dict[str, Array], obs: Mapping[str, Array]) -> tuple[dict[str, Array], Array]:
+        """Currents (n,) pA.
+
+        Touch: the receptors answer to changes of force and adapt (O'Hagan 2005 Nat Neurosci 8:43), saturating with
+        half at `touch_half_N`. Chemical senses: the difference of a fast and a slow average of the concentration at
+        the nose, as a share of the slow one (Weber); ASEL and AWA answer to rises, ASER to falls, AWC to falls and is
+        quieted by rises (Suzuki 2008 Nature 454:114; Chalasani 2007 Nature 450:63). Oxygen and temperature likewise.
+        """
+        p = self.p
+        current = self.stretch @ obs["stretch"].ravel()
+        force = obs["touch_N"]
+        slow = state["touch"] + (force - state["touch"]) * min(1.0, self.period_s / p["touch_tau_s"])
+        new = {"touch": slow}
+        if force.any() or slow.any():
+            change = np.abs(force - slow)
+            felt = change / (change + p["touch_half_N"])
+            gentle = self.touch @ felt
+            current = current + gentle
+        for sense, (rise, fall) in self.chemical.items():
+            now = float(obs[sense].mean())
+            slow_c, fast_c = float(state[sense]), float(state[f"fast {sense}"])
+            if not np.isfinite(slow_c):
+                slow_c = fast_c = now
+            fast_c += (now - fast_c) * min(1.0, self.period_s / p["chemical_fast_s"])
+            slow_c += (now - slow_c) * min(1.0, self.period_s / p["chemical_slow_s"])
+            new[sense], new[f"fast {sense}"] = np.array(slow_c), np.array(fast_c)
+            if fast_c != slow_c:
+                signal = (fast_c - slow_c) / (slow_c + p["chemical_floor"])
+                signal = np.tanh(signal / p["chemical_half"])
+                current = current + (rise * signal if signal > 0 else fall * -signal)
+        return new, current
+
+    def decode(self, reading: Mapping[str, Array]) -> Array:
+        """Muscle action (95,): tanh of the summed junctions, 0 at rest, so that all muscles then have half tone."""
+        active = (reading["release"] - reading["release_rest"]) / reading["release_max"]
+        return np.tanh(self.nmj @ active)
+
+
+def _bump(at: Array, middle: float, width: float) -> Array:
+    weight = np.exp(-0.5 * ((at - middle) / width) ** 2)
+    return np.asarray(weight / weight.sum())
+
+
+def _span(at: Array, low: float, high: float) -> Array:
+    weight = ((at >= low) & (at <= high)).astype(float)
+    return weight / max(weight.sum(), 1.0)
+
+
+def _box(at: Array, x: float, p: Mapping[str, float]) -> Array:
+    start = min(x + p["local_shift_L"], 0.9)
+    return _span(at, start, start + p["local_length_L"])
+
+
+def _junctions(connectome: Connectome, p: Mapping[str, float]) -> Array:
+    """(95, n): signed share of each motor neuron in the drive of each muscle.
+
+    Section counts say who innervates whom and in what proportion; sections were counted more densely in some parts of
+    the body than in others, so within each group of classes a muscle's counts are normalised to their sum, and the
+    group's strength is one fitted gain. Muscles that are coupled by gap junctions share their drive.
+    """
+    rows, muscles = connectome.neurons, connectome.muscles
+    count = connectome.matrix("neuromuscular").toarray()[np.ix_(rows, muscles)].T.astype(float)
+    effect = connectome.matrix("neuromuscular", signed=True).toarray()[np.ix_(rows, muscles)].T
+    types, place = connectome.types[rows], connectome.extra["index"][muscles]
+    out = np.zeros_like(count)
+    grouped = {c for classes in MUSCLE_GROUPS.values() for c in classes}
+    groups = MUSCLE_GROUPS | {"other": tuple(sorted(set(types.tolist()) - grouped))}
+    for name, classes in groups.items():
+        mine = np.isin(types, classes)
+        part = count[:, mine].copy()
+        total = part.sum(1)
+        if name in ("head", "other"):
+            traced = place <= LAST_TRACED_MUSCLE
+            part[~traced] *= p["sublateral_share"]
+            if name == "head":  # beyond the neck they share the muscle with others: no normalisation up
+                total = np.where(traced, total, total[traced].mean())
+        usual = total[total > 0].mean() if (total > 0).any() else 1.0
+        out[:, mine] = p[f"muscle_{name}"] * part / np.maximum(total, 0.5 * usual)[:, None]
+    out = np.where(effect < 0, -out, out)
+    if p["muscle_coupling"] > 0 and "muscle_gap" in connectome.kind.values:
+        gap = connectome.matrix("muscle_gap").toarray()[np.ix_(muscles, muscles)].astype(float)
+        np.fill_diagonal(gap, 0)
+        laplacian = np.diag(gap.sum(1)) - gap
+        out = np.linalg.solve(np.eye(len(gap)) + p["muscle_coupling"] * laplacian / max(gap.sum(1).mean(), 1e-9), out)
+    return out
+
+
+class Pattern:
+    """Control K10: a travelling wave of muscle activation at the frequency and wavelength of a crawling worm.
+
+    0.30 Hz and 0.65 body lengths (Fang-Yen 2010), amplitude for the crawling curvature: no brain, no senses.
+    """
+
+    def __init__(self, body: Worm, frequency_Hz: float = 0.30, wavelength_L: float = 0.65, amplitude: float = 0.6):
+        self._phase = 2 * np.pi * body.muscle_fraction / wavelength_L
+        self._side = amplitude * np.array([1.0 if m[1] == "D" else -1.0 for m in body.motors])
+        self._turn = 2 * np.pi * frequency_Hz * float(CLOCK["control"])
+
+    def __call__(self, step: int) -> Array:
+        return self._side * np.sin(self._turn * step - self._phase)
+
+
+PATTERN = Pattern
+INTERFACE = WormInterface
