@@ -51,12 +51,15 @@ def swap(
         values, codes = np.unique(column, return_inverse=True)
         if len(values) > 1:
             group = np.unique(group * len(values) + codes, return_inverse=True)[1]
+    group = group.astype(np.min_scalar_type(int(group.max(initial=0))))  # short integers sort in linear time
+    several = bool((group != group[:1]).any())
     free = np.flatnonzero(pre != post)
     for _ in range(rounds):
         turn = inside & (rng.random(len(pre)) < 0.5)
         pre[turn], post[turn] = post[turn], pre[turn]
         order = rng.permutation(free)
-        order = order[np.argsort(group[order], kind="stable")]
+        if several:
+            order = order[np.argsort(group[order], kind="stable")]
         same = group[order[:-1]] == group[order[1:]]
         start = np.flatnonzero(np.concatenate([[True], ~same])) if len(order) else np.empty(0, np.int64)
         rank = np.arange(len(order)) - np.repeat(start, np.diff(np.append(start, len(order))))
@@ -66,10 +69,10 @@ def swap(
             [_key(pre[e], post[f], n, kind[e], undirected[e]), _key(pre[f], post[e], n, kind[e], undirected[e])]
         )
         ok = (pre[e] != post[f]) & (pre[f] != post[e])
-        ok &= ~np.isin(new, _key(pre, post, n, kind, undirected), kind="sort").any(0)
-        sorted_new = np.sort(new[:, ok], axis=None)
-        twice = np.unique(sorted_new[1:][sorted_new[1:] == sorted_new[:-1]])
-        ok &= ~np.isin(new, twice, kind="sort").any(0)
+        taken = np.sort(np.concatenate([_key(pre, post, n, kind, undirected), *new[:, ok]]))
+        twice = np.unique(taken[1:][taken[1:] == taken[:-1]])  # few, so that looking them up is cheap
+        if twice.size:
+            ok &= (twice[np.minimum(np.searchsorted(twice, new), twice.size - 1)] != new).all(0)
         e, f = e[ok], f[ok]
         post[e], post[f] = post[f], post[e]
     return pre.astype(np.int32), post.astype(np.int32)
@@ -77,8 +80,10 @@ def swap(
 
 def _key(a: Array, b: Array, n: int, kind: Array, undirected: Array) -> Array:
     """One integer per edge, equal for equal edges."""
-    low, high = np.where(undirected & (a > b), b, a), np.where(undirected & (a > b), a, b)
-    return (kind * n + low) * n + high
+    if undirected.any():
+        turned = undirected & (a > b)
+        a, b = np.where(turned, b, a), np.where(turned, a, b)
+    return (kind * n + a) * n + b
 
 
 def random_pairs(
