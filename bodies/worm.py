@@ -22,6 +22,9 @@ ROWS = {"DL": 24, "DR": 24, "VL": 23, "VR": 24}  # White et al 1986; names as in
 _DORSAL = {"D": 1, "V": -1}
 _LEFT = {"L": 1, "R": -1}
 _REFERENCE_M = 1e-3  # the length to which the drag of a Medium belongs
+# Added to each joint: 1e-6 s of the joint's own damping, so without effect, but a whole muscle on the bare tip (1e-22 kg m2)
+# would pass MuJoCo's limit for accelerations, which it checks before the implicit solve
+_ARMATURE_KGM2 = 1e-17
 _HOLD_EVERY, _ROLL_EVERY = 2, 5  # links; the totals do not depend on it
 
 
@@ -147,6 +150,7 @@ class Worm:
                         axis=axis,
                         stiffness=[stiffness, 0, 0],
                         damping=[damping, 0, 0],
+                        armature=_ARMATURE_KGM2 / u.torque,
                     )
                 parent = body
         self._muscles(spec)
@@ -343,8 +347,8 @@ class Worm:
     ) -> None:
         """At rest with its centre of mass at position_m (3,), the middle of the body pointing to heading_rad.
 
-        curvature: per m, a number or (n_joints,), dorsal positive; None is straight. lies_on: left (dorsal is to the left of the heading)
-        or right. All muscles are at half tone, which an action of 0 keeps.
+        curvature: per m, a number or (n_joints,), dorsal positive; None is straight.
+        lies_on: left (dorsal is to the left of the heading) or right. All muscles are at half tone, which an action of 0 keeps.
         """
         if lies_on not in ("left", "right"):
             raise ValueError(f"a worm lies on its 'left' or 'right' side, got {lies_on!r}")
