@@ -22,8 +22,8 @@ ROWS = {"DL": 24, "DR": 24, "VL": 23, "VR": 24}  # White et al 1986; names as in
 _DORSAL = {"D": 1, "V": -1}
 _LEFT = {"L": 1, "R": -1}
 _REFERENCE_M = 1e-3  # the length to which the drag of a Medium belongs
-# Added to each joint: 1e-6 s of the joint's own damping, so without effect, but a whole muscle on the bare tip (1e-22 kg m2)
-# would pass MuJoCo's limit for accelerations, which it checks before the implicit solve
+# Added to every joint. The joint's own damping stops it within 1e-6 s, so it has no effect on the motion; without it a
+# muscle that switches on accelerates the bare tip (1e-22 kg m2) past a limit that MuJoCo checks before it is implicit
 _ARMATURE_KGM2 = 1e-17
 _HOLD_EVERY, _ROLL_EVERY = 2, 5  # links; the totals do not depend on it
 
@@ -41,7 +41,8 @@ class Worm:
     peak_curvature_per_m: static bend when one side is fully active and the other silent; it sets the muscles' force.
     strength_slope: muscles weaken along the body as 1 - slope * s; 0.6 in Boyle 2012.
     film_N_per_m2: stiffness with which the film on agar holds the body down, per length: 2 * 0.07 N/m over a radius.
-    control_s, physics_s: default clock periods; the springs are integrated implicitly, so 5 ms is stable.
+    control_s, physics_s: default clock periods. Springs and drag are implicit: speed and bend of a gait change by less
+        than 0.5 % from 0.5 to 5 ms, in water as on agar, and by 1 % up to 10 ms.
     units: of the model, for tests.
 
     There are no contacts, not with itself either, and no gravity.
@@ -348,7 +349,8 @@ class Worm:
         """At rest with its centre of mass at position_m (3,), the middle of the body pointing to heading_rad.
 
         curvature: per m, a number or (n_joints,), dorsal positive; None is straight.
-        lies_on: left (dorsal is to the left of the heading) or right. All muscles are at half tone, which an action of 0 keeps.
+        lies_on: left (dorsal is to the left of the heading) or right.
+        All muscles are at half tone, which an action of 0 keeps.
         """
         if lies_on not in ("left", "right"):
             raise ValueError(f"a worm lies on its 'left' or 'right' side, got {lies_on!r}")

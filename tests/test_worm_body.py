@@ -323,9 +323,10 @@ def test_a_timestep_set_after_compiling_is_the_same_as_before():
         np.testing.assert_array_equal(a.model.actuator_biasprm, b.model.actuator_biasprm)
 
 
+@pytest.mark.parametrize("physics_s", ["0.001", "0.005", "0.01"])
 @pytest.mark.parametrize("medium", ["agar", "water"])
-def test_random_commands_never_break_it(medium):
-    sim = Sim(medium=medium)
+def test_random_commands_never_break_it(medium, physics_s):
+    sim = Sim(medium=medium, physics_s=physics_s)
     rng = np.random.default_rng(0)
     poses = sim.run(20.0, lambda t: rng.choice([-1.0, 1.0], 95), every=0.05)
     assert not sim.data.warning.number.any()
@@ -342,7 +343,7 @@ def test_media_change_under_a_moving_worm():
     assert not sim.data.warning.number.any()
 
 
-# Posture and senses
+# Posture, senses and looks
 
 
 @pytest.mark.parametrize(("lies_on", "dorsal"), [("left", 1), ("right", -1)])
@@ -366,6 +367,27 @@ def test_velocity_is_that_of_the_centre_of_mass():
     moved = (poses[-1]["com_m"] - poses[-3]["com_m"]) / 0.002
     assert np.linalg.norm(moved) > 1e-5
     np.testing.assert_allclose(poses[-2]["velocity_m_per_s"], moved, rtol=0.05, atol=1e-6)
+
+
+def test_the_skin_that_is_drawn_follows_the_body():
+    sim = Sim(medium="water")
+    sim.run(1.0, lambda t: tone(sim.body, D=-0.6, VL=-0.8))
+    scene = mujoco.MjvScene(sim.model, 100)
+    camera, option = mujoco.MjvCamera(), mujoco.MjvOption()
+    mujoco.mj_forward(sim.model, sim.data)
+    mujoco.mjv_updateScene(sim.model, sim.data, option, None, camera, mujoco.mjtCatBit.mjCAT_ALL.value, scene)
+    mujoco.mjv_updateSkin(sim.model, sim.data, scene)
+    drawn = np.reshape(scene.skinvert, (-1, 3)) * sim.body.units.length
+    midline = sim.pose()["midline_m"]
+    s = np.linspace(0, 25, 251)
+    fine = np.stack([np.interp(s, np.arange(26), x) for x in midline.T], axis=1)
+    away = np.linalg.norm(drawn[:, None] - fine, axis=2).min(axis=1)
+    assert away.max() < 40e-6  # the radius is 35
+    back = drawn[sim.model.skin_vertadr[1] :]
+    lower = np.linalg.norm(back[:, None] - fine, axis=2).argmin(axis=1)
+    dorsal = sim.data.xmat[sim.model.body("link12").id].reshape(3, 3)[:, 1]
+    near = (lower > 120) & (lower < 130)
+    assert ((back[near] - fine[lower[near]]) @ dorsal > 15e-6).all()
 
 
 class Field:
