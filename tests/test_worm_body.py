@@ -69,7 +69,8 @@ def test_size_and_mass_of_an_adult():
     assert midline[0, 0] == pytest.approx(5e-4) and midline[-1, 0] == pytest.approx(-5e-4)  # head first, toward +x
     links = [sim.model.geom(f"link{i:02d}").size[0] * sim.body.units.length for i in range(25)]
     assert 65e-6 < 2 * max(links) < 80e-6 and links[0] < max(links) / 2 > links[-1]
-    assert sim.model.nv == 6 + 2 * J and not sim.model.geom_contype.any()
+    assert sim.model.nv == 6 + J + J // 3 and Sim(side_every=1).model.nv == 6 + 2 * J
+    assert not sim.model.geom_contype.any()
 
 
 def test_muscles_are_those_of_the_connectome():
@@ -126,7 +127,8 @@ def test_every_muscle_bends_the_worm_to_its_own_side_and_place():
         sim.data.act[i] = 1
         sim.body.apply(sim.bound, sim.data, 2 * (np.arange(95) == i) - 1.0)
         mujoco.mj_step(sim.model, sim.data, 20)
-        bend, side = sim.data.qpos[sim.bound.hinges].reshape(2, J)
+        bend, side = np.split(sim.data.qpos[sim.bound.hinges], [J])
+        side = side[np.searchsorted(np.unique(sim.body.side_joint), sim.body.side_joint)]  # the hinge of each joint
         here = np.abs(sim.body.joint_fraction - sim.body.muscle_fraction[i]) < 1 / 24
         assert here.any()
         assert (bend[here] * {"D": 1, "V": -1}[name[1]] > 0).all(), name
@@ -143,6 +145,22 @@ def test_dorsal_is_in_the_plane_and_left_is_out_of_it():
     sim.run(1.5, lambda t: tone(sim.body, DL=-0.7, VL=-0.7))
     middle, ends = sim.pose()["midline_m"][12:14].mean(0), sim.pose()["midline_m"][[0, -1]].mean(0)
     assert ends[2] - middle[2] < -1e-4 and abs(ends[1] - middle[1]) < 1e-6  # it lies on its left
+
+
+@pytest.mark.parametrize("side_every", [1, 3])
+def test_sideways_it_is_as_stiff_and_as_strong_however_many_hinges_share_it(side_every):
+    sim = Sim(medium="water", side_every=side_every)
+    sim.run(1.0, lambda t: tone(sim.body, DL=-0.7, VL=-0.7))
+    z = sim.pose()["midline_m"][:, 2]
+    bent = np.ptp(z)
+    sim = Sim(medium="water")
+    sim.run(1.0, lambda t: tone(sim.body, D=-0.7))
+    assert bent == pytest.approx(np.ptp(sim.pose()["midline_m"][:, 1]), rel=0.05)
+    sim = Sim(medium="water", side_every=side_every)
+    sim.run(1.0, lambda t: tone(sim.body, DL=-0.7, VL=-0.7))
+    stretch = sim.body.sense(sim.bound, sim.data, Field())["stretch"]
+    strain = 0.15 * 13e3 * sim.body.radius_at_m(sim.body.joint_fraction) / np.sqrt(2)
+    np.testing.assert_allclose(stretch[:, 4:20], np.outer([-1, 1, -1, 1], strain[4:20]), rtol=0.06)
 
 
 def test_full_one_sided_activation_gives_the_stated_curvature():
@@ -277,7 +295,17 @@ def test_media_that_cannot_be(what, says):
         Worm(medium=what)
 
 
-@pytest.mark.parametrize("bad", [{"n_links": 24}, {"n_links": 11}, {"length_m": 0}, {"bending_Nm2": float("nan")}])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"n_links": 24},
+        {"n_links": 11},
+        {"length_m": 0},
+        {"bending_Nm2": float("nan")},
+        {"side_every": 5},
+        {"side_every": 2},
+    ],
+)
 def test_bodies_that_cannot_be(bad):
     with pytest.raises(ValueError, match=f"{next(iter(bad))}.*{next(iter(bad.values()))}"):
         Worm(**bad)
