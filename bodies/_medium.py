@@ -85,7 +85,7 @@ class Medium:
             if what not in MEDIA:
                 raise MediumError(
                     f"no medium {what!r}; {nearest(what, MEDIA, 'medium')} "
-                    "A viscosity in Pa s or a pair of drags (along, across) in N s/m will also do"
+                    "(or give a viscosity in Pa s, or two drags, along and across, in N s/m)"
                 )
             return MEDIA[what]
         if isinstance(what, int | float):
