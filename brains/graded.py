@@ -77,7 +77,7 @@ class GradedNetwork:
         rest = self.leak_nS + g.sum(1)
         b = self.leak_nS * self.leak_mV + (g * self.reversal_mV).sum(1) + self.tonic_pA
         v_eq, g_p = self.leak_mV, np.zeros_like(rest)
-        for _ in range(20):  # g_p depends on the driving force at V_eq: converges in a few rounds
+        for _ in range(8):  # g_p depends on the driving force at V_eq: converges in a few rounds
             g_p = self.plateau * rest / ((self.plateau_mV - v_eq) / (4 * self.plateau_slope_mV) - 0.5)
             a = np.diag(rest + g_p / 2) + laplacian
             rhs = b + g_p / 2 * self.plateau_mV
@@ -121,14 +121,14 @@ class GradedNetwork:
         return {k: np.asarray(v, np.float32) for k, v in out.items()}
 
 
-def settled(net: GradedNetwork, tracked: Array, push_pA: Array, seconds: float = 2.0, dt_s: float = 0.005) -> Array:
+def settled(net: GradedNetwork, tracked: Array, push_pA: Array, seconds: float = 2.0, dt_s: float = 0.02) -> Array:
     """V (n,) mV to which the noiseless network settles under push_pA while the `tracked` neurons (mask) stay at half.
 
     Their half points follow their voltage, so that they neither release more than half nor fall into a plateau: what
     comes out is the set point that a homeostat would find.
     """
-    c = replace(net, tonic_pA=0 * net.tonic_pA).compiled(dt_s)
-    v, s, half = net.equilibrium()["v_eq"].copy(), net.release_at_half(), c["half"].astype(float)
+    c = {k: a.astype(float) for k, a in replace(net, tonic_pA=0 * net.tonic_pA).compiled(dt_s).items()}
+    v, s, half = net.equilibrium()["v_eq"].copy(), net.release_at_half(), c["half"].copy()
     n = len(v)
     for _ in range(round(seconds / dt_s)):
         half[tracked] = v[tracked]

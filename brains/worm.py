@@ -194,6 +194,11 @@ class WormBrain:
 
 
 @lru_cache(8)
+def _shipped(name: str, gap_cap: float) -> Connectome:
+    return load_connectome("worm", name, gap_cap=gap_cap)
+
+
+@lru_cache(8)
 def _compiled(n: int, steps: int) -> Any:
     """The jitted control period of any network of n neurons: wiring and parameters are arguments."""
     from bestiary.brains._engine import functional, jax, jnp
@@ -224,7 +229,7 @@ def build(
 ) -> WormBrain:
     """The brain at parameters `p`; rewire: of the connectome, before any lesion (the set points are the rewired one's)."""
     if connectome is None or isinstance(connectome, str):
-        connectome = load_connectome("worm", connectome or DEFAULT, gap_cap=p["gap_cap_sections"])
+        connectome = _shipped(connectome or DEFAULT, p["gap_cap_sections"])
     if rewire is not None:
         connectome = rewire(connectome)
     rows = connectome.neurons

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 from bestiary.errors import ClockError
@@ -18,49 +18,34 @@ class Clock:
     control: str = "0.01"
     brain: str = "0.002"
     physics: str = "0.005"
+    brain_steps: int = field(init=False, compare=False)  # in one control period
+    physics_steps: int = field(init=False, compare=False)
+    control_s: float = field(init=False, compare=False)
+    brain_s: float = field(init=False, compare=False)
+    physics_s: float = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
-        for field in ("control", "brain", "physics"):
-            text = str(getattr(self, field))
+        for name in ("control", "brain", "physics"):
+            text = str(getattr(self, name))
             try:
                 value = Fraction(text)
             except (ValueError, ZeroDivisionError):
-                raise ClockError(f"{field} period {text!r} s is not a number; write it like '0.005'") from None
+                raise ClockError(f"{name} period {text!r} s is not a number; write it like '0.005'") from None
             if value <= 0:
-                raise ClockError(f"{field} period must be positive, got {text} s")
-            object.__setattr__(self, field, text)
-        for field in ("brain", "physics"):
-            self._ratio(field)
+                raise ClockError(f"{name} period must be positive, got {text} s")
+            object.__setattr__(self, name, text)
+        for name in ("brain", "physics"):
+            object.__setattr__(self, f"{name}_steps", self._ratio(name))
+        for name in ("control", "brain", "physics"):
+            object.__setattr__(self, f"{name}_s", float(Fraction(getattr(self, name))))
 
-    def _ratio(self, field: str) -> int:
-        control, period = Fraction(self.control), Fraction(getattr(self, field))
+    def _ratio(self, name: str) -> int:
+        control, period = Fraction(self.control), Fraction(getattr(self, name))
         ratio = control / period
         if ratio.denominator != 1:
             whole = max(1, round(ratio))
             raise ClockError(
-                f"control/{field}: {self.control} s is not a whole multiple of {getattr(self, field)} s "
-                f"(ratio {float(ratio):.6g}); the nearest {field} period that fits is {float(control / whole):.9g} s"
+                f"control/{name}: {self.control} s is not a whole multiple of {getattr(self, name)} s "
+                f"(ratio {float(ratio):.6g}); the nearest {name} period that fits is {float(control / whole):.9g} s"
             )
         return int(ratio)
-
-    @property
-    def brain_steps(self) -> int:
-        """Brain steps in one control period."""
-        return self._ratio("brain")
-
-    @property
-    def physics_steps(self) -> int:
-        """Physics steps in one control period."""
-        return self._ratio("physics")
-
-    @property
-    def control_s(self) -> float:
-        return float(Fraction(self.control))
-
-    @property
-    def brain_s(self) -> float:
-        return float(Fraction(self.brain))
-
-    @property
-    def physics_s(self) -> float:
-        return float(Fraction(self.physics))

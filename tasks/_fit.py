@@ -1,0 +1,230 @@
+"""Fitting: what the wiring does not give is searched for, to stated targets, with a stated budget and seed.
+
+A fit is a list of trials with targets (assets/<animal>/fit.toml) and the parameters that have a range (`low`, `high`) in
+assets/<animal>/parameters.json. The search is CMA-ES (Hansen 2016 arXiv:1604.00772) over the logarithms, in [0, 1].
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import tomllib
+from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import bestiary
+from bestiary.bodies._base import Array
+from bestiary.errors import BestiaryError, DataError
+
+Progress = Callable[[int, int, float], None]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One search: which parameters, which trials, and what they should give.
+
+    trials: tables with `task`, `medium`, `seconds`, `skip_s`, optional `options` of `bestiary.animal` and
+    `task_options`, and `targets`: measure -> [value, tolerance].
+    """
+
+    name: str
+    about: str
+    parameters: tuple[str, ...]
+    trials: tuple[dict[str, Any], ...]
+    clock: dict[str, str]
+
+
+def stages(animal: str) -> dict[str, Stage]:
+    """The searches that `fit ANIMAL` knows, in their order."""
+    for place in bestiary.__path__:
+        if (file := Path(place) / "assets" / animal / "fit.toml").is_file():
+            table = tomllib.loads(file.read_text(encoding="utf-8"))
+            return {
+                name: Stage(name, s["about"], tuple(s["parameters"]), tuple(s["trials"]), s["clock"])
+                for name, s in table.items()
+            }
+    raise DataError(f"no assets/{animal}/fit.toml: nothing to fit for {animal}")
+
+
+class Objective:
+    """Loss of a point of the search: the sum over targets of a pseudo-Huber of the error in units of its tolerance."""
+
+    def __init__(self, animal: str, stage: Stage, base: Mapping[str, float], options: Mapping[str, Any], seed: int):
+        self.animal, self.stage, self.base, self.options, self.seed = animal, stage, dict(base), dict(options), seed
+        table = bestiary.load("brains", animal).parameter_table()
+        bounds = []
+        for name in stage.parameters:
+            if name not in table:
+                raise LookupError(f"no parameter {name!r} to fit; {bestiary.nearest(name, table, 'parameter')}")
+            if table[name]["low"] is None:
+                raise BestiaryError(f"parameter {name!r} has no range to search in")
+            bounds.append((table[name]["low"], table[name]["high"]))
+        self.low, self.high = np.log(np.array(bounds)).T
+        self._envs: dict[int, Any] = {}
+        self._animals: dict[str, Any] = {}
+
+    def values(self, x: Array) -> dict[str, float]:
+        """Parameters at a point of the search (unbounded)."""
+        share = 1 / (1 + np.exp(-4 * np.asarray(x)))
+        found = np.exp(self.low + (self.high - self.low) * share)
+        return dict(zip(self.stage.parameters, found.tolist(), strict=True))
+
+    def point(self, values: Mapping[str, float]) -> Array:
+        """The inverse of `values`, kept off the ends of the range."""
+        log = np.log([values[name] for name in self.stage.parameters])
+        share = np.clip((log - self.low) / (self.high - self.low), 0.02, 0.98)
+        return np.asarray(np.log(share / (1 - share)) / 4)
+
+    def __call__(self, x: Array) -> float:
+        return self.report(self.values(x))[0]
+
+    def report(self, values: Mapping[str, float]) -> tuple[float, list[dict[str, float]]]:
+        """(loss, the measures of each trial) at parameters `values` over the base."""
+        total, found = 0.0, []
+        self._animals = {}
+        for i, trial in enumerate(self.stage.trials):
+            try:
+                measured = self._run(i, trial, {**self.base, **values})
+            except (BestiaryError, np.linalg.LinAlgError):
+                measured = {}
+            for name, (target, tolerance) in trial["targets"].items():
+                error = (measured.get(name, np.nan) - target) / tolerance
+                total += 2 * (np.sqrt(1 + error**2) - 1) if np.isfinite(error) else 15.0
+            found.append(measured)
+        return float(total), found
+
+    def _run(self, i: int, trial: Mapping[str, Any], parameters: Mapping[str, float]) -> dict[str, float]:
+        from bestiary.envs import EmbodiedEnv
+        from bestiary.tasks._measures import MEASURES
+        from bestiary.tasks._trial import run_trial
+
+        if i not in self._envs:
+            self._envs[i] = EmbodiedEnv(
+                self.animal,
+                trial["task"],
+                trial.get("medium"),
+                clock=self.stage.clock,
+                task_options=trial.get("task_options"),
+            )
+        options = {**self.options, **trial.get("options", {})}
+        if (key := json.dumps(options)) not in self._animals:  # one brain for all trials that agree on it
+            self._animals[key] = bestiary.animal(
+                self.animal, parameters=parameters, clock=self.stage.clock, **options
+            )
+        track = run_trial(self._envs[i], self._animals[key], trial["seconds"], self.seed)
+        if track.divergence:
+            return {}
+        track = track.after(trial.get("skip_s", 0.0))
+        return {name: float(MEASURES[name](track)) for name in trial["targets"]}
+
+
+_OBJECTIVE: Objective | None = None
+
+
+def _start(*arguments: Any) -> None:
+    global _OBJECTIVE
+    _OBJECTIVE = Objective(*arguments)
+
+
+def _ask(x: Array) -> float:
+    assert _OBJECTIVE is not None
+    return _OBJECTIVE(x)
+
+
+def run_fit(
+    animal: str,
+    budget: int = 400,
+    seed: int = 0,
+    stage: str | None = None,
+    start: Mapping[str, float] | str | Path | None = None,
+    connectome: str | None = None,
+    control: str | None = None,
+    control_seed: int = 0,
+    out: str | Path | None = None,
+    jobs: int = 2,
+    spread: float = 0.2,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Searches the parameters of one stage (None: the first) of `animal`; returns, and writes to `out`, the result.
+
+    budget: evaluations. start: parameters to begin from (a mapping or a file of an earlier fit; None: the shipped
+    ones). connectome, control, control_seed: as in `bestiary.animal`; a rewired animal is fitted with the same budget.
+    jobs: processes; the result does not depend on it. The result holds parameters, loss, log, seed, budget and versions.
+    """
+    import multiprocessing
+
+    import cma
+
+    known = stages(animal)
+    if stage is not None and stage not in known:
+        raise LookupError(f"no stage {stage!r} in the fit of {animal}; {bestiary.nearest(stage, known, 'stage')}")
+    this = known[stage or next(iter(known))]
+    base = bestiary.load("brains", animal).parameters(start)
+    options = {"connectome": connectome, "control": control, "control_seed": control_seed}
+    arguments = (animal, this, base, options, seed)
+    objective = Objective(*arguments)
+    search = cma.CMAEvolutionStrategy(
+        objective.point(base), spread, {"seed": seed + 1, "verbose": -9, "maxfevals": budget, "popsize": 14}
+    )
+    log: list[dict[str, float]] = []
+    best, values = np.inf, {k: base[k] for k in this.parameters}
+    began = time.perf_counter()
+    with ProcessPoolExecutor(
+        jobs, multiprocessing.get_context("spawn"), initializer=_start, initargs=arguments
+    ) as workers:
+        while search.countevals < budget:
+            points = search.ask()
+            losses = list(workers.map(_ask, points))
+            search.tell(points, losses)
+            if min(losses) < best:
+                best, values = min(losses), objective.values(points[int(np.argmin(losses))])
+            log.append({"evaluations": search.countevals, "best": best, "median": float(np.median(losses))})
+            if progress is not None:
+                progress(search.countevals, budget, best)
+            if out is not None:
+                _write(out, this, base | values, objective, log, budget, seed, options, began)
+    result = _result(this, base | values, objective, log, budget, seed, options, began)
+    if out is not None:
+        Path(out).write_text(json.dumps(result, indent=1), encoding="utf-8")
+    return result
+
+
+def _result(
+    stage: Stage,
+    values: Mapping[str, float],
+    objective: Objective,
+    log: list[dict[str, float]],
+    budget: int,
+    seed: int,
+    options: Mapping[str, Any],
+    began: float,
+) -> dict[str, Any]:
+    import mujoco
+
+    return {
+        "stage": stage.name,
+        "about": stage.about,
+        "parameters": dict(values),
+        "fitted": list(stage.parameters),
+        "loss": log[-1]["best"],
+        "log": log,
+        "budget": budget,
+        "seed": seed,
+        "options": dict(options),
+        "seconds": round(time.perf_counter() - began, 1),
+        "versions": {"bestiary": bestiary.__version__, "mujoco": mujoco.__version__, "numpy": np.__version__},
+    }
+
+
+def _write(out: str | Path, *arguments: Any) -> None:
+    """What has been found so far, so that an interrupted fit is not lost."""
+    file = Path(out)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_suffix(".part")
+    part.write_text(json.dumps(_result(*arguments), indent=1), encoding="utf-8")
+    part.replace(file)
