@@ -36,7 +36,7 @@ _DRAWING_FIX = "on Debian or Ubuntu `apt-get install libegl1 libgl1 libgl1-mesa-
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the report. state: "ok", "limited" (Bestiary runs, something is lost) or "broken". fix: what to do."""
+    """One line of the report. state: "ok", "limited" (something is lost) or "broken". fix: what to do."""
 
     name: str
     state: str
