@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -85,10 +86,7 @@ def test_wheel_from_sdist_holds_every_tracked_file(tmp_path):
         assert done.returncode == 0, done.stderr
         return next(tmp_path.glob("*.tar.gz" if kind == "sdist" else "*.whl"))
 
-    import tarfile
-
-    with tarfile.open(build("sdist", ROOT)) as sdist:
-        sdist.extractall(tmp_path / "out", filter="data")
+    shutil.unpack_archive(build("sdist", ROOT), tmp_path / "out")
     with zipfile.ZipFile(build("wheel", next((tmp_path / "out").iterdir()))) as wheel:
         held = set(wheel.namelist())
     tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True).stdout.split("\0")

@@ -86,3 +86,30 @@ def test_a_lock_is_exact_hashed_and_names_no_index(lock):
     versions = dict(re.findall(r"^([\w.-]+)==(\S+)", text, re.M))
     assert versions["mujoco"].startswith("3.") and versions["dm-control"].startswith("1.0.")
     assert {"pytest", "ruff", "mypy", "hatchling", "numba"} <= set(versions)
+
+
+@pytest.mark.parametrize("root, works", [(False, False), (True, True), (True, False)])
+def test_the_drawing_library_is_installed_where_we_may(start, monkeypatch, capsys, tmp_path, root, works):
+    ran = []
+    monkeypatch.setattr(start, "ENV", str(tmp_path))
+    monkeypatch.setattr(start.sys, "platform", "linux")
+    monkeypatch.setattr(start.ctypes.util, "find_library", lambda name: None)
+    monkeypatch.setattr(start.shutil, "which", lambda name: "/usr/bin/" + name)
+    monkeypatch.setattr(start.os, "geteuid", lambda: 0 if root else 1000)
+    monkeypatch.setattr(start, "quiet", lambda command, limit_s: ran.append(command) or works)
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "BESTIARY_NO_APT"):
+        monkeypatch.delenv(name, raising=False)
+    for _ in range(2):
+        start.drawing_library()
+    said = capsys.readouterr().err
+    if not root:  # sudo would ask for a password
+        assert ran == [["sudo", "-n", "true"]] * 2
+    elif works:
+        assert [c[:3] for c in ran] == [["apt-get", "install", "-y"]] * 2
+    else:  # tried once: install, then update; the second run is quiet
+        assert [c[1] for c in ran] == ["install", "update"]
+    assert ("going on without" in said) is not works
+    monkeypatch.setenv("DISPLAY", ":0")
+    ran.clear()
+    start.drawing_library()
+    assert ran == []

@@ -31,6 +31,7 @@ jax.numpy.zeros(3).block_until_ready()
 print(json.dumps([{"platform": d.platform, "kind": d.device_kind} for d in jax.devices()]))
 """
 _BRAIN = "import json, brainpy, brainevent, numba; print(json.dumps(brainpy.__version__))"
+_SETUP = "`python3 start.py setup`"
 _DRAWING_FIX = "on Debian or Ubuntu `apt-get install libegl1 libgl1 libgl1-mesa-dri`; physics needs none of it"
 
 
@@ -162,7 +163,7 @@ def _jax(facts: dict[str, Any]) -> Finding:
     devices, problem = _child(_JAX)
     facts["jax"] = {"devices": devices or [], "problem": problem}
     if problem:
-        return Finding("jax", "broken", problem, "`python3 start.py setup`")
+        return Finding("jax", "broken", problem, _SETUP)
     value = ", ".join(f"{d['platform']} ({d['kind']})" for d in devices)
     if shutil.which("nvidia-smi") and all(d["platform"] == "cpu" for d in devices):
         return Finding(
@@ -175,7 +176,8 @@ def _brain(facts: dict[str, Any]) -> Finding:
     version, problem = _child(_BRAIN)
     facts["brain"] = {"brainpy": version, "problem": problem}
     if problem:
-        return Finding("brain", "broken", problem, "`python3 start.py setup`")
+        fix = "set BRAINEVENT_CACHE_DIR to a folder that can be written" if "Permission" in problem else _SETUP
+        return Finding("brain", "broken", problem, fix)
     return Finding("brain", "ok", f"brainpy {version} with brainevent and numba")
 
 
