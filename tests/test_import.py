@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -86,7 +87,8 @@ def test_wheel_from_sdist_holds_every_tracked_file(tmp_path):
         assert done.returncode == 0, done.stderr
         return next(tmp_path.glob("*.tar.gz" if kind == "sdist" else "*.whl"))
 
-    shutil.unpack_archive(build("sdist", ROOT), tmp_path / "out")
+    safe = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}  # since 3.11.4
+    shutil.unpack_archive(build("sdist", ROOT), tmp_path / "out", **safe)
     with zipfile.ZipFile(build("wheel", next((tmp_path / "out").iterdir()))) as wheel:
         held = set(wheel.namelist())
     tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True).stdout.split("\0")
