@@ -98,9 +98,10 @@ def surroundings():
     here["VIRTUAL_ENV"] = ENV
     here["PATH"] = BIN + os.pathsep + here.get("PATH", "")
     home = os.path.expanduser("~")
-    if not (os.path.isdir(home) and os.access(home, os.W_OK)):
+    caches = [folder for folder in (os.path.join(home, ".cache"), home) if os.path.isdir(folder)]
+    if not (caches and os.access(caches[0], os.W_OK)):
         cache = os.path.join(ENV if os.access(ENV, os.W_OK) else tempfile.gettempdir(), "cache")
-        for name in ("XDG_CACHE_HOME", "MPLCONFIGDIR"):
+        for name in ("XDG_CACHE_HOME", "MPLCONFIGDIR", "BRAINEVENT_CACHE_DIR"):
             here.setdefault(name, cache)
     return here
 
@@ -119,7 +120,7 @@ def pip(arguments, env, total=0):
         log.append(line)
         if total and line.startswith(("Collecting ", "Processing ")):
             seen += 1
-            text = "  {}/{} {}".format(seen, total, os.path.basename(line.split()[1]).split("==")[0].split("-")[0])
+            text = "  {}/{} {}".format(seen, total, os.path.basename(line.split()[1]).split("==")[0][:40])
             if bar:
                 print("\r" + text.ljust(60), end="", file=sys.stderr, flush=True)
             elif seen % 20 == 0 or seen == total:

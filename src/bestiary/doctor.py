@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -31,12 +32,14 @@ jax.numpy.zeros(3).block_until_ready()
 print(json.dumps([{"platform": d.platform, "kind": d.device_kind} for d in jax.devices()]))
 """
 _BRAIN = "import json, brainpy, brainevent, numba; print(json.dumps(brainpy.__version__))"
+_ROOT = Path(__file__).resolve().parents[2]  # of a checkout
+_SETUP = "`python3 start.py setup`"
 _DRAWING_FIX = "on Debian or Ubuntu `apt-get install libegl1 libgl1 libgl1-mesa-dri`; physics needs none of it"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the report. state: "ok", "limited" (Bestiary runs, something is lost) or "broken". fix: what to do."""
+    """One line of the report. state: "ok", "limited" (something is lost) or "broken". fix: what to do."""
 
     name: str
     state: str
@@ -104,7 +107,7 @@ def _packages(facts: dict[str, Any]) -> Finding:
     """What `pyproject.toml` asks for against what is installed, and, in a checkout, against the lock."""
     from packaging.requirements import Requirement
 
-    asked = [Requirement(r) for r in importlib.metadata.requires("bestiary") or []]
+    asked = [Requirement(r) for r in _asked()]
     missing, wrong, installed = [], [], {}
     for need in asked:
         if need.marker is not None and not need.marker.evaluate({"extra": ""}):
@@ -128,6 +131,15 @@ def _packages(facts: dict[str, Any]) -> Finding:
     return Finding("packages", "ok", f"{value}; {'as locked' if locked else 'in range, no lock at hand'}")
 
 
+def _asked() -> list[str]:
+    """What the installed package asks for; in a checkout that is not installed, what `pyproject.toml` does."""
+    try:
+        return importlib.metadata.requires("bestiary") or []
+    except importlib.metadata.PackageNotFoundError:
+        project = tomllib.loads((_ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        return list(project["dependencies"])
+
+
 def _version(name: str) -> str | None:
     try:
         return importlib.metadata.version(name)
@@ -137,7 +149,7 @@ def _version(name: str) -> str | None:
 
 def _lock() -> dict[str, str]:
     """Versions of the lock of this Python; empty outside a checkout."""
-    here = Path(__file__).resolve().parents[2] / "requirements" / "py{}{}.txt".format(*sys.version_info)
+    here = _ROOT / "requirements" / "py{}{}.txt".format(*sys.version_info)
     return dict(re.findall(r"^([\w.-]+)==([^\s;]+)", here.read_text(), re.M)) if here.is_file() else {}
 
 
@@ -162,7 +174,7 @@ def _jax(facts: dict[str, Any]) -> Finding:
     devices, problem = _child(_JAX)
     facts["jax"] = {"devices": devices or [], "problem": problem}
     if problem:
-        return Finding("jax", "broken", problem, "`python3 start.py setup`")
+        return Finding("jax", "broken", problem, _SETUP)
     value = ", ".join(f"{d['platform']} ({d['kind']})" for d in devices)
     if shutil.which("nvidia-smi") and all(d["platform"] == "cpu" for d in devices):
         return Finding(
@@ -175,7 +187,8 @@ def _brain(facts: dict[str, Any]) -> Finding:
     version, problem = _child(_BRAIN)
     facts["brain"] = {"brainpy": version, "problem": problem}
     if problem:
-        return Finding("brain", "broken", problem, "`python3 start.py setup`")
+        fix = "set BRAINEVENT_CACHE_DIR to a folder that can be written" if "Permission" in problem else _SETUP
+        return Finding("brain", "broken", problem, fix)
     return Finding("brain", "ok", f"brainpy {version} with brainevent and numba")
 
 

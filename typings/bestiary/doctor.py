@@ -1,0 +1,1 @@
+../../src/bestiary/doctor.py
