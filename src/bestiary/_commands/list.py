@@ -1,0 +1,57 @@
+"""`bestiary list`."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import bestiary
+from bestiary._commands._show import Outcome, table
+
+
+def command(options: Any) -> Outcome:
+    from bestiary._ids import IDS
+    from bestiary.brains.connectome._load import SOURCES, connectomes
+    from bestiary.interfaces._controls import CONTROLS
+
+    animals: dict[str, Any] = {}
+    for name in bestiary.animals("bodies"):
+        try:
+            wired = connectomes(name)
+        except LookupError:  # a body without a brain yet
+            wired = []
+        animals[name] = {
+            "about": _first_line("bodies", name),
+            "brain": name in bestiary.animals("interfaces"),
+            "connectomes": wired,
+            "assays": _assays(name),
+        }
+    tasks = {name: _first_line("tasks", name) for name in bestiary.animals("tasks")}
+    controls = {name: control.about for name, control in CONTROLS.items()}
+    report = {"animals": animals, "environments": IDS, "tasks": tasks, "controls": controls}
+    parts = {
+        "Animals": [(n, a["about"] + ("" if a["brain"] else " (body only)")) for n, a in animals.items()],
+        "Environments": [(n, f"{i['animal']}, {i['task']}, {i['medium']}") for n, i in IDS.items()],
+        "Tasks": list(tasks.items()),
+        "Connectomes": [(f"{n} {c}", SOURCES.get(c, "")) for n, a in animals.items() for c in a["connectomes"]],
+        "Controls": list(controls.items()),
+        "Assays": [(f"{n} {key}", about) for n, a in animals.items() for key, about in a["assays"].items()],
+    }
+    return Outcome(report, "\n".join(f"{title}\n{table(rows)}" for title, rows in parts.items() if rows))
+
+
+def _first_line(folder: str, name: str) -> str:
+    """The first line of a module's docstring, read without importing it."""
+    for place in bestiary.__path__:
+        if (file := Path(place) / folder / f"{name}.py").is_file():
+            return (ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or "").split("\n")[0]
+    return ""
+
+
+def _assays(animal: str) -> dict[str, str]:
+    try:
+        from bestiary.tasks._assay import assays
+    except ImportError:
+        return {}
+    return {name: str(getattr(assay, "about", "")) for name, assay in assays(animal).items()}

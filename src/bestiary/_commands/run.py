@@ -1,0 +1,236 @@
+"""`bestiary run ANIMAL`: the closed loop, recorded, filmed, drawn and summed up."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import bestiary
+from bestiary._commands._show import Outcome, bar, known_animal, say, table, words
+from bestiary.errors import BestiaryError, RenderError
+
+_ROWS_PER_S = 100  # of the recording, at most
+
+
+def command(options: Any) -> Outcome:
+    known_animal(options.animal)
+    if options.task not in (tasks := bestiary.animals("tasks")):
+        raise LookupError(f"no task {options.task!r}; {bestiary.nearest(options.task, tasks, 'task')}")
+    if not 0 < options.seconds < 1e6:
+        raise BestiaryError(f"seconds must be above 0 and below 1e6, got {options.seconds:g}")
+    if not 0 < options.slow_motion <= 1e4:
+        raise BestiaryError(f"slow motion must be above 0 and at most 1e4, got {options.slow_motion:g}")
+    say(f"waking {options.animal}")
+    began = time.perf_counter()
+    animal = bestiary.animal(options.animal, **animal_options(options))
+    env = environment(options, animal)
+    folder = Path(options.out or f"runs/{options.animal}-{options.task}-{options.seed}")
+    folder.mkdir(parents=True, exist_ok=True)
+    obs, info = env.reset(seed=options.seed)
+    animal.reset(info["episode_seed"])
+    animal.act(obs)  # compiles; the run itself starts afresh
+    setup_s = time.perf_counter() - began
+    try:
+        return _run(options, env, animal, folder, setup_s)
+    finally:
+        env.close()
+
+
+def animal_options(options: Any) -> dict[str, Any]:
+    """Arguments of `bestiary.animal` from those of the command line."""
+    return {
+        "connectome": options.connectome,
+        "parameters": options.parameters,
+        "lesion": words(options.lesion),
+        "silence": words(options.silence),
+        "stimulate": options.stimulate,
+        "control": options.control,
+        "control_seed": options.control_seed,
+        "without": words(options.without),
+    }
+
+
+def environment(options: Any, animal: Any) -> Any:
+    """The environment on the animal's clock, ready to be filmed."""
+    from bestiary.envs import EmbodiedEnv
+
+    try:
+        return EmbodiedEnv(
+            options.animal,
+            options.task,
+            medium=medium(options.medium),
+            clock=animal.clock,
+            render_mode="rgb_array",
+            width=540,
+            height=540,
+            task_options={"seconds": options.seconds},
+        )
+    except ValueError as error:  # a number that the task or the body refuses
+        raise error if isinstance(error, BestiaryError) else BestiaryError(str(error)) from error
+
+
+def medium(text: str | None) -> Any:
+    """None, a name, a viscosity in Pa s, or a pair of drags in N s/m: as `Body.set_medium` takes it."""
+    if text is None:
+        return None
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        return text
+    return numbers[0] if len(numbers) == 1 else tuple(numbers)
+
+
+def _run(options: Any, env: Any, animal: Any, folder: Path, setup_s: float) -> Outcome:
+    from bestiary.envs.recording import Recorder
+    from bestiary.tasks._trial import run_trial
+
+    files: dict[str, Any] = {"recording": folder / "recording.h5"}
+    missing: list[str] = []
+    asked = {k: v for k, v in vars(options).items() if k not in ("json", "out", "video", "plots")}
+    every = max(1, round(1 / (_ROWS_PER_S * env.clock.control_s)))
+    film = _film(options, env, animal, folder, missing)
+    track, steps, stopped = None, 0, False
+    recorder = Recorder(files["recording"], env, animal, every=every, metadata={"asked": asked})
+    began = time.perf_counter()
+    with contextlib.ExitStack() as stack:
+        stack.callback(recorder.close)
+        if film is not None:
+            files["video"] = film[1]
+            stack.callback(film[0].close)
+        progress = stack.enter_context(bar(options.seconds, options.animal))
+        interrupted = stack.enter_context(_interrupts())
+
+        def on_step(action: Any, obs: Any, reward: float, info: dict[str, Any]) -> None:
+            nonlocal steps
+            steps += 1
+            recorder.add(action, obs, reward, info)
+            if film is not None:
+                film[0].add()
+            progress.update(env.clock.control_s)
+            if interrupted:
+                raise KeyboardInterrupt
+
+        try:
+            track = run_trial(env, animal, seed=options.seed, on_step=on_step)
+        except KeyboardInterrupt:
+            stopped = True
+        run_s = time.perf_counter() - began
+    seconds = steps * env.clock.control_s
+    if stopped:
+        say(f"stopped at {seconds:.2f} s; what was recorded is kept: `bestiary plot {files['recording']}` draws it, "
+            "bestiary.envs.recording.open_recording reads it")  # fmt: skip
+    if options.plots and not stopped:
+        files["plots"] = _plots(files["recording"], missing)
+    quantities = {
+        "simulated": (seconds, "s"),
+        "getting ready": (setup_s, "s"),
+        "running": (run_s, "s"),
+        "times real time": (seconds / run_s, ""),
+        **(measures(track) if track is not None and len(track.time_s) > 1 else {}),
+    }
+    report = {
+        **asked,
+        "quantities": {name: {"value": value, "unit": unit} for name, (value, unit) in quantities.items()},
+        "divergence": track.divergence if track is not None else "",
+        "stopped": stopped,
+        "files": files,
+        "missing": missing,
+        "bestiary": bestiary.__version__,
+    }
+    files["summary"] = folder / "summary.json"
+    code = 130 if stopped else 1 if report["divergence"] else 0
+    outcome = Outcome(report, _text(options, quantities, report), code)
+    files["summary"].write_text(json.dumps(json.loads(outcome.json()), indent=1) + "\n", encoding="utf-8")
+    for lack in missing:
+        say(lack)
+    return outcome
+
+
+def _film(options: Any, env: Any, animal: Any, folder: Path, missing: list[str]) -> tuple[Any, Path] | None:
+    """The film and its path; None, and why in `missing`, where it is not wanted or nothing can be drawn."""
+    if not options.video:
+        return None
+    try:
+        from bestiary.envs.video import Film
+
+        env.render()
+        path = folder / f"{options.animal}.mp4"
+        return Film(path, env, animal, slow_motion=options.slow_motion, title=_title(options)), path
+    except (RenderError, ImportError) as error:
+        missing.append(f"no video: {error}; `bestiary doctor` looks for what is missing")
+        return None
+
+
+def _plots(recording: Path, missing: list[str]) -> list[Path]:
+    try:
+        from bestiary.tasks._plots import figures
+    except ImportError as error:
+        missing.append(f"no plots: {error}; `bestiary doctor` looks for what is missing")
+        return []
+    say("drawing the figures")
+    return figures(recording)
+
+
+def measures(track: Any) -> dict[str, tuple[float, str]]:
+    """What can be said of any animal's track: (value, unit) by name. The first tenth, the start, is left out."""
+    import numpy as np
+
+    from bestiary.tasks._behaviour import STATES, forward_speed, states
+
+    kept = track.after(0.1 * float(track.time_s[-1]))
+    if len(kept.time_s) < 2:
+        return {}
+    along = forward_speed(kept.time_s, kept.com_m, kept.midline_m)
+    path = np.linalg.norm(np.diff(kept.com_m, axis=0), axis=1).sum()
+    state = states(kept.time_s, kept.com_m, kept.midline_m, track.length_m)
+    out = {
+        "path": (1e3 * float(path), "mm"),
+        "displacement": (1e3 * float(np.linalg.norm(kept.com_m[-1] - kept.com_m[0])), "mm"),
+        "mean speed along the body": (1e3 * float(along.mean()), "mm/s"),
+        "mean speed in body lengths": (float(along.mean()) / track.length_m, "1/s"),
+        "bending, RMS": (1e-3 * float(np.sqrt((kept.curvature_per_m**2).mean())), "1/mm"),
+    }
+    out |= {f"time in {name}": (100 * float((state == i).mean()), "%") for i, name in enumerate(STATES)}
+    plain = ("time_s", "forward_m", "speed_m_per_s", "distance_m")
+    return out | {f"{key}, at the end": (float(v[-1]), "") for key, v in track.info.items() if key not in plain}
+
+
+def _title(options: Any) -> str:
+    parts = [options.animal, options.task, options.medium, options.connectome, options.control]
+    parts += [f"without {' '.join(cut)}" for cut in (words(options.lesion + options.silence),) if cut]
+    return " · ".join(p for p in parts if p)
+
+
+def _text(options: Any, quantities: dict[str, tuple[float, str]], report: dict[str, Any]) -> str:
+    rows: list[tuple[str, Any, str]] = [(name, value, unit) for name, (value, unit) in quantities.items()]
+    lines = [f"{_title(options)} · seed {options.seed}", table(rows)]
+    if report["divergence"]:
+        lines.append(f"it diverged: {report['divergence']}")
+    files = [(k, ", ".join(map(str, v)) if isinstance(v, list) else v) for k, v in report["files"].items() if v]
+    return "\n".join([*lines, "files", table(files)])
+
+
+@contextlib.contextmanager
+def _interrupts() -> Iterator[list[int]]:
+    """A list that is no longer empty after Ctrl-C, so that a step is never cut in two; a second Ctrl-C cuts it."""
+    seen: list[int] = []
+
+    def note(number: int, frame: Any) -> None:
+        if seen:
+            raise KeyboardInterrupt
+        seen.append(number)
+
+    try:
+        before = signal.signal(signal.SIGINT, note)
+    except ValueError:  # not the main thread: whoever runs us decides
+        yield seen
+        return
+    try:
+        yield seen
+    finally:
+        signal.signal(signal.SIGINT, before)

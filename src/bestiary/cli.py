@@ -1,0 +1,197 @@
+"""The command line. A verb is a dataclass of its options; `_commands/<verb>.py`, imported when asked for, does it.
+
+Every verb prints a text, or with --json one JSON object and nothing else; progress and remarks go to stderr.
+Exit status: 0 done; 1 done, and the answer is bad (damaged data, a diverged body, a broken machine); 2 it cannot be
+done as asked, and one line says why; 130 stopped with Ctrl-C. BESTIARY_TRACEBACK=1 shows where an error comes from.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from tyro.conf import FlagCreatePairsOff, Positional, UseAppendAction, arg
+
+import bestiary
+from bestiary._commands._show import Outcome
+from bestiary.errors import BestiaryError
+
+Flag = FlagCreatePairsOff[bool]
+Names = UseAppendAction[tuple[str, ...]]
+Text = Annotated[str | None, arg(metavar="TEXT", help_behavior_hint="")]
+
+
+@dataclass(frozen=True)
+class List:
+    """What there is: animals, environments, tasks, connectomes, controls, assays."""
+
+    json: Flag = False  # one JSON object instead of text
+
+
+@dataclass(frozen=True)
+class Run:
+    """Puts an animal into its body and closes the loop: recording, video, plots and a summary."""
+
+    animal: Positional[str]  # a name of `bestiary list`
+    task: str = "locomotion"  # the world and what is asked in it
+    # a name (agar, water), a viscosity in Pa s, or two drags ALONG,ACROSS in N s/m; else the body's own
+    medium: Text = None
+    seconds: float = 30.0  # of the animal's time
+    connectome: Text = None  # by name; else the animal's own
+    lesion: Names = ()  # neurons that are removed: AVAL,AVAR or a class, AVA
+    silence: Names = ()  # neurons whose outputs are cut
+    stimulate: Names = ()  # "AVA:20pA@5-8" or "AVB:light=1@2-4" (seconds)
+    control: Text = None  # what stands in for the measured animal: weight-shuffle, brain-off, ...
+    control_seed: int = 0  # of the control's permutations
+    without: Names = ()  # components beside the wiring to take out; `bestiary card ANIMAL` lists them
+    parameters: Text = None  # a file that `bestiary fit` wrote; else the shipped ones
+    seed: int = 0  # of the whole run
+    video: bool = True  # film it, with the neurons beside the body
+    slow_motion: float = 1.0  # how many times slower than life the video is
+    plots: bool = True  # draw the figures
+    out: Text = None  # folder; else runs/ANIMAL-TASK-SEED
+    json: Flag = False  # one JSON object instead of text
+
+
+@dataclass(frozen=True)
+class Plot:
+    """Draws the figures of a recording again."""
+
+    recording: Positional[str]  # recording.h5, or the folder that holds it
+    out: Text = None  # folder; else beside the recording
+    json: Flag = False  # one JSON object instead of text
+
+
+@dataclass(frozen=True)
+class Assay:
+    """Runs an experiment on the model and shows it beside the published one: mean and 95 % interval."""
+
+    animal: Positional[str]  # a name of `bestiary list`
+    assay: Positional[str] = "all"  # a name of `bestiary list`, or all
+    n: Annotated[int | None, arg(metavar="INT", help_behavior_hint="")] = (
+        None  # animals in each arm; else what the assay asks for
+    )
+    control: Text = None  # put a control in the animal's place
+    jobs: int = 2  # processes
+    seed: int = 0  # of the first animal; both arms share seeds
+    out: Text = None  # folder for assay.json and assay.md
+    json: Flag = False  # one JSON object instead of text
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a model is made of: how much of it was measured, fitted or assumed, and what is left out."""
+
+    animal: Positional[str]  # a name of `bestiary list`
+    connectome: Text = None  # by name; else the animal's own
+    json: Flag = False  # one JSON object instead of text
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Speed against real time and against its bare parts, start-up times, peak memory; on one core."""
+
+    name: Positional[str]  # an animal
+    seconds: float = 5.0  # of the animal's time in each repeat
+    repeats: int = 5  # of which the median is taken
+    startup: bool = True  # also times of import and make, and the memory of the demo
+    seed: int = 0  # of the run
+    json: Flag = False  # one JSON object instead of text
+
+
+@dataclass(frozen=True)
+class Data:
+    """Large data: list it, get it by name, verify its hashes, or say where it lies."""
+
+    action: Positional[str] = "list"  # list, get, verify or path
+    names: Positional[tuple[str, ...]] = ()  # data sets; `list` and `verify` take all when none is named
+    json: Flag = False  # one JSON object instead of text
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Fits the parameters that nobody has measured; takes long, and can be stopped."""
+
+    animal: Positional[str]  # a name of `bestiary list`
+    budget: int = 2000  # trials
+    seed: int = 0  # of the search
+    connectome: Text = None  # by name; else the animal's own
+    control: Text = None  # fit a control, with the same budget
+    out: Text = None  # folder; else runs/fit-ANIMAL-SEED
+    json: Flag = False  # one JSON object instead of text
+
+
+@dataclass(frozen=True)
+class Doctor:
+    """What works on this machine: versions, drawing, JAX, brain stack, memory, disk, data."""
+
+    quick: Flag = False  # leave out what starts other processes
+    json: Flag = False  # one JSON object instead of text
+
+
+VERBS: dict[str, Any] = {c.__name__.lower(): c for c in (List, Run, Plot, Assay, Card, Bench, Data, Fit, Doctor)}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command line and returns its exit status. Usage errors leave through SystemExit(2), help through 0."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    as_json = "--json" in given
+    try:
+        if given == ["--version"]:
+            print(f"bestiary {bestiary.__version__}")
+            return 0
+        if given and not given[0].startswith("-") and given[0] not in VERBS:
+            raise LookupError(f"no command {given[0]!r}; {bestiary.nearest(given[0], VERBS, 'command')}")
+        options = _parse(given)
+        verb = type(options).__name__.lower()
+        command = importlib.import_module(f"bestiary._commands.{verb}").command
+        with _stdout_to_stderr():
+            outcome: Outcome = command(options)
+        print(outcome.json() if as_json else outcome.text)
+        sys.stdout.flush()
+        return outcome.code
+    except KeyboardInterrupt:
+        return _refuse("stopped", as_json, 130)
+    except BrokenPipeError:  # `bestiary list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        ours = isinstance(error, BestiaryError | OSError) or type(error) is LookupError
+        if not ours or os.environ.get("BESTIARY_TRACEBACK"):
+            raise
+        return _refuse(" ".join(str(error).split()), as_json, 2, type(error).__name__)
+
+
+def _parse(given: list[str]) -> Any:
+    import tyro
+
+    return tyro.extras.subcommand_cli_from_dict(
+        VERBS,
+        prog="bestiary",
+        description="Measured connectomes in physical bodies, in closed loop. `bestiary run worm` is a good start.",
+        args=given or ["--help"],
+        config=(tyro.conf.PositionalMetavarFromFieldName,),
+    )
+
+
+@contextlib.contextmanager
+def _stdout_to_stderr() -> Iterator[None]:
+    """What libraries print must not stand in the way of a result that another program reads."""
+    with contextlib.redirect_stdout(sys.stderr):
+        yield
+
+
+def _refuse(message: str, as_json: bool, code: int, kind: str = "") -> int:
+    print(f"bestiary: {message}", file=sys.stderr)
+    if as_json:
+        print(Outcome({"error": message, "kind": kind}, "").json())
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
