@@ -1,0 +1,245 @@
+"""How fast a closed loop is: against real time, and against MuJoCo and the brain step called alone, in the same run."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import mujoco
+import numpy as np
+
+import bestiary
+from bestiary.bodies._base import Array
+from bestiary.envs import EmbodiedEnv
+from bestiary.errors import BestiaryError
+
+Progress = Callable[[str], None]
+_STATE = mujoco.mjtState.mjSTATE_INTEGRATION
+_IMPORT = "import time; t = time.perf_counter(); import bestiary; print(time.perf_counter() - t)"
+_MAKE = """
+import time; t = time.perf_counter()
+import gymnasium, bestiary
+gymnasium.make({id!r})
+print(time.perf_counter() - t)
+"""
+# The peak of this process alone: ru_maxrss would begin at the size of the process that started it (Linux).
+_DEMO = """
+import re, resource, sys
+from pathlib import Path
+from bestiary.cli import main
+code = main(["run", {animal!r}, "--seed", "0", "--out", {out!r}, "--json"])
+status = Path("/proc/self/status")
+found = status.is_file() and re.search(r"VmHWM:\\s+(\\d+) kB", status.read_text())
+unit = 1 if sys.platform == "darwin" else 1024
+print(int(found[1]) * 1024 if found else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
+sys.exit(code)
+"""
+
+
+class _Tap:
+    """A brain that keeps what it is given, so that it can be called alone with the same."""
+
+    def __init__(self, brain: Any) -> None:
+        self.brain = brain
+        self.given: list[tuple[Array, Array]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.brain, name)
+
+    def advance(self, state: Any, current_pA: Array, light_nS: Array) -> Any:
+        self.given.append((np.array(current_pA), np.array(light_nS)))
+        return self.brain.advance(state, current_pA, light_nS)
+
+
+def bench_loop(
+    name: str, seconds: float = 5.0, repeats: int = 5, seed: int = 0, progress: Progress = lambda text: None
+) -> dict[str, Any]:
+    """Times the closed loop of the animal `name`, and its two parts alone, over the same `seconds` of its life.
+
+    First the loop runs for `seconds` to get going, then `repeats` times over the next `seconds`, each repeat from the
+    same state: physics alone (`mj_step` of the same model under the same controls), brain alone (`advance` under the
+    same currents), and the loop; the order turns, so that a busy moment of the machine hits none always. Medians.
+
+    Returns wall times in s by part, `times_real_time`, `times_bare` (loop over physics plus brain), the share of each
+    part, and the quartiles of the loop. Call it on one core: `one_core()`.
+    """
+    if repeats < 1 or not seconds > 0:
+        raise BestiaryError(f"a bench needs seconds above 0 and one repeat or more, got {seconds} s, {repeats} repeats")
+    progress("waking")
+    began = time.perf_counter()
+    animal = bestiary.animal(name)
+    env = EmbodiedEnv(name, "locomotion", clock=animal.clock, task_options={"seconds": np.inf})
+    steps = max(1, round(seconds / env.clock.control_s))
+    obs, info = env.reset(seed=seed)
+    animal.reset(info["episode_seed"])
+    obs = env.step(animal.act(obs))[0]
+    compile_s = time.perf_counter() - began
+    for _ in range(steps):
+        obs = env.step(animal.act(obs))[0]
+    start_env, start_animal = env.get_state(), animal.get_state()
+
+    brain = animal.brain
+    animal.brain = tap = _Tap(brain)  # type: ignore[assignment]
+    controls = np.empty((steps, env.model.nu))
+    obs = env.set_state(start_env)
+    for k in range(steps):
+        obs = env.step(animal.act(obs))[0]
+        controls[k] = env.data.ctrl
+    animal.brain = brain
+    bare = mujoco.MjData(env.model)
+
+    def physics() -> float:
+        mujoco.mj_setState(env.model, bare, start_env["physics"], _STATE)
+        each, ctrl, model = env.clock.physics_steps, bare.ctrl, env.model
+        t = time.perf_counter()
+        for k in range(steps):
+            ctrl[:] = controls[k]
+            mujoco.mj_step(model, bare, each)
+        return time.perf_counter() - t
+
+    def brain_alone() -> float:
+        state = {k: np.array(v) for k, v in start_animal["brain"].items()}
+        t = time.perf_counter()
+        for current_pA, light_nS in tap.given:
+            state = brain.advance(state, current_pA, light_nS)
+        brain.read(state)  # waits for the last step
+        return time.perf_counter() - t
+
+    def loop() -> float:
+        obs = env.set_state(start_env)
+        animal.set_state(start_animal)
+        t = time.perf_counter()
+        for _ in range(steps):
+            obs = env.step(animal.act(obs))[0]
+        return time.perf_counter() - t
+
+    def acting() -> float:
+        """The time of the loop that is spent in `act`."""
+        obs, spent = env.set_state(start_env), 0.0
+        animal.set_state(start_animal)
+        for _ in range(steps):
+            t = time.perf_counter()
+            action = animal.act(obs)
+            spent += time.perf_counter() - t
+            obs = env.step(action)[0]
+        return spent
+
+    parts: dict[str, Callable[[], float]] = {
+        "physics": physics,
+        "brain": brain_alone,
+        "loop": loop,
+        "act": acting,
+    }
+    for run in parts.values():
+        run()  # caches warm
+    times: dict[str, list[float]] = {part: [] for part in parts}
+    order = list(parts)
+    for k in range(repeats):
+        progress(f"repeat {k + 1} of {repeats}")
+        for part in order[k % 4 :] + order[: k % 4]:
+            times[part].append(parts[part]())
+    wall = {part: statistics.median(t) for part, t in times.items()}
+    life = steps * env.clock.control_s
+    env.close()
+    share = {
+        "physics": wall["physics"],
+        "brain": wall["brain"],
+        "interface and controls": wall["act"] - wall["brain"],
+        "senses, task and checks": wall["loop"] - wall["act"] - wall["physics"],
+    }
+    return {
+        "animal": name,
+        "life_s": life,
+        "repeats": repeats,
+        "seed": seed,
+        "clock_s": {k: getattr(env.clock, k) for k in ("control", "brain", "physics")},
+        "wall_s": wall,
+        "loop_quartiles_s": np.percentile(times["loop"], [25, 75]),
+        "times_real_time": life / wall["loop"],
+        "times_bare": wall["loop"] / (wall["physics"] + wall["brain"]),
+        "share": {part: value / wall["loop"] for part, value in share.items()},
+        "per_control_step_us": {part: 1e6 * value / steps for part, value in wall.items()},
+        "getting_ready_s": compile_s,
+    }
+
+
+def bench_startup(name: str, repeats: int = 5, progress: Progress = lambda text: None) -> dict[str, Any]:
+    """Medians over new processes: `import_bestiary_s`, `make_s` (imports and `gymnasium.make`, no brain), and once
+    `demo_peak_bytes`, the most memory that `bestiary run NAME` held, video and plots included."""
+    from bestiary._ids import IDS
+
+    identity = next((i for i, about in IDS.items() if about["animal"] == name), None)
+    out: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        programs = {"import_bestiary_s": _IMPORT}
+        if identity is not None:
+            programs["make_s"] = _MAKE.format(id=identity)
+        for key, program in programs.items():
+            progress(f"new processes: {key.removesuffix('_s').replace('_', ' ')}")
+            out[key] = statistics.median(_child(program, folder) for _ in range(repeats))
+        progress("memory of the demo")
+        out["demo_peak_bytes"] = int(_child(_DEMO.format(animal=name, out=str(Path(folder) / "demo")), folder))
+    return out
+
+
+def _child(program: str, folder: str) -> float:
+    """The number on the last line that a new Python prints, standing in an empty folder."""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
+        raise BestiaryError(f"a new Python could not be timed: {last}")
+    return float(done.stdout.strip().splitlines()[-1])
+
+
+def machine() -> dict[str, Any]:
+    """What a time was measured on: processor, cores, versions."""
+    import importlib.metadata as installed
+
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.is_file() else []
+    model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")
+    versions = {"python": platform.python_version(), "bestiary": bestiary.__version__}
+    for package in ("mujoco", "gymnasium", "numpy", "jax", "brainpy", "brainstate", "numba"):
+        with contextlib.suppress(installed.PackageNotFoundError):
+            versions[package] = installed.version(package)
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    processor = model or platform.processor() or platform.machine()
+    return {
+        "processor": processor,
+        "cores": os.cpu_count(),
+        "system": platform.platform(),
+        "load": load,
+        "versions": versions,
+    }
+
+
+@contextlib.contextmanager
+def one_core() -> Iterator[None]:
+    """Keeps this process, and the threads that it starts inside, on one core; where the system can."""
+    for name in ("NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(before)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
