@@ -25,7 +25,7 @@ class Chemotaxis:
     C falls evenly along the line from the source (peak) to the start and beyond, reaching the floor 2 source_m
     away. arena_m: radius of the ground that is drawn; nothing bounds the animal.
 
-    info: concentration (at the head), source_distance_m (of the head), source_x_m, source_y_m,
+    info: concentration and its gradient_x_per_m, gradient_y_per_m (at the head), source_distance_m (of the head), source_x_m, source_y_m,
     chemotaxis_index (mean over time of 1 - r/r0, r0 the distance at the start: 1 at the source, 0 without progress;
     Izquierdo & Beer 2013, PLoS Comput Biol 9:e1002890, unclipped), near_share (share of the time spent nearer
     than half of r0), forward_m, speed_m_per_s, distance_m.
@@ -76,6 +76,15 @@ class Chemotaxis:
             share = np.clip(1 + away @ source_m / (2 * self.source_m**2), 0, 1)
         return self.floor + (self.peak - self.floor) * share  # type: ignore[no-any-return]
 
+    def gradient_per_m(self, source_m: Array, position_m: Array) -> Array:
+        """dC/dx, dC/dy (n, 2) at position_m (n, 2 or 3), in the unit of the sense per m."""
+        away = position_m[:, :2] - source_m
+        if self.kind == "gaussian":
+            return -(self.concentration(source_m, position_m) - self.floor)[:, None] * away / self.width_m**2
+        share = 1 + away @ source_m / (2 * self.source_m**2)
+        slope = (self.peak - self.floor) * source_m / (2 * self.source_m**2)
+        return np.where(((share > 0) & (share < 1))[:, None], slope, 0.0)
+
     def sample(
         self, state: dict[str, Any], sense: str, position_m: Array, fraction: Array, time_s: float
     ) -> Array | None:
@@ -85,6 +94,7 @@ class Chemotaxis:
         _, info = advance(state, pose, time_s)
         head = pose["midline_m"][:1]
         c = float(self.concentration(state["source_m"], head)[0])
+        gradient = self.gradient_per_m(state["source_m"], head)[0]
         r_m = math.dist(head[0, :2], state["source_m"])
         if state["n"] == 0:
             state["r0_m"], state["c"] = max(r_m, 1e-9), c
@@ -100,6 +110,8 @@ class Chemotaxis:
             {
                 **info,
                 "concentration": c,
+                "gradient_x_per_m": float(gradient[0]),
+                "gradient_y_per_m": float(gradient[1]),
                 "source_distance_m": r_m,
                 "source_x_m": float(state["source_m"][0]),
                 "source_y_m": float(state["source_m"][1]),
