@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import platform
@@ -45,7 +46,7 @@ class Recorder:
     """Writes one episode of an environment, and of the animal in it, to an HDF5 file.
 
     path: is created or replaced. env: an EmbodiedEnv or a wrapper of one. animal: anything whose `probe()` gives
-    arrays by name, with `names` for their last axis; None for none. every: keep one control step in `every`. chunk:
+    arrays by name, with `names` for their last axis and, if it likes, a group for each in `groups`; None for none. every: keep one control step in `every`. chunk:
     rows between two writes to the disk. metadata: anything that JSON takes, kept beside versions, seed and options.
 
     Rows: `time_s`, `reward`, `action`, `obs/<sense>`, `pose/<key>`, `brain/<probe>`, `info/<number>`; each after its
@@ -109,7 +110,9 @@ class Recorder:
         assert file is not None
         about = {s.name: s for s in env.body.senses}
         file.attrs["format"], file.attrs["version"], file.attrs["complete"] = FORMAT, 1, False
-        file.attrs["metadata"] = json.dumps(describe(env) | self._metadata, default=str)
+        groups = getattr(self._animal, "groups", None)
+        grouped = {"groups": dict(zip(self._animal.names, groups, strict=True))} if groups is not None else {}
+        file.attrs["metadata"] = json.dumps(describe(env) | grouped | self._metadata, default=str)
         for name, value in row.items():
             array = np.asarray(value)
             kind = np.float64 if array.ndim == 0 else np.float32
@@ -191,7 +194,7 @@ def describe(env: Any) -> dict[str, Any]:
         "episode_seed": getattr(env, "episode_seed", None),
         "clock_s": {"control": env.clock.control, "brain": env.clock.brain, "physics": env.clock.physics},
         "medium": env.medium,
-        "task": repr(env.task),
+        "task": {"name": type(env.task).__module__.rpartition(".")[2], "options": dataclasses.asdict(env.task)},
         "body": type(env.body).__name__,
         "length_m": env.body.length_m,
         "versions": {

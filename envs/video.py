@@ -85,7 +85,7 @@ class Scroll:
     ) -> None:
         self.width, self.height = size
         self.limits, self.seconds = limits, seconds
-        self._table = colours(cmap)
+        self.table = colours(cmap)
         self._values = np.full((n, self.width), np.nan, np.float32)
         self._rows = np.arange(self.height) * n // self.height
         self._end_s = 0.0
@@ -114,7 +114,7 @@ class Scroll:
         self.now = (float(low), float(max(high, low + 1e-6)))
         share = (self._values - low) * (255 / (self.now[1] - low))
         empty = np.isnan(share)
-        picture = self._table[np.clip(np.nan_to_num(share), 0, 255).astype(np.uint8)]
+        picture = self.table[np.clip(np.nan_to_num(share), 0, 255).astype(np.uint8)]
         picture[empty] = _PAPER
         return picture[self._rows]  # type: ignore[no-any-return]
 
@@ -218,6 +218,7 @@ class Stage:
             self._neural.add(np.asarray(voltage_mV)[self._order], time_s)
             x, y = self._at
             frame[y : y + self._neural.height, x : x + self._neural.width] = self._neural.draw()
+            frame[36:43, width - 170 : width - 100] = self._neural.table[np.linspace(0, 255, 70).astype(int)]
             limits = f"{self._neural.now[0]:.0f} to {self._neural.now[1]:.0f} mV"
         if self._muscle is not None and muscle is not None:
             x, y, wide, tall = self._muscle
@@ -237,7 +238,7 @@ class Film:
 
     env: an EmbodiedEnv made with render_mode="rgb_array", or a wrapper of one. animal: see `Recorder`; the probe
     called `voltage` is drawn, and pose()["muscle"] where the body has it. fps: of the file. slow_motion: how many
-    times slower than life. size: (width, height) of the file.
+    times slower than life. size: (width, height) of the file. groups: see `Stage`; None takes `animal.groups`.
     """
 
     def __init__(
@@ -258,6 +259,7 @@ class Film:
         pose = self._env.pose()
         muscles = self._env.body.motors if "muscle" in pose else ()
         names = animal.names if animal is not None else ()
+        groups = groups if groups is not None else getattr(animal, "groups", None)
         self._stage = Stage(
             size,
             (self._env.width, self._env.height),

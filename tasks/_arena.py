@@ -14,13 +14,20 @@ if TYPE_CHECKING:
 _GROUND = (0.93, 0.91, 0.86, 1.0)
 
 
-def ground(spec: mujoco.MjSpec, body: Body, radius_m: float, tint: Sequence[float] = _GROUND) -> None:
+_GAP = 0.01  # body lengths between two discs: less, and a camera far away mixes them up
+
+
+def _height(body: Body, sunk: int) -> float:
+    """Model units, of what lies `sunk` layers under the lowest point of the body."""
+    return -(getattr(body, "radius_m", 0.05 * body.length_m) + sunk * _GAP * body.length_m) / body.units.length
+
+
+def ground(spec: mujoco.MjSpec, body: Body, radius_m: float, layers: int = 0, tint: Sequence[float] = _GROUND) -> None:
     """A ground, 3 radius_m each way, with a grid one body length wide, and a light that casts no shadow (fast).
 
-    Drawn only: a body that needs a floor to stand on brings it.
+    Drawn only: a body that needs a floor to stand on brings it. layers: room for so many discs on top.
     """
     unit = body.units.length
-    below = -getattr(body, "radius_m", 0.05 * body.length_m) / unit
     length = body.length_m / unit
     name = "ground"
     spec.add_texture(
@@ -50,7 +57,7 @@ def ground(spec: mujoco.MjSpec, body: Body, radius_m: float, tint: Sequence[floa
         name=name,
         type=mujoco.mjtGeom.mjGEOM_PLANE,
         size=[3 * size, 3 * size, size],
-        pos=[0, 0, below],
+        pos=[0, 0, _height(body, layers)],
         material=name,
         contype=0,
         conaffinity=0,
@@ -73,16 +80,14 @@ def ground(spec: mujoco.MjSpec, body: Body, radius_m: float, tint: Sequence[floa
     spec.visual.quality.offsamples = 4
 
 
-def disc(spec: mujoco.MjSpec, body: Body, name: str, radius_m: float, rgba: Sequence[float], layer: int) -> None:
-    """A thin mocap disc on the ground, so that an episode can move it; higher layers lie on lower ones."""
-    unit = body.units.length
-    thick = 1e-3 * body.length_m / unit
-    below = -getattr(body, "radius_m", 0.05 * body.length_m) / unit
-    holder = spec.worldbody.add_body(name=name, mocap=True, pos=[0, 0, below + thick * layer])
+def disc(spec: mujoco.MjSpec, body: Body, name: str, radius_m: float, rgba: Sequence[float], sunk: int) -> None:
+    """A thin mocap disc, `sunk` layers under the body, so that an episode can move it."""
+    length = body.length_m / body.units.length
+    holder = spec.worldbody.add_body(name=name, mocap=True, pos=[0, 0, _height(body, sunk)])
     holder.add_geom(
         name=name,
         type=mujoco.mjtGeom.mjGEOM_CYLINDER,
-        size=[radius_m / unit, thick / 2, 0],
+        size=[radius_m / body.units.length, 5e-4 * length, 0],
         rgba=list(rgba),
         contype=0,
         conaffinity=0,

@@ -48,13 +48,13 @@ class Chemotaxis:
             raise ValueError(f"Chemotaxis: needs peak > floor >= 0, got peak={self.peak}, floor={self.floor}")
 
     def furnish(self, spec: mujoco.MjSpec, body: Body) -> None:
-        ground(spec, body, self.arena_m)
+        ground(spec, body, self.arena_m, layers=_RINGS + 1)
         if self.kind == "gaussian":
             for i in range(_RINGS):  # contours of equal steps in concentration, drawn darker towards the source
                 level = (i + 0.5) / _RINGS
                 radius_m = self.width_m * math.sqrt(-2 * math.log(level))
-                disc(spec, body, f"field{i}", radius_m, (0.20, 0.55, 0.55, 0.14), i + 1)
-        disc(spec, body, "source", 0.15 * body.length_m, (0.75, 0.30, 0.15, 1), _RINGS + 1)
+                disc(spec, body, f"field{i}", radius_m, (0.20, 0.55, 0.55, 0.14), _RINGS - i)
+        disc(spec, body, "source", 0.15 * body.length_m, (0.75, 0.30, 0.15, 1), 0)
 
     def start(
         self, body: Body, bound: Any, model: mujoco.MjModel, data: mujoco.MjData, rng: np.random.Generator

@@ -174,7 +174,9 @@ def test_a_diverged_body_ends_the_episode_and_says_so(name, field, value, tmp_pa
     assert terminated and not truncated and np.isfinite(reward)
     assert "s" in info["divergence"] and ("BAD" in info["divergence"] or field in info["divergence"])
     assert env.observation_space.contains(obs)
-    assert not np.isfinite(env.data.qpos).all() or abs(env.data.qvel).max() > 1e6, "it was reset in silence"
+    assert not np.isfinite(np.r_[env.data.qpos, env.data.qvel]).all() or abs(env.data.qvel).max() > 1e6, (
+        "it was reset in silence"
+    )
     with pytest.raises(EpisodeError, match="diverged"):
         env.step(zero)
     assert os.listdir(tmp_path) == [] and "WARNING" not in capfd.readouterr().err
