@@ -35,7 +35,8 @@ class GradedNetwork:
 
     synapse_nS, reversal_mV: (n, n) largest conductance and reversal of each chemical synapse. gap_nS: (n, n), symmetric.
     capacitance_pF, leak_nS, leak_mV, beta_per_mV, rise_per_s, decay_per_s, plateau, plateau_slope_mV, offset_mV,
-    tonic_pA, noise_mV: (n,). noise_mV: SD of an Ornstein-Uhlenbeck current, given as the steady depolarisation that it
+    quiet_mV, tonic_pA, noise_mV: (n,). offset_mV: half points above the equilibrium. quiet_mV: the same, but the
+    equilibrium knows of it: these neurons release little at rest. noise_mV: SD of an Ornstein-Uhlenbeck current, given as the steady depolarisation that it
     would give through the rest conductance; noise_tau_s its time constant.
     frozen: (V_th and plateau half point (n,) mV, rest conductance (n,) nS, plateau nS) of an intact network.
     """
@@ -52,6 +53,7 @@ class GradedNetwork:
     plateau: Array
     plateau_slope_mV: Array
     offset_mV: Array
+    quiet_mV: Array
     tonic_pA: Array
     noise_mV: Array
     noise_tau_s: float = 0.1
@@ -66,7 +68,7 @@ class GradedNetwork:
         """
         if self.frozen is not None:
             return self.frozen
-        s0 = self.release_at_half()
+        s0 = self.release_at_rest()
         laplacian = np.diag(self.gap_nS.sum(1)) - self.gap_nS
         free = self.equilibrium() if clamp else None
         if clamp and free is not None:
@@ -85,11 +87,12 @@ class GradedNetwork:
                 a[at] = np.eye(len(a))[at]
                 rhs[at] = free["v_eq"][at] + dv
             v_eq = np.linalg.solve(a, rhs)
-        return {"v_eq": v_eq, "half": v_eq + self.offset_mV, "rest_nS": rest, "plateau_nS": g_p}
+        return {"v_eq": v_eq, "half": v_eq + self.offset_mV + self.quiet_mV, "rest_nS": rest, "plateau_nS": g_p}
 
-    def release_at_half(self) -> Array:
-        """s (n,) where phi is 1/2."""
-        return 0.5 * self.rise_per_s / (0.5 * self.rise_per_s + self.decay_per_s)
+    def release_at_rest(self) -> Array:
+        """s (n,) at the equilibrium: where phi is 1/2, less in quiet neurons."""
+        phi = 1 / (1 + np.exp(self.beta_per_mV * self.quiet_mV))
+        return self.rise_per_s * phi / (self.rise_per_s * phi + self.decay_per_s)
 
     def release_max(self) -> Array:
         """s (n,) where phi is 1."""
@@ -128,7 +131,7 @@ def settled(net: GradedNetwork, tracked: Array, push_pA: Array, seconds: float =
     comes out is the set point that a homeostat would find.
     """
     c = {k: a.astype(float) for k, a in replace(net, tonic_pA=0 * net.tonic_pA).compiled(dt_s).items()}
-    v, s, half = net.equilibrium()["v_eq"].copy(), net.release_at_half(), c["half"].copy()
+    v, s, half = net.equilibrium()["v_eq"].copy(), net.release_at_rest(), c["half"].copy()
     n = len(v)
     for _ in range(round(seconds / dt_s)):
         half[tracked] = v[tracked]
@@ -139,6 +142,22 @@ def settled(net: GradedNetwork, tracked: Array, push_pA: Array, seconds: float =
         phi = 1 / (1 + np.exp(-(v - half) * c["beta"]))
         s = c["rise"] * phi / (c["rise"] * phi + c["decay"])
     return v
+
+
+def normal(key: Any, n: int) -> Any:
+    """Standard normal numbers (n,) of a counter-based generator: the sum of eight hashed bytes (kurtosis 2.85).
+
+    key (2,) uint32: seed and step. The hash is the finaliser of MurmurHash3 (public domain); numba gives the same.
+    """
+    from bestiary.brains._engine import jnp
+
+    u = jnp.uint32
+    h = (key[0] ^ (key[1] * u(0x9E3779B9))) + jnp.arange(2 * n, dtype=u) * u(0x85EBCA6B)
+    h = (h ^ (h >> 16)) * u(0x85EBCA6B)
+    h = (h ^ (h >> 13)) * u(0xC2B2AE35)
+    h = h ^ (h >> 16)
+    total = ((h & 255) + ((h >> 8) & 255) + ((h >> 16) & 255) + (h >> 24)).reshape(n, 2).sum(1)
+    return (total.astype(jnp.float32) - 1020) * (1 / 209.02153)
 
 
 def module(n: int) -> Any:
@@ -154,12 +173,12 @@ def module(n: int) -> Any:
             self.v = brainstate.HiddenState(jnp.zeros(n, jnp.float32))
             self.s = brainstate.HiddenState(jnp.zeros(n, jnp.float32))
             self.noise = brainstate.HiddenState(jnp.zeros(n, jnp.float32))
-            self.key = brainstate.ShortTermState(jax.random.key_data(jax.random.key(0)))
+            self.key = brainstate.ShortTermState(jnp.zeros(2, jnp.uint32))
 
         def update(self, p: dict[str, Any], current_pA: Any, light_nS: Any) -> None:
             v, s = self.v.value, self.s.value
-            key, draw = jax.random.split(jax.random.wrap_key_data(self.key.value))
-            noise = p["ou_keep"] * self.noise.value + p["ou_kick"] * jax.random.normal(draw, (n,), jnp.float32)
+            key = self.key.value.at[1].add(1)
+            noise = p["ou_keep"] * self.noise.value + p["ou_kick"] * normal(key, n)
             syn = (p["syn"] @ s).reshape(2, n)
             m = jax.nn.sigmoid((v - p["half"]) * p["slope"])
             drive = p["base"] + syn[1] + p["plateau"] * m * (p["plateau_mV"] - v) + current_pA + noise
@@ -171,6 +190,6 @@ def module(n: int) -> Any:
             self.v.value = v
             self.s.value = s_inf + (s - s_inf) * jnp.exp(-p["dt"] * rate)
             self.noise.value = noise
-            self.key.value = jax.random.key_data(key)
+            self.key.value = key
 
     return Graded()

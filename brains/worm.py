@@ -24,6 +24,7 @@ from bestiary.errors import DataError
 Array = np.ndarray[Any, np.dtype[Any]]
 
 DEFAULT = "cook2019"
+BACKENDS = ("kernel", "brainstate")  # one fused numba kernel on a CPU core; the JAX module for GPUs and batches
 HEAD_D, HEAD_V = ("SMDD", "RMDD"), ("SMDV", "RMDV")
 FORWARD, BACKWARD = ("AVB", "PVC"), ("AVA", "AVD", "AVE")
 GROUPS: dict[str, tuple[str, ...]] = {  # classes that share the fitted values `<name>_<group>`
@@ -84,6 +85,9 @@ def network(connectome: Connectome, p: Mapping[str, float], without: tuple[str, 
     count, effect = table("chemical").T, table("chemical", signed=True).T  # post x pre
     cross = np.outer(of(*HEAD_D), of(*HEAD_V))
     strength = np.where(cross | cross.T, p["cross_head"], 1.0)
+    cross = np.outer(of(*FORWARD), of(*BACKWARD))
+    strength[cross | cross.T] = p["cross_command"]
+    strength = strength * np.where(connectome.kinds[rows] == "sensory", p["sensory_strength"], 1.0)[None, :]
     gap = table("gap")
     np.fill_diagonal(gap, 0)
 
@@ -105,22 +109,22 @@ def network(connectome: Connectome, p: Mapping[str, float], without: tuple[str, 
         plateau=plateau,
         plateau_slope_mV=one * p["plateau_slope_mV"],
         offset_mV=np.zeros(n),
+        quiet_mV=np.where(connectome.kinds[rows] == "sensory", p["quiet_sensory_mV"], 0.0),
         tonic_pA=np.zeros(n),
-        noise_mV=one * p["noise_mV"],
+        noise_mV=np.where(of(*MOTOR), p["noise_motor_mV"], p["noise_mV"]),
         noise_tau_s=p["noise_tau_s"],
     )
     # Set points: motor neurons are half active while the command neurons of their direction are.
     rest = net.equilibrium()
     command = of(*FORWARD).astype(float) - of(*BACKWARD)
-    drive = command * p["drive_mV"] * rest["rest_nS"]
+    drive = command * p["arousal_mV"] * rest["rest_nS"]
     offset = np.zeros(n)
     for classes, push in (((*GROUPS["b"], *GROUPS["head"]), drive), (GROUPS["a"], -drive)):
         mine = of(*classes)
         offset[mine] = (settled(net, mine, push) - rest["v_eq"])[mine]
     offset[of(*GROUPS["b"])] += p["offset_b_mV"]
     offset[of(*GROUPS["a"])] += p["offset_a_mV"]
-    bias = np.zeros(n) if "arousal" in without else command * p["arousal_mV"] * rest["rest_nS"]
-    net = replace(net, offset_mV=offset, tonic_pA=bias)
+    net = replace(net, offset_mV=offset, tonic_pA=np.zeros(n) if "arousal" in without else drive)
     return replace(net, frozen=replace(net, tonic_pA=np.zeros(n)).equilibrium())
 
 
@@ -146,10 +150,9 @@ class WormBrain:
     net: GradedNetwork
     clock: Clock
     lesioned: tuple[int, ...] = ()
+    backend: str = "kernel"
 
     def __post_init__(self) -> None:
-        from bestiary.brains._engine import jnp
-
         put = object.__setattr__
         rows = self.connectome.neurons
         put(self, "names", tuple(self.connectome.ids[rows].tolist()))
@@ -158,23 +161,35 @@ class WormBrain:
         alive = np.ones(len(rows), np.float32)
         alive[list(self.lesioned)] = 0  # a removed neuron releases nothing onto muscle either
         put(self, "_alive", alive)
-        put(self, "_constants", {k: jnp.asarray(v) for k, v in constants.items()})
-        put(self, "_release", (self.net.release_at_half().astype(np.float32), self.net.release_max().astype(np.float32)))
-        put(self, "_advance", _compiled(len(rows), self.clock.brain_steps))
+        put(self, "_release", (self.net.release_at_rest().astype(np.float32), self.net.release_max().astype(np.float32)))
+        put(self, "_advance", self._backend(constants))
+
+    def _backend(self, constants: dict[str, Array]) -> Any:
+        steps = self.clock.brain_steps
+        if self.backend == "kernel":
+            from bestiary.brains._graded_kernel import Kernel
+
+            return Kernel(constants, steps)
+        if self.backend == "brainstate":
+            from bestiary.brains._engine import jnp
+
+            put = {k: jnp.asarray(v) for k, v in constants.items()}
+            step = _compiled(len(self.rest_nS), steps)  # type: ignore[attr-defined]
+            return lambda state, current, light: step(put, state, current, light)
+        raise LookupError(f"no backend {self.backend!r}; {bestiary.nearest(self.backend, BACKENDS, 'backend')}")
 
     def init(self, seed: int) -> dict[str, Any]:
-        from bestiary.brains._engine import jax, jnp
-
-        n = len(self.names)  # type: ignore[attr-defined]
+        """At the equilibrium; seed: of the noise, any non-negative integer."""
+        mixed = np.random.SeedSequence(seed).generate_state(1, np.uint32)[0]
         return {
-            "v": jnp.asarray(self.net.equilibrium()["v_eq"], jnp.float32),
-            "s": jnp.asarray(self._release[0]),  # type: ignore[attr-defined]
-            "noise": jnp.zeros(n, jnp.float32),
-            "key": jax.random.key_data(jax.random.key(seed % 2**32)),
+            "v": self.net.equilibrium()["v_eq"].astype(np.float32),
+            "s": self._release[0],  # type: ignore[attr-defined]
+            "noise": np.zeros(len(self._release[0]), np.float32),  # type: ignore[attr-defined]
+            "key": np.array([mixed, 0], np.uint32),
         }
 
     def advance(self, state: dict[str, Any], current_pA: Array, light_nS: Array) -> dict[str, Any]:
-        return self._advance(self._constants, state, current_pA, light_nS)  # type: ignore[attr-defined,no-any-return]
+        return self._advance(state, current_pA, light_nS)  # type: ignore[attr-defined,no-any-return]
 
     def read(self, state: dict[str, Any]) -> dict[str, Array]:
         """voltage_mV, release (0..release_max), release_rest and release_max, (n,) each."""
@@ -215,7 +230,7 @@ def _compiled(n: int, steps: int) -> Any:
     def advance(constants: Any, state: Any, current: Any, light: Any) -> Any:
         return jax.lax.scan(lambda s, _: (step(s, constants, current, light), None), state, None, length=steps)[0]
 
-    return jax.jit(advance, donate_argnums=1)
+    return jax.jit(advance)
 
 
 def build(

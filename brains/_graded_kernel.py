@@ -1,0 +1,105 @@
+"""The graded network's control period as one fused numba kernel: the same step as `graded.module`, for one CPU core.
+
+XLA spends more on starting its small operations than a kernel needs for all 302 neurons. Tested against the module.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@numba.njit(cache=True, fastmath={"contract", "reassoc", "nsz", "arcp"}, nogil=True)
+def advance(
+    steps: int,
+    v: Array,
+    s: Array,
+    noise: Array,
+    key: Array,
+    ptr: Array,
+    pre: Array,
+    g_syn: Array,
+    ge_syn: Array,
+    solve: Array,
+    c: Array,
+    current: Array,
+    light: Array,
+    plateau_mV: float,
+    inhibitory_mV: float,
+    dt: float,
+) -> tuple[Array, Array, Array, Array]:
+    """v, s, noise (n,), key (2,) after `steps` steps; inputs untouched. c (10, n): the rows named in `rows`."""
+    n = len(v)
+    v, s, noise, key = v.copy(), s.copy(), noise.copy(), key.copy()
+    rhs = np.empty(n, np.float32)
+    one = np.float32(1)
+    for _ in range(steps):
+        key[1] = (np.int64(key[1]) + 1) & 0xFFFFFFFF
+        for i in range(n):
+            g = np.float32(0)
+            ge = np.float32(0)
+            for k in range(ptr[i], ptr[i + 1]):
+                g += g_syn[k] * s[pre[k]]
+                ge += ge_syn[k] * s[pre[k]]
+            noise[i] = c[8, i] * noise[i] + c[9, i] * _normal(key[0], key[1], i)
+            m = one / (one + np.exp(-(v[i] - c[3, i]) * c[4, i]))
+            drive = c[1, i] + ge + c[2, i] * m * (plateau_mV - v[i]) + current[i] + noise[i]
+            drive += min(light[i], np.float32(0)) * -inhibitory_mV
+            rhs[i] = (c[0, i] - g - abs(light[i])) * v[i] + drive
+        v = np.dot(solve, rhs)
+        for i in range(n):
+            phi = one / (one + np.exp(-(v[i] - c[3, i]) * c[5, i]))
+            rate = c[6, i] * phi + c[7, i]
+            final = c[6, i] * phi / rate
+            s[i] = final + (s[i] - final) * np.exp(-dt * rate)
+    return v, s, noise, key
+
+
+rows = ("keep", "base", "plateau", "half", "slope", "beta", "rise", "decay", "ou_keep", "ou_kick")
+
+
+@numba.njit(cache=True, inline="always")
+def _normal(seed: int, count: int, i: int) -> float:
+    """A standard normal number of neuron i at step `count`: eight hashed bytes summed (see `graded.normal`)."""
+    total = 0
+    for part in range(2):
+        h = (np.int64(seed) ^ (np.int64(count) * 0x9E3779B9)) + (2 * i + part) * 0x85EBCA6B
+        h = h & 0xFFFFFFFF
+        h = ((h ^ (h >> 16)) * 0x85EBCA6B) & 0xFFFFFFFF
+        h = ((h ^ (h >> 13)) * 0xC2B2AE35) & 0xFFFFFFFF
+        h = h ^ (h >> 16)
+        total += (h & 255) + ((h >> 8) & 255) + ((h >> 16) & 255) + (h >> 24)
+    return np.float32(total - 1020) * np.float32(1 / 209.02153)
+
+
+class Kernel:
+    """`Kernel(constants, steps)(state, current_pA, light_nS) -> state`, from `GradedNetwork.compiled`."""
+
+    def __init__(self, constants: dict[str, Array], steps: int) -> None:
+        n = len(constants["base"])
+        syn = constants["syn"]
+        used = (syn[:n] != 0) | (syn[n:] != 0)
+        post, pre = np.nonzero(used)
+        self.ptr = np.searchsorted(post, np.arange(n + 1)).astype(np.int32)
+        self.pre = pre.astype(np.int32)
+        self.g, self.ge = syn[:n][used], syn[n:][used]
+        self.solve = np.ascontiguousarray(constants["solve"])
+        self.c = np.ascontiguousarray(np.stack([constants[name] for name in rows]))
+        self.scalars = tuple(np.float32(constants[k].ravel()[0]) for k in ("plateau_mV", "inhibitory_mV", "dt"))
+        self.steps = steps
+
+    def __call__(self, state: dict[str, Array], current_pA: Array, light_nS: Array) -> dict[str, Array]:
+        current = current_pA.astype(np.float32, copy=False)
+        out = advance(
+            self.steps,
+            *(state[k] for k in ("v", "s", "noise", "key")),
+            *(self.ptr, self.pre, self.g, self.ge, self.solve, self.c),
+            current,
+            light_nS,
+            *self.scalars,
+        )
+        return dict(zip(("v", "s", "noise", "key"), out, strict=True))
