@@ -15,7 +15,7 @@ from bestiary.bodies._base import Array
 from bestiary.envs.recording import Recording, open_recording
 from bestiary.tasks._behaviour import STATES, forward_speed, states
 
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "font.size": 9,
     "axes.titlesize": 10,
     "axes.titlelocation": "left",
@@ -33,7 +33,7 @@ _COLUMNS = 1500
 
 
 def figures(path: str | Path, out: str | Path | None = None) -> list[Path]:
-    """Draws every figure that the recording at `path` has the data for, as PNG in the folder `out` (by default its own).
+    """Draws every figure that the recording at `path` has the data for, as PNG in the folder `out` (default: its own).
 
     Returns their paths. Raises DataError where the recording cannot be read.
     """
@@ -58,7 +58,7 @@ def _title(recording: Recording) -> str:
     about = recording.metadata
     medium = f" on {about['medium']}" if about.get("medium") is not None else ""
     cut = "" if recording.complete else ", cut short"
-    return f"{about['body']}, {about['task']['name']}{medium}, seed {about['episode_seed']}{cut}"
+    return f"{about['body']}, {about['task']['name']}{medium}, seed {about.get('seed', about['episode_seed'])}{cut}"
 
 
 def kymograph(recording: Recording) -> Figure:

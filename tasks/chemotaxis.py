@@ -38,7 +38,7 @@ class Chemotaxis:
     floor: float = 0.0
     source_m: float = 5e-3
     width_m: float = 4e-3
-    arena_m: float = 0.012
+    arena_m: float = 0.014
 
     def __post_init__(self) -> None:
         check_positive(self, "seconds", "source_m", "width_m", "arena_m")
