@@ -7,7 +7,6 @@ import pytest
 from _stub_body import StubBody
 
 from bestiary.envs import EmbodiedEnv
-from bestiary.tasks import _behaviour
 from bestiary.tasks.chemotaxis import Chemotaxis
 from bestiary.tasks.touch import Touch
 
@@ -120,18 +119,3 @@ def test_a_field_that_the_world_lacks_rests():
         Chemotaxis(kind="square")
     with pytest.raises(ValueError, match="peak"):
         Chemotaxis(peak=1, floor=2)
-
-
-def test_states_of_a_track_that_is_known():
-    time = np.arange(0, 12, 0.05)
-    speed = np.select([time < 3, time < 6, time < 9], [1e-4, -1e-4, 0.0], 1e-4)
-    com = np.zeros((len(time), 3))
-    com[:, 0] = np.cumsum(speed) * 0.05
-    place = np.linspace(0.5e-3, -0.5e-3, 13)
-    straight = np.stack([place, 0 * place, 0 * place], 1)
-    angle = np.linspace(0, 1.6 * np.pi, 13)
-    folded = np.stack([np.sin(angle), np.cos(angle), 0 * angle], 1) * 2e-4
-    midline = com[:, None] + np.where((time > 10.5)[:, None, None], folded, straight)
-    state = _behaviour.states(time, com, midline, 1e-3)
-    names = [_behaviour.STATES[state[np.searchsorted(time, t)]] for t in (1.5, 4.5, 7.5, 9.8, 11.0)]
-    assert names == ["forward", "reverse", "pause", "forward", "turn"]

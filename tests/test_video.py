@@ -65,6 +65,7 @@ def test_a_stage_puts_neurons_of_a_group_together_and_muscles_in_rows():
     assert by_class(["b", "c", "a"]).tolist() == [2, 0, 1]
     assert by_class(["b", "c", "a"], ["y", "x", "y"]).tolist() == [1, 2, 0]
     muscles = [f"M{row}{i:02d}" for row in ("DL", "DR", "VL", "VR") for i in range(1, 4)]
+    assert by_class(["VA10", "VA2", "VA1", "AVAL"]).tolist() == [3, 2, 1, 0]
     stage = Stage((400, 240), (240, 240), neurons=StubAnimal.names, muscles=muscles, title="t")
     body = np.full((240, 240, 3), 77, np.uint8)
     silent = stage.draw(body, 0.0, np.full(4, -40.0), np.zeros(12))
