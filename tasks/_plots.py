@@ -171,7 +171,7 @@ def behaviour(recording: Recording) -> Figure:
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1.2))
     above.axhline(0, color="#999999", linewidth=0.6)
     above.plot(time_s, speed, color="#333333", linewidth=0.9)
-    above.set(ylabel="speed\n(body lengths/s)", title=_title(recording))
+    above.set(ylabel="speed along the body\n(body lengths/s)", title=_title(recording))
     for i, (code, name) in enumerate(NAMES.items()):
         here = state == code
         below.fill_between(time_s, i - 0.4, i + 0.4, where=here, color=COLOURS[name], step="post", linewidth=0)
