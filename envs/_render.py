@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import os
 import sys
 import time
+import weakref
 from typing import Any
 
 import mujoco
@@ -69,6 +72,9 @@ class Picture:
         self._option = mujoco.MjvOption()
         self._mjr = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_150.value)
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self._mjr)
+        # an environment that nobody closed must be freed before EGL is, or the exit of Python is noisy
+        self._at_exit = functools.partial(_close, weakref.ref(self))
+        atexit.register(self._at_exit)
 
     def draw(self, data: mujoco.MjData, camera: mujoco.MjvCamera) -> Array:
         """The picture (height, width, 3) uint8."""
@@ -87,6 +93,12 @@ class Picture:
             self._mjr.free()
             self._gl.free()
             self._gl = None
+            atexit.unregister(self._at_exit)
+
+
+def _close(picture: weakref.ref[Picture]) -> None:
+    if (open_one := picture()) is not None:
+        open_one.close()
 
 
 class Window:

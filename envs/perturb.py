@@ -1,4 +1,4 @@
-"""Closed-loop experiments: an environment whose actions are currents into named neurons of the animal that lives in it."""
+"""Closed-loop experiments: an environment whose actions are currents into named neurons of the animal in it."""
 
 from __future__ import annotations
 

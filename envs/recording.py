@@ -46,8 +46,9 @@ class Recorder:
     """Writes one episode of an environment, and of the animal in it, to an HDF5 file.
 
     path: is created or replaced. env: an EmbodiedEnv or a wrapper of one. animal: anything whose `probe()` gives
-    arrays by name, with `names` for their last axis and, if it likes, a group for each in `groups`; None for none. every: keep one control step in `every`. chunk:
-    rows between two writes to the disk. metadata: anything that JSON takes, kept beside versions, seed and options.
+    arrays by name, with `names` for their last axis and, if it likes, a group for each in `groups`; None for none.
+    every: keep one control step in `every`. chunk: rows between two writes to the disk. metadata: anything that JSON
+    takes, kept beside versions, seed and options.
 
     Rows: `time_s`, `reward`, `action`, `obs/<sense>`, `pose/<key>`, `brain/<probe>`, `info/<number>`; each after its
     control step. Attribute `complete` turns true in `close`. Raises DataError when the disk refuses; what was written
@@ -248,10 +249,7 @@ class Recording:
         if not self.path.is_file():
             raise DataError(f"no recording at {self.path}")
         try:
-            try:
-                self._file = h5py.File(self.path, "r", libver="latest", locking=False)
-            except OSError:  # left open by a killed run
-                self._file = h5py.File(self.path, "r", libver="latest", swmr=True, locking=False)
+            self._file = _open(self.path)
             if self._file.attrs.get("format") != FORMAT:
                 raise DataError(f"{self.path} is not a recording of Bestiary (attribute 'format' is missing)")
             self.complete = bool(self._file.attrs["complete"])
@@ -261,6 +259,8 @@ class Recording:
             self.rows = min(len(self._file[k]) for k in self._keys)
             if "time_s" not in self._keys:
                 raise DataError(f"{self.path} has no times: damaged")
+            if not self.complete:
+                self._check_end()
         except (OSError, KeyError, ValueError, RuntimeError) as error:
             if isinstance(error, DataError):
                 raise
@@ -269,6 +269,16 @@ class Recording:
     def _note(self, name: str, item: Any) -> None:
         if isinstance(item, h5py.Dataset) and not name.startswith("names/"):
             self._keys.append(name)
+
+    def _check_end(self) -> None:
+        """A file left by a kill and then cut (a copy that stopped) is refused: HDF5 itself would not look."""
+        size = self.path.stat().st_size
+        for name in self._keys:
+            chunks = self._file[name].id
+            for i in range(chunks.get_num_chunks()):
+                info = chunks.get_chunk_info(i)
+                if info.byte_offset + info.size > size:
+                    raise DataError(f"{self.path} is damaged: cut off after {size} bytes, inside {name}")
 
     def keys(self) -> list[str]:
         return sorted(self._keys)
@@ -294,6 +304,20 @@ class Recording:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _open(path: Path) -> h5py.File:
+    """The file for reading, also one that a killed run left marked as being written."""
+    try:
+        return h5py.File(path, "r", libver="latest", locking=False)
+    except OSError as error:
+        if "already open" not in str(error):
+            raise
+    with path.open("rb") as file:  # as a reader beside a writer HDF5 does not look whether the file was cut: we must
+        end = int.from_bytes(file.read(36)[28:], "little")  # superblock version 3: its end of file address
+    if end > path.stat().st_size:
+        raise DataError(f"{path} is damaged: cut off after {path.stat().st_size} of {end} bytes")
+    return h5py.File(path, "r", libver="latest", swmr=True, locking=False)
 
 
 def open_recording(path: str | Path) -> Recording:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -119,9 +120,14 @@ class Scroll:
         return picture[self._rows]  # type: ignore[no-any-return]
 
 
+def natural(name: str) -> list[tuple[int, str]]:
+    """A key that sorts VA2 before VA10."""
+    return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", name)]
+
+
 def by_class(names: Sequence[str], groups: Sequence[str] | None = None) -> Array:
-    """Order (n,) that puts neurons of one group side by side; without groups, in alphabetical order."""
-    keys = [(groups[i] if groups is not None else "", name) for i, name in enumerate(names)]
+    """Order (n,) that puts neurons of one group side by side; without groups, in alphabetical and numerical order."""
+    keys = [(groups[i] if groups is not None else "", natural(name)) for i, name in enumerate(names)]
     return np.array(sorted(range(len(names)), key=keys.__getitem__))
 
 

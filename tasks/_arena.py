@@ -83,12 +83,13 @@ def ground(spec: mujoco.MjSpec, body: Body, radius_m: float, layers: int = 0, ti
 def disc(spec: mujoco.MjSpec, body: Body, name: str, radius_m: float, rgba: Sequence[float], sunk: int) -> None:
     """A thin mocap disc, `sunk` layers under the body, so that an episode can move it."""
     length = body.length_m / body.units.length
+    spec.add_material(name=name, specular=0, rgba=list(rgba))
     holder = spec.worldbody.add_body(name=name, mocap=True, pos=[0, 0, _height(body, sunk)])
     holder.add_geom(
         name=name,
         type=mujoco.mjtGeom.mjGEOM_CYLINDER,
         size=[radius_m / body.units.length, 5e-4 * length, 0],
-        rgba=list(rgba),
+        material=name,
         contype=0,
         conaffinity=0,
     )

@@ -13,9 +13,11 @@ from matplotlib.figure import Figure
 import bestiary
 from bestiary.bodies._base import Array
 from bestiary.envs.recording import Recording, open_recording
-from bestiary.tasks._behaviour import STATES, forward_speed, states
+from bestiary.envs.video import natural
+from bestiary.tasks._states import NAMES, along_body_L_per_s, states
+from bestiary.tasks._trial import Track
 
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "font.size": 9,
     "axes.titlesize": 10,
     "axes.titlelocation": "left",
@@ -28,12 +30,12 @@ STYLE: dict[str, Any] = {
     "savefig.dpi": 160,
     "figure.constrained_layout.use": True,
 }
-COLOURS = {"forward": "#0072B2", "reverse": "#D55E00", "pause": "#BBBBBB", "turn": "#E69F00"}  # Okabe & Ito
+COLOURS = {"forward": "#0072B2", "reversing": "#D55E00", "paused": "#BBBBBB", "turning": "#E69F00"}  # Okabe & Ito
 _COLUMNS = 1500
 
 
 def figures(path: str | Path, out: str | Path | None = None) -> list[Path]:
-    """Draws every figure that the recording at `path` has the data for, as PNG in the folder `out` (by default its own).
+    """Draws every figure that the recording at `path` has the data for, as PNG in the folder `out` (default: its own).
 
     Returns their paths. Raises DataError where the recording cannot be read.
     """
@@ -58,7 +60,7 @@ def _title(recording: Recording) -> str:
     about = recording.metadata
     medium = f" on {about['medium']}" if about.get("medium") is not None else ""
     cut = "" if recording.complete else ", cut short"
-    return f"{about['body']}, {about['task']['name']}{medium}, seed {about['episode_seed']}{cut}"
+    return f"{about['body']}, {about['task']['name']}{medium}, seed {about.get('seed', about['episode_seed'])}{cut}"
 
 
 def kymograph(recording: Recording) -> Figure:
@@ -90,7 +92,7 @@ def neurons(recording: Recording) -> Figure:
     keep = _thin(recording)
     time_s, names = recording["time_s"][keep], series.names
     groups = recording.metadata.get("groups", {})
-    order = sorted(range(len(names)), key=lambda i: (groups.get(names[i], ""), names[i]))
+    order = sorted(range(len(names)), key=lambda i: (groups.get(names[i], ""), natural(names[i])))
     voltage = series[keep][:, order].T
     figure = Figure(figsize=(10, max(2.5, 0.062 * len(names) + 1)))
     axes = figure.subplots()
@@ -160,21 +162,22 @@ def track(recording: Recording) -> Figure:
 
 
 def behaviour(recording: Recording) -> Figure:
-    """Speed along the body, body lengths per second, above a raster of forward, reverse, pause and turn."""
+    """Speed along the body, body lengths per second, above a raster of what `_states` finds it doing."""
     time_s, com, midline = (recording[n][:] for n in ("time_s", "pose/com_m", "pose/midline_m"))
-    length = recording.metadata["length_m"]
-    speed = forward_speed(time_s, com, midline) / length
-    state = states(time_s, com, midline, length)
+    bend = np.zeros((len(time_s), 0))
+    track = Track(time_s, midline.astype(np.float64), com, bend, {}, recording.metadata["length_m"])
+    speed, state = along_body_L_per_s(track), states(track)
     figure = Figure(figsize=(9, 3))
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1.2))
     above.axhline(0, color="#999999", linewidth=0.6)
     above.plot(time_s, speed, color="#333333", linewidth=0.9)
-    above.set(ylabel="speed\n(body lengths/s)", title=_title(recording))
-    for i, name in enumerate(STATES):
-        below.fill_between(time_s, i - 0.4, i + 0.4, where=state == i, color=COLOURS[name], step="post", linewidth=0)
-    share = [f"{name}  {100 * np.mean(state == i):.0f} %" for i, name in enumerate(STATES)]
-    below.set_yticks(range(len(STATES)), share)
-    below.set(xlabel="time (s)", ylim=(len(STATES) - 0.5, -0.5), xlim=(time_s[0], time_s[-1]))
+    above.set(ylabel="speed along the body\n(body lengths/s)", title=_title(recording))
+    for i, (code, name) in enumerate(NAMES.items()):
+        here = state == code
+        below.fill_between(time_s, i - 0.4, i + 0.4, where=here, color=COLOURS[name], step="post", linewidth=0)
+    share = [f"{name}  {100 * np.mean(state == code):.0f} %" for code, name in NAMES.items()]
+    below.set_yticks(range(len(NAMES)), share)
+    below.set(xlabel="time (s)", ylim=(len(NAMES) - 0.5, -0.5), xlim=(time_s[0], time_s[-1]))
     if "info/touch_N" in recording:
         for begin, end in _spans(time_s, recording["info/touch_N"][:] > 0):
             for axes in (above, below):

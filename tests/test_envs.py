@@ -310,3 +310,14 @@ def test_importing_and_stepping_leave_the_users_environment_alone():
     path = os.pathsep.join(p for p in sys.path if p)
     environment = {k: v for k, v in os.environ.items() if k not in ("MUJOCO_GL", "PYOPENGL_PLATFORM")}
     subprocess.run([sys.executable, "-c", code], check=True, env={**environment, "PYTHONPATH": path})
+
+
+@needs_drawing
+def test_an_environment_left_open_ends_in_silence():
+    code = (
+        "from _stub_body import StubBody; from bestiary.envs import EmbodiedEnv\n"
+        "env = EmbodiedEnv(StubBody(), 'locomotion', render_mode='rgb_array'); env.reset(seed=0); env.render()\n"
+    )
+    path = os.pathsep.join(p for p in sys.path if p)
+    ended = subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": path}, capture_output=True)
+    assert (ended.returncode, ended.stderr) == (0, b"")

@@ -180,22 +180,22 @@ def measures(track: Any) -> dict[str, tuple[float, str]]:
     """What can be said of any animal's track: (value, unit) by name. The first tenth, the start, is left out."""
     import numpy as np
 
-    from bestiary.tasks._behaviour import STATES, forward_speed, states
+    from bestiary.tasks._states import NAMES, along_body_L_per_s, states
 
     kept = track.after(0.1 * float(track.time_s[-1]))
     if len(kept.time_s) < 2:
         return {}
-    along = forward_speed(kept.time_s, kept.com_m, kept.midline_m)
+    along = float(along_body_L_per_s(kept).mean())
     path = np.linalg.norm(np.diff(kept.com_m, axis=0), axis=1).sum()
-    state = states(kept.time_s, kept.com_m, kept.midline_m, track.length_m)
+    state = states(kept)
     out = {
         "path": (1e3 * float(path), "mm"),
         "displacement": (1e3 * float(np.linalg.norm(kept.com_m[-1] - kept.com_m[0])), "mm"),
-        "mean speed along the body": (1e3 * float(along.mean()), "mm/s"),
-        "mean speed in body lengths": (float(along.mean()) / track.length_m, "1/s"),
+        "mean speed along the body": (1e3 * along * track.length_m, "mm/s"),
+        "mean speed in body lengths": (along, "1/s"),
         "bending, RMS": (1e-3 * float(np.sqrt((kept.curvature_per_m**2).mean())), "1/mm"),
     }
-    out |= {f"time in {name}": (100 * float((state == i).mean()), "%") for i, name in enumerate(STATES)}
+    out |= {f"time in {name}": (100 * float((state == code).mean()), "%") for code, name in NAMES.items()}
     plain = ("time_s", "forward_m", "speed_m_per_s", "distance_m")
     return out | {f"{key}, at the end": (float(v[-1]), "") for key, v in track.info.items() if key not in plain}
 

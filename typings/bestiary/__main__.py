@@ -1,0 +1,1 @@
+../../src/bestiary/__main__.py

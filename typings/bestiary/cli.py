@@ -1,0 +1,1 @@
+../../src/bestiary/cli.py
