@@ -163,8 +163,8 @@ class Recorder:
         os.dup2(nowhere, self._file.id.get_vfd_handle())
         os.close(nowhere)
 
-    def close(self) -> None:
-        """Writes what is left and marks the file complete; a second call does nothing."""
+    def close(self, complete: bool = True) -> None:
+        """Writes what is left and marks the file complete, unless the run was cut short; a second call does nothing."""
         file, self._file = self._file, None
         if file is None:
             return
@@ -179,7 +179,7 @@ class Recorder:
             except (OSError, RuntimeError) as error:
                 if not self._broken:
                     raise DataError(f"closing {self.path} failed: {error}") from error
-        if not self._broken and self._sets:
+        if complete and not self._broken and self._sets:
             with h5py.File(self.path, "r+", libver="latest") as again:
                 again.attrs["complete"] = True
 

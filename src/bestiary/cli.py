@@ -19,10 +19,11 @@ from tyro.conf import FlagCreatePairsOff, Positional, UseAppendAction, arg
 
 import bestiary
 from bestiary._commands._show import Outcome
-from bestiary.errors import BestiaryError
+from bestiary.errors import BestiaryError, DivergenceError
 
 Flag = FlagCreatePairsOff[bool]
 Names = UseAppendAction[tuple[str, ...]]
+Count = Annotated[int | None, arg(metavar="INT", help_behavior_hint="")]
 Text = Annotated[str | None, arg(metavar="TEXT", help_behavior_hint="")]
 
 
@@ -77,6 +78,11 @@ class Assay:
         None  # animals in each arm; else what the assay asks for
     )
     control: Text = None  # put a control in the animal's place
+    control_seed: int = 0  # of the control's permutations
+    rewired: Count = None  # put so many controls beside the animal, and say what the wiring earns
+    refits: Names = ()  # a file of `bestiary fit --control` for each of them; else they keep the animal's parameters
+    without: Names = ()  # components beside the wiring to take out
+    parameters: Text = None  # a file that `bestiary fit` wrote; else the shipped ones
     jobs: int = 2  # processes
     seed: int = 0  # of the first animal; both arms share seeds
     out: Text = None  # folder for assay.json and assay.md
@@ -115,14 +121,18 @@ class Data:
 
 @dataclass(frozen=True)
 class Fit:
-    """Fits the parameters that nobody has measured; takes long, and can be stopped."""
+    """Searches the parameters that nobody has measured; takes long, and can be stopped."""
 
     animal: Positional[str]  # a name of `bestiary list`
-    budget: int = 2000  # trials
+    stage: Text = None  # which search of assets/ANIMAL/fit.toml; else its first
+    budget: int = 400  # evaluations
     seed: int = 0  # of the search
+    start: Text = None  # a file of an earlier fit to begin from; else the shipped parameters
     connectome: Text = None  # by name; else the animal's own
     control: Text = None  # fit a control, with the same budget
-    out: Text = None  # folder; else runs/fit-ANIMAL-SEED
+    control_seed: int = 0  # of the control's permutations
+    jobs: int = 2  # processes
+    out: Text = None  # file; else runs/fit-ANIMAL-SEED.json
     json: Flag = False  # one JSON object instead of text
 
 
@@ -164,7 +174,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ours = isinstance(error, BestiaryError | OSError) or type(error) is LookupError
         if not ours or os.environ.get("BESTIARY_TRACEBACK"):
             raise
-        return _refuse(" ".join(str(error).split()), as_json, 2, type(error).__name__)
+        code = 1 if isinstance(error, DivergenceError) else 2
+        return _refuse(" ".join(str(error).split()), as_json, code, type(error).__name__)
 
 
 def _parse(given: list[str]) -> Any:

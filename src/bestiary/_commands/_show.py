@@ -39,6 +39,7 @@ def _plain(value: Any) -> Any:
 
 def table(rows: Iterable[Sequence[Any]], head: Sequence[str] = (), indent: str = "  ") -> str:
     """Columns side by side, numbers to the right; the last column may be long."""
+    rows = list(rows)
     cells = [[number(c) for c in row] for row in rows]
     right = [all(isinstance(c, int | float) or c is None for c in column) for column in zip(*rows, strict=True)]
     body = [list(head), *cells] if head else cells
@@ -73,11 +74,12 @@ def bar(total: float | None, text: str, unit: str = "s", form: str | None = None
     from tqdm import tqdm
 
     live = sys.stderr.isatty()
-    left = "{l_bar}{bar}| {n:.3g}/{total:.3g} {unit} [{elapsed}<{remaining}]"
+    left = "{l_bar}{bar}| {n_fmt}/{total_fmt} " + unit + " [{elapsed}<{remaining}{postfix}]"
     return tqdm(
         total=total,
         desc=text,
         unit=unit,
+        unit_scale=isinstance(total, float),
         file=sys.stderr,
         mininterval=0.2 if live else 10,
         bar_format=form or left,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import time
+import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import bestiary
-from bestiary._commands._show import Outcome, bar, known_animal, number, table
+from bestiary._commands._show import Outcome, bar, known_animal, number, table, words
 from bestiary.errors import BestiaryError
 
 _HEAD = ("fact", "quantity", "model", "95 % interval", "n", "published", "unit", "verdict", "source")
@@ -16,45 +17,93 @@ _HEAD = ("fact", "quantity", "model", "95 % interval", "n", "published", "unit",
 def command(options: Any) -> Outcome:
     known_animal(options.animal, "interfaces")
     try:
-        from bestiary.tasks._assay import assays, run_assay
+        from bestiary.tasks._assay import assays
     except ImportError as error:
         raise BestiaryError(f"the assays cannot start: {error}") from error
 
     known = assays(options.animal)
     if options.assay != "all" and options.assay not in known:
         raise LookupError(f"no assay {options.assay!r}; {bestiary.nearest(options.assay, [*known, 'all'], 'assay')}")
-    if options.n is not None and options.n < 1:
-        raise BestiaryError(f"an assay needs one animal or more in each arm, got n={options.n}")
+    for name, least in (("n", 1), ("jobs", 1), ("rewired", 1)):
+        if (value := getattr(options, name)) is not None and value < least:
+            raise BestiaryError(f"{name} must be at least {least}, got {value}")
+    if options.refits and len(options.refits) != options.rewired:
+        raise BestiaryError(
+            f"{len(options.refits)} refits for {options.rewired or 0} rewired connectomes: give one each"
+        )
     names = list(known) if options.assay == "all" else [options.assay]
-    report: dict[str, Any] = {"animal": options.animal, "seed": options.seed, "control": options.control, "assays": {}}
-    texts = []
-    for name in names:
-        began = time.perf_counter()
-        with bar(None, f"{options.animal} {name}", "trials", "{desc} {n}/{total} [{elapsed}<{remaining}]") as progress:
-
-            def note(done: int, total: int, progress: Any = progress) -> None:
-                progress.total = total
-                progress.update(done - progress.n)
-
-            result = run_assay(
-                options.animal,
-                name,
-                n=options.n,
-                seed=options.seed,
-                control=options.control,
-                jobs=options.jobs,
-                progress=note,
-            )
-        rows = [dict(row) for row in result.table()]
-        report["assays"][name] = {"rows": rows, "wall_s": time.perf_counter() - began}
-        texts.append(f"{name}\n{table([_row(r) for r in rows], _HEAD)}")
-    outcome = Outcome(report, "\n\n".join(texts))
+    if options.rewired is not None:
+        report, text = _rewired(options, names)
+    else:
+        report, text = _assays(options, names)
+    outcome = Outcome({"animal": options.animal, "seed": options.seed, "control": options.control, **report}, text)
     if options.out is not None:
         folder = Path(options.out)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "assay.json").write_text(outcome.json() + "\n", encoding="utf-8")
         (folder / "assay.md").write_text(markdown(report), encoding="utf-8")
     return outcome
+
+
+def _assays(options: Any, names: list[str]) -> tuple[dict[str, Any], str]:
+    from bestiary.tasks._assay import run_assay
+
+    found, texts = {}, []
+    for name in names:
+        with _bar(f"{options.animal} {name}") as note:
+            result = run_assay(
+                options.animal,
+                name,
+                n=options.n,
+                seed=options.seed,
+                control=options.control,
+                control_seed=options.control_seed,
+                parameters=options.parameters,
+                without=words(options.without),
+                jobs=options.jobs,
+                progress=note,
+            )
+        found[name] = result.as_dict()
+        failed = [f"  stopped: {where}: {why}" for where, why in result.failures.items()]
+        texts.append("\n".join([f"{name}: {result.about}", table(map(_row, result.table()), _HEAD), *failed]))
+    return {"assays": found}, "\n\n".join(texts)
+
+
+def _rewired(options: Any, names: list[str]) -> tuple[dict[str, Any], str]:
+    """The same assays with rewired connectomes: which rows does the wiring earn?"""
+    from bestiary.tasks._assay import run_controls
+
+    with _bar(f"{options.animal}, measured and rewired") as note:
+        wiring = run_controls(
+            options.animal,
+            names,
+            k=options.rewired,
+            control=options.control or "degree-preserving",
+            parameters=options.refits or None,
+            intact_parameters=options.parameters,
+            n=options.n,
+            seed=options.seed,
+            jobs=options.jobs,
+            progress=note,
+        )
+    rows = [
+        (r["id"], r["quantity"], r["intact"], r["unit"], r["verdict"], f"{r['passed']} of {r['k']}", r["finding"])
+        for r in wiring.rows
+    ]
+    how = "refitted with the same budget" if wiring.refitted else "NOT refitted: the measured wiring has the advantage"
+    head = ("fact", "quantity", "measured wiring", "unit", "verdict", "rewired that pass", "finding")
+    return {"wiring": wiring.as_dict()}, f"{wiring.control}, {options.rewired} connectomes, {how}\n{table(rows, head)}"
+
+
+@contextlib.contextmanager
+def _bar(text: str) -> Iterator[Callable[[int, int], None]]:
+    with bar(None, text, "trials", "{desc} {n}/{total} [{elapsed}]") as progress:
+
+        def note(done: int, total: int) -> None:
+            progress.total = total
+            progress.update(min(done, total) - progress.n)
+
+        yield note
 
 
 def _row(row: dict[str, Any]) -> tuple[Any, ...]:
@@ -83,7 +132,7 @@ def _range(low: Any, high: Any) -> str:
 
 def markdown(report: dict[str, Any]) -> str:
     """The tables for a README."""
-    rows = [_row(row) for assay in report["assays"].values() for row in assay["rows"]]
+    rows = [_row(row) for assay in report.get("assays", {}).values() for row in assay["rows"]]
     lines = ["| " + " | ".join(_HEAD) + " |", "|" + "---|" * len(_HEAD)]
     lines += ["| " + " | ".join(number(cell).replace("|", "/") for cell in row) + " |" for row in rows]
     return "\n".join(lines) + "\n"

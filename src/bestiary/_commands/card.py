@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import bestiary
-from bestiary._commands._show import Outcome, known_animal, number, table
+from bestiary._commands._show import Outcome, known_animal, table
 from bestiary.errors import DataError
 
 DIMENSIONS = (
@@ -164,7 +164,7 @@ def _text(report: dict[str, Any]) -> str:
         table(rows),
         "beside the wiring, each can be taken out with --without NAME",
         table(report["components"].items()) if report["components"] else "  nothing",
-        f"emulation rubric, 0 to 3: sum {number(report['rubric_sum'])} of 30; the lower of declared and computed counts",
+        f"emulation rubric, 0 to 3: sum {report['rubric_sum']} of 30; the lower of declared and computed counts",
         table(levels, ("dimension", "level", "declared", "computed", "evidence")),
         f"  ({UNSUMMED} is not summed)",
         "left out",

@@ -5,35 +5,43 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from bestiary._commands._show import Outcome, bar, known_animal, table
+from bestiary._commands._show import Outcome, bar, known_animal, say, table
 from bestiary.errors import BestiaryError
 
 
 def command(options: Any) -> Outcome:
     known_animal(options.animal, "interfaces")
-    if options.budget < 1:
-        raise BestiaryError(f"a fit needs a budget of one trial or more, got {options.budget}")
-    try:
-        from bestiary.brains._fit import run_fit
-    except ImportError as error:
-        raise BestiaryError(f"the fit cannot start: {error}") from error
-    out = Path(options.out or f"runs/fit-{options.animal}-{options.seed}")
-    out.mkdir(parents=True, exist_ok=True)
+    if options.budget < 1 or options.jobs < 1:
+        raise BestiaryError(f"a fit needs a budget of one or more, and one job or more, got {options.budget} and "
+                            f"{options.jobs}")  # fmt: skip
+    from bestiary.tasks._fit import run_fit
+
+    out = Path(options.out or f"runs/fit-{options.animal}-{options.seed}.json")
     with bar(options.budget, f"fit {options.animal}", "trials") as progress:
 
-        def note(done: int, loss: float) -> None:
+        def note(done: int, total: int, loss: float) -> None:
+            progress.total = total
             progress.set_postfix_str(f"loss {loss:.4g}", refresh=False)
-            progress.update(done - progress.n)
+            progress.update(min(done, total) - progress.n)
 
-        result = run_fit(
-            options.animal,
-            budget=options.budget,
-            seed=options.seed,
-            connectome=options.connectome,
-            control=options.control,
-            out=out,
-            progress=note,
-        )
-    report = {"animal": options.animal, "seed": options.seed, "budget": options.budget, "out": out, "result": result}
-    plain = [(k, v) for k, v in result.items() if isinstance(v, str | int | float)] if isinstance(result, dict) else []
-    return Outcome(report, "\n".join(filter(None, [table(plain), f"  written to {out}"])))
+        try:
+            result = run_fit(
+                options.animal,
+                budget=options.budget,
+                seed=options.seed,
+                stage=options.stage,
+                start=options.start,
+                connectome=options.connectome,
+                control=options.control,
+                control_seed=options.control_seed,
+                out=out,
+                jobs=options.jobs,
+                progress=note,
+            )
+        except KeyboardInterrupt:
+            if out.is_file():
+                say(f"the best so far is kept in {out}; `--start {out}` goes on from it")
+            raise
+    fitted = [(name, result["parameters"][name]) for name in result["fitted"]]
+    text = f"{result['stage']}: {result['about']}\n{table([('loss', result['loss']), *fitted])}\n  written to {out}"
+    return Outcome({"animal": options.animal, "out": out, **result}, text)

@@ -8,6 +8,7 @@ from typing import Any
 
 import bestiary
 from bestiary._commands._show import Outcome, table
+from bestiary.errors import DataError
 
 
 def command(options: Any) -> Outcome:
@@ -52,6 +53,7 @@ def _first_line(folder: str, name: str) -> str:
 def _assays(animal: str) -> dict[str, str]:
     try:
         from bestiary.tasks._assay import assays
-    except ImportError:
+
+        return {name: assay.about for name, assay in assays(animal).items()}
+    except (ImportError, DataError):  # an animal without assays yet
         return {}
-    return {name: str(getattr(assay, "about", "")) for name, assay in assays(animal).items()}

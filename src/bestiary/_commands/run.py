@@ -98,7 +98,7 @@ def _run(options: Any, env: Any, animal: Any, folder: Path, setup_s: float) -> O
     recorder = Recorder(files["recording"], env, animal, every=every, metadata={"asked": asked})
     began = time.perf_counter()
     with contextlib.ExitStack() as stack:
-        stack.callback(recorder.close)
+        stack.callback(lambda: recorder.close(complete=track is not None))
         if film is not None:
             files["video"] = film[1]
             stack.callback(film[0].close)
