@@ -13,7 +13,7 @@ from bestiary.tasks._trial import Track
 
 
 def chemotaxis_index(track: Track) -> float:
-    """Mean over time of 1 - r/r0, r the distance from the source (Izquierdo & Beer 2013, PLoS Comput Biol 9:e1002890)."""
+    """Mean over time of 1 - r/r0, r the distance to the source (Izquierdo & Beer 2013 PLoS Comput Biol 9:e1002890)."""
     return float(track.info["chemotaxis_index"][-1])
 
 
@@ -37,7 +37,7 @@ def _turn_starts(track: Track) -> Array:
     now = states(track)
     away = (now == REVERSING) | (now == TURNING)
     for gap in runs(~away):  # a bout of turns with short runs between is one pirouette
-        if 0 < gap.start and gap.stop < len(away) and (gap.stop - gap.start) * period_s(track) < 2.0:
+        if gap.start > 0 and gap.stop < len(away) and (gap.stop - gap.start) * period_s(track) < 2.0:
             away[gap] = True
     starts = np.zeros(len(now), bool)
     starts[[b.start for b in runs(away) if b.start > 0]] = True

@@ -128,7 +128,7 @@ def reversals(track: Track, min_s: float = 1.0, after_s: float = 2.0, by: str = 
     """Reversals of at least min_s, gaps under 0.3 s closed. omega: a turn begins during it or within after_s."""
     back, turning = direction(track, by) == REVERSING, states(track, by) == TURNING
     for gap in runs(~back):
-        if 0 < gap.start and gap.stop < len(back) and _seconds(track, gap) < 0.3:
+        if gap.start > 0 and gap.stop < len(back) and _seconds(track, gap) < 0.3:
             back[gap] = True
     period = float(np.median(np.diff(track.time_s)))
     after, out = round(after_s / period), []

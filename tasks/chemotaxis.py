@@ -25,10 +25,10 @@ class Chemotaxis:
     C falls evenly along the line from the source (peak) to the start and beyond, reaching the floor 2 source_m
     away. arena_m: radius of the ground that is drawn; nothing bounds the animal.
 
-    info: concentration and its gradient_x_per_m, gradient_y_per_m (at the head), source_distance_m (of the head), source_x_m, source_y_m,
-    chemotaxis_index (mean over time of 1 - r/r0, r0 the distance at the start: 1 at the source, 0 without progress;
-    Izquierdo & Beer 2013, PLoS Comput Biol 9:e1002890, unclipped), near_share (share of the time spent nearer
-    than half of r0), forward_m, speed_m_per_s, distance_m.
+    info: concentration and its gradient_x_per_m, gradient_y_per_m (at the head), source_distance_m (of the head),
+    source_x_m, source_y_m, chemotaxis_index (mean over time of 1 - r/r0, r0 the distance at the start: 1 at the
+    source, 0 without progress; Izquierdo & Beer 2013, PLoS Comput Biol 9:e1002890, unclipped), near_share (share of
+    the time spent nearer than half of r0), forward_m, speed_m_per_s, distance_m.
     """
 
     seconds: float = 300.0
