@@ -84,12 +84,17 @@ def test_reversals_are_found_where_they_were_put(by):
 def test_an_omega_after_a_reversal_counts_and_one_apart_does_not():
     track = _with_reversals([(10, 13), (30, 34)])
     bend = np.zeros((len(track.time_s), 1))
-    bend[(track.time_s > 34.5) & (track.time_s < 36)] = 5e3  # per m: over 180 degrees between the outer thirds
-    bend[(track.time_s > 50) & (track.time_s < 51)] = 5e3
+    bend[(track.time_s > 34.5) & (track.time_s < 36)] = 5.5e3  # per m: an open circle
+    bend[(track.time_s > 50) & (track.time_s < 51)] = 5.5e3
     track = replace(track, curvature_per_m=track.curvature_per_m + bend)
     assert states.omega_share(track) == (1.0, 2.0)
     assert states.omegas_per_min(track)[0] == 2
     assert 0 < np.divide(*states.time_share(track, "turning")) < 0.06
+
+
+def test_a_strong_wave_is_not_an_omega():
+    assert states.omegas_per_min(wave_track(amplitude_per_mm=12))[0] == 0
+    assert states.omegas_per_min(wave_track(amplitude_per_mm=12, wavelength=1.0))[0] == 0
 
 
 def test_a_still_body_is_paused():
@@ -254,6 +259,7 @@ def test_recorded_postures_give_the_published_states(recorded_posture):
     assert shares == pytest.approx([0.79, 0.17, 0.05], abs=0.015)
     assert np.divide(*states.reversals_per_min(recorded_posture, by=by)) == pytest.approx(2.7, abs=0.2)
     assert np.divide(*states.reversal_s(recorded_posture, by=by)) == pytest.approx(3.1, abs=0.4)
+    assert 0.2 < np.divide(*states.omega_share(recorded_posture, by=by)) < 0.5  # W17; `coiled` was set to it
 
 
 def test_recorded_centroids_give_the_published_speed():
