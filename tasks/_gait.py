@@ -118,12 +118,12 @@ def along_axis_m_per_s(track: Track, smooth_s: float = 0.5) -> Array:
 
 def smoothed(x: Array, period: float, window_s: float) -> Array:
     """Running mean over window_s along the first axis; at the ends over what there is."""
-    half = round(window_s / period / 2)
-    if half < 1:
+    reach = round(window_s / period / 2)
+    if reach < 1:
         return x
     total = np.concatenate([np.zeros_like(x[:1], dtype=float), np.cumsum(x, axis=0)])
     i = np.arange(len(x))
-    half = np.minimum(np.minimum(i, len(x) - 1 - i), half)  # symmetric at the ends, so that no speed is lost there
+    half = np.minimum(np.minimum(i, len(x) - 1 - i), reach)  # symmetric at the ends, so that no speed is lost there
     count = (2 * half + 1).reshape(-1, *[1] * (x.ndim - 1))
     return (total[i + half + 1] - total[i - half]) / count  # type: ignore[no-any-return]
 

@@ -8,12 +8,12 @@ import numpy as np
 
 from bestiary.bodies._base import Array
 from bestiary.tasks._gait import period_s, smoothed
-from bestiary.tasks._states import FORWARD, REVERSING, TURNING, runs, states
+from bestiary.tasks._states import FORWARD, REVERSING, TURNING, closed, runs, states
 from bestiary.tasks._trial import Track
 
 
 def chemotaxis_index(track: Track) -> float:
-    """Mean over time of 1 - r/r0, r the distance from the source (Izquierdo & Beer 2013, PLoS Comput Biol 9:e1002890)."""
+    """Mean over time of 1 - r/r0, r the distance to the source (Izquierdo & Beer 2013 PLoS Comput Biol 9:e1002890)."""
     return float(track.info["chemotaxis_index"][-1])
 
 
@@ -36,9 +36,7 @@ def _turn_starts(track: Track) -> Array:
     """(T,) whether a turn or a reversal begins: the pirouettes of Pierce-Shimomura 1999, each begin counted once."""
     now = states(track)
     away = (now == REVERSING) | (now == TURNING)
-    for gap in runs(~away):  # a bout of turns with short runs between is one pirouette
-        if 0 < gap.start and gap.stop < len(away) and (gap.stop - gap.start) * period_s(track) < 2.0:
-            away[gap] = True
+    away = closed(away, round(2 / period_s(track)))  # turns with short runs between are one pirouette
     starts = np.zeros(len(now), bool)
     starts[[b.start for b in runs(away) if b.start > 0]] = True
     return starts

@@ -17,6 +17,7 @@ PAUSE_L_PER_S = 0.03
 PAUSE_HZ = 0.05
 SMOOTH_S = 0.5
 TURN_RAD = math.radians(135)
+TURN_APART_L = 0.2
 
 
 def along_body_L_per_s(track: Track) -> Array:
@@ -55,12 +56,19 @@ def wave_Hz(track: Track, basis: str | None = None) -> Array:
     return np.sign(slope) * smoothed(turns, period_s(track), SMOOTH_S)  # type: ignore[no-any-return]
 
 
-def bend_rad(track: Track) -> Array:
-    """(T,) angle between the directions of the front and the rear third of the body, + dorsal; may pass 180 degrees."""
+def coiled(track: Track) -> Array:
+    """(T,) whether the body is in an omega turn: bent to one side by over 135 degrees between the directions of its
+    front and rear third, and its ends nearer to each other than 0.2 body lengths.
+
+    A posture criterion after Gray 2005 (PNAS 102:3184: over 135 degrees in one head swing, the body like an omega). The
+    0.2 is ours: on the recorded worm-eigenworm-series it gives Gray's share of reversals that end in an omega turn.
+    """
     from bestiary.tasks._gait import tangent_angles
 
-    angles = tangent_angles(track, 30)
-    return angles[:, 20:].mean(1) - angles[:, :10].mean(1)  # type: ignore[no-any-return]
+    angles = tangent_angles(track, 60)
+    bend = np.abs(angles[:, 40:].mean(1) - angles[:, :20].mean(1))
+    apart = np.abs(np.exp(1j * angles).mean(1))  # distance of the ends over the length
+    return (bend > TURN_RAD) & (apart < TURN_APART_L)  # type: ignore[no-any-return]
 
 
 def direction(track: Track, by: str = "motion") -> Array:
@@ -79,10 +87,9 @@ def direction(track: Track, by: str = "motion") -> Array:
 
 
 def states(track: Track, by: str = "motion") -> Array:
-    """(T,) of FORWARD, REVERSING, PAUSED, and TURNING in an omega turn: front and rear third of the body differ by over
-    135 degrees (after Gray 2005, PNAS 102:3184, whose omega turns the body by that much in one head swing)."""
+    """(T,) of FORWARD, REVERSING, PAUSED, and TURNING in an omega turn (`coiled`), whatever its direction."""
     out = direction(track, by)
-    out[np.abs(bend_rad(track)) > TURN_RAD] = TURNING
+    out[coiled(track)] = TURNING
     return out
 
 
@@ -90,6 +97,15 @@ def runs(flag: Array) -> list[slice]:
     """The stretches where a (T,) flag is true."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], flag.astype(np.int8), [0]])))
     return [slice(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
+
+
+def closed(flag: Array, samples: int) -> Array:
+    """The flag with gaps of fewer than `samples` filled, those at its ends excepted."""
+    out = flag.copy()
+    for gap in runs(~flag):
+        if gap.start > 0 and gap.stop < len(flag) and gap.stop - gap.start < samples:
+            out[gap] = True
+    return out
 
 
 def bouts(track: Track, kind: str = "forward", min_s: float = 1.0, by: str = "motion") -> list[slice]:
@@ -113,7 +129,7 @@ def time_share(track: Track, state: str, by: str = "motion") -> tuple[float, flo
 
 @dataclass(frozen=True)
 class Reversal:
-    """start_s, stop_s: in the track. omega: whether a turn followed within `after_s`."""
+    """start_s, stop_s: in the track. omega: whether it ended in an omega turn."""
 
     start_s: float
     stop_s: float
@@ -125,16 +141,15 @@ class Reversal:
 
 
 def reversals(track: Track, min_s: float = 1.0, after_s: float = 2.0, by: str = "motion") -> list[Reversal]:
-    """Reversals of at least min_s, gaps under 0.3 s closed. omega: a turn begins during it or within after_s."""
-    back, turning = direction(track, by) == REVERSING, states(track, by) == TURNING
-    for gap in runs(~back):
-        if 0 < gap.start and gap.stop < len(back) and _seconds(track, gap) < 0.3:
-            back[gap] = True
+    """Reversals of at least min_s, gaps under 0.3 s closed. omega: the body is in an omega turn at some time from 0.5 s
+    before their end to after_s after it."""
     period = float(np.median(np.diff(track.time_s)))
-    after, out = round(after_s / period), []
+    turning = coiled(track)
+    back = closed(direction(track, by) == REVERSING, round(0.3 / period))
+    before, after, out = round(0.5 / period), round(after_s / period), []
     for b in runs(back):
         if _seconds(track, b) >= min_s:
-            follows = bool(turning[b.start : b.stop + after].any())
+            follows = bool(turning[max(b.start, b.stop - before) : b.stop + after].any())
             out.append(Reversal(float(track.time_s[b.start]), float(track.time_s[b.stop - 1] + period), follows))
     return out
 
@@ -156,7 +171,7 @@ def omega_share(track: Track, min_s: float = 1.0, by: str = "motion") -> tuple[f
     return float(sum(r.omega for r in found)), float(len(found))
 
 
-def omegas_per_min(track: Track, by: str = "motion") -> tuple[float, float]:
-    """(omega turns, minutes)."""
-    turns = len(runs(np.abs(bend_rad(track)) > TURN_RAD))
+def omegas_per_min(track: Track) -> tuple[float, float]:
+    """(omega turns, minutes); what is less than 1 s apart is one turn."""
+    turns = len(runs(closed(coiled(track), round(1 / float(np.median(np.diff(track.time_s)))))))
     return float(turns), float(track.time_s[-1] - track.time_s[0]) / 60

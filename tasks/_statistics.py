@@ -1,0 +1,108 @@
+"""Means, intervals and verdicts of paired trials."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bestiary.bodies._base import Array
+
+DRAWS = 2000
+_Z = 1.959964
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """value with its 95 % interval; n: trials that had something to measure. NaN where none had."""
+
+    value: float
+    low95: float
+    high95: float
+    n: int
+
+
+def pairs(values: Sequence[object]) -> Array:
+    """(n, 2) of numerator and denominator; a plain number x counts as (x, 1), NaN or None as (0, 0)."""
+    out = np.zeros((len(values), 2))
+    for i, value in enumerate(values):
+        a, b = value if isinstance(value, tuple | list) else (value, 1.0)
+        if a is not None and b is not None and math.isfinite(a) and math.isfinite(b):
+            out[i] = a, b
+    return out
+
+
+def _quotient(sums: Array) -> Array:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(sums[..., 1] > 0, sums[..., 0] / sums[..., 1], np.nan)  # type: ignore[no-any-return]
+
+
+def combine(how: str, arms: Sequence[Array]) -> Array:
+    """`how`: "value" of the first arm; "difference", "ratio" or "percent" change of the first against the second; or
+    "trend", Spearman's rank correlation of the arms with their order. Arms are arrays of one shape."""
+    first = arms[0]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if how == "value":
+            return first
+        if how == "difference":
+            return first - arms[1]
+        if how == "ratio":
+            return first / arms[1]
+        if how == "percent":
+            return 100 * (first - arms[1]) / arms[1]
+    if how == "trend":
+        stack = np.stack(arms)
+        rank = stack.argsort(0).argsort(0).astype(float)
+        order = np.arange(len(arms), dtype=float).reshape(-1, *[1] * first.ndim)
+        rho = ((rank - rank.mean(0)) * (order - order.mean())).sum(0) / ((order - order.mean()) ** 2).sum()
+        return np.where(np.isfinite(stack).all(0), rho, np.nan)  # type: ignore[no-any-return]
+    raise ValueError(f"arms are combined as value, difference, ratio, percent or trend; got {how!r}")
+
+
+def estimate(values: Sequence[Sequence[object]], how: str = "value", fraction: bool = False, seed: int = 0) -> Estimate:
+    """What one or several arms give together. values: per arm, per trial; trial i of every arm shares its seed.
+
+    The interval is the percentile bootstrap over trials, drawn together in all arms; for a fraction of one arm it is
+    Wilson's (J Am Stat Assoc 22:209, 1927).
+    """
+    arms = [pairs(v) for v in values]
+    n = min(int((a[:, 1] > 0).sum()) for a in arms)
+    value = float(combine(how, [_quotient(a.sum(0)) for a in arms]))
+    if not math.isfinite(value):
+        return Estimate(math.nan, math.nan, math.nan, n)
+    if fraction and how == "value":
+        return Estimate(value, *wilson(float(arms[0][:, 0].sum()), float(arms[0][:, 1].sum())), n)
+    draws = np.random.default_rng(seed).integers(len(arms[0]), size=(DRAWS, len(arms[0])))
+    drawn = combine(how, [_quotient(a[draws].sum(1)) for a in arms])
+    drawn = drawn[np.isfinite(drawn)]
+    low, high = np.percentile(drawn, [2.5, 97.5]) if n > 1 and len(drawn) else (math.nan, math.nan)
+    return Estimate(value, float(low), float(high), n)
+
+
+def wilson(hits: float, n: float) -> tuple[float, float]:
+    """95 % interval of a fraction, hits of n > 0."""
+    share, z2 = hits / n, _Z**2
+    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = _Z * math.sqrt(share * (1 - share) / n + z2 / (4 * n**2)) / (1 + z2 / n)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def verdict(found: Estimate, rule: str, published: Mapping[str, float | None], reason: str = "") -> str:
+    """rule: "range" (of the published low and high, either may be missing), "+" or "-" (the whole interval has that
+    sign), or "beside" (nothing published excludes a value: shown, not scored)."""
+    if not math.isfinite(found.value):
+        return f"not measured ({reason or 'nothing to measure in any trial'})"
+    if rule == "beside":
+        return "beside"
+    if rule in ("+", "-"):
+        good = found.low95 > 0 if rule == "+" else found.high95 < 0
+        return "sign ok" if good else "falls short"
+    low, high = published.get("low"), published.get("high")
+    if low is not None and found.value < low:
+        return "falls short"
+    return "overshoots" if high is not None and found.value > high else "in range"
+
+
+PASSED = ("in range", "sign ok")

@@ -1,0 +1,190 @@
+"""Assays: the table, paired runs with a scripted animal, statistics and verdicts, and the report on controls."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from _wave import wave_animal
+
+import bestiary
+from bestiary.errors import DataError, DivergenceError
+from bestiary.tasks import _assay as assay
+from bestiary.tasks._statistics import Estimate, estimate, verdict, wilson
+
+_ROW = {"quantity": "q", "source": "s"}
+_SMALL = {
+    "small": {
+        "about": "a test",
+        "task": "locomotion",
+        "medium": "agar",
+        "seconds": 10,
+        "skip_s": 3,
+        "n": 2,
+        "arms": {
+            "intact": {},
+            "cut": {"lesion": ["AVAL"]},
+            "shuffled": {"control": "weight-shuffle", "control_seeds": 2},
+            "light": {"stimulate": ["AVA:light=1@6-9"]},
+        },
+        "record": ["AVAL"],
+        "rows": [
+            {"id": "F", "measure": "frequency_Hz", "options": {"states": "all"}, "low": 0.3, "high": 0.5} | _ROW,
+            {"id": "V", "measure": "forward_speed_mm_per_s", "arms": ["intact", "cut"], "how": "difference"}
+            | {"rule": "+"}
+            | _ROW,
+            {"id": "S", "measure": "forward_speed_mm_per_s", "arms": ["shuffled"], "high": 0.01} | _ROW,
+            {"id": "R", "measure": "reversal_response", "options": {"at_s": [6]}, "arms": ["light"], "low": 0.8} | _ROW,
+            {"id": "N", "measure": "frequency_Hz", "options": {"states": "all"}, "arms": ["cut"], "rule": "beside"}
+            | _ROW,
+            {"id": "P", "measure": "step_response_mV", "options": {"neuron": "AVAL", "at_s": 6}, "rule": "+"} | _ROW,
+        ],
+    }
+}
+
+
+@pytest.fixture(scope="module")
+def result():
+    seen = []
+    out = assay.run_assay(
+        "worm",
+        assay.parse(_SMALL)["small"],
+        seed=3,
+        jobs=1,
+        factory=wave_animal,
+        progress=lambda done, total: seen.append((done, total)),
+    )
+    assert seen == [(i + 1, 8) for i in range(8)]
+    return out
+
+
+def test_an_assay_measures_what_the_animal_does(result):
+    rows = {row["id"]: row for row in result.table()}
+    assert rows["F"]["value"] == pytest.approx(0.4, abs=0.02) and rows["F"]["verdict"] == "in range"
+    assert rows["V"]["value"] > 0.05 and rows["V"]["verdict"] == "sign ok"
+    assert rows["S"]["verdict"] == "in range" and rows["R"]["verdict"] == "in range"
+    assert rows["R"]["value"] == 1 and rows["R"]["low95"] == pytest.approx(0.342, abs=1e-3)  # Wilson, 2 of 2
+    assert rows["N"]["verdict"].startswith("not measured (")
+    assert rows["P"]["value"] == pytest.approx(2.0, abs=0.1)  # the scripted voltage rises by 1 mV/s: 2 s apart
+    assert result.failures == {}
+
+
+def test_arms_share_their_seeds_and_runs_repeat(result):
+    """Two arms that differ in nothing give the same numbers; another seed gives others."""
+    small = {**_SMALL["small"], "seconds": 5, "skip_s": 1, "arms": {"intact": {}, "same": {}}, "record": []}
+    small["rows"] = [
+        {"id": "D", "measure": "centroid_speed_mm_per_s", "arms": ["intact", "same"], "how": "difference"} | _ROW
+    ]
+    small["rows"][0]["low"] = 0
+    out = assay.run_assay("worm", assay.parse({"small": small})["small"], seed=3, jobs=1, factory=wave_animal)
+    assert out.trials["intact"] == out.trials["same"]
+    first, second = out.trials["intact"]["centroid_speed_mm_per_s"]
+    assert first != second and out.rows[0]["value"] == 0
+
+
+def test_processes_give_the_same_numbers(result):
+    many = assay.run_assay("worm", assay.parse(_SMALL)["small"], seed=3, jobs=2, factory=wave_animal)
+    assert json.dumps(many.as_dict()["rows"]) == json.dumps(result.as_dict()["rows"])
+
+
+def test_a_result_is_json_and_a_narrow_table(result):
+    text = json.dumps(result.as_dict(), allow_nan=False)
+    assert json.loads(text)["rows"][0]["id"] == "F"
+    assert all(len(line) <= 120 for line in str(result).splitlines())
+
+
+def test_a_brain_that_diverges_is_reported_and_kept_out():
+    class Diverges:
+        def reset(self, seed):
+            self.seed = seed
+
+        def act(self, obs):
+            raise DivergenceError("the brain is no longer finite at 0.010 s, first in AVAL")
+
+        def index(self, name):
+            return np.array([0])
+
+    small = assay.parse(_SMALL)["small"]
+    out = assay.run_assay("worm", small, n=1, jobs=1, factory=lambda name, **options: Diverges())
+    assert all(row["verdict"].startswith("not measured (1 trials stopped") for row in out.rows if row["id"] in "FSR")
+    assert "AVAL" in out.failures["intact, seed 0"]
+
+
+def test_controls_say_what_the_wiring_earns():
+    """The scripted animal moves when intact and lies still under any control."""
+    table = {"small": {**_SMALL["small"], "arms": {"intact": {}}, "record": [], "rows": [_SMALL["small"]["rows"][0]]}}
+    table["small"]["rows"] += [
+        {"id": "A", "measure": "centroid_speed_mm_per_s", "high": 9.0} | _ROW,
+        {"id": "B", "measure": "centroid_speed_mm_per_s", "rule": "beside"} | _ROW,
+    ]
+    wiring = assay.run_controls("worm", [assay.parse(table)["small"]], k=2, n=1, jobs=1, factory=wave_animal)
+    assert [r["finding"] for r in wiring.rows] == ["earned by the wiring", "any wiring gives it", "not scored"]
+    assert [r["passed"] for r in wiring.rows[:2]] == [0, 2] and not wiring.refitted
+    assert all(len(line) <= 120 for line in str(wiring).splitlines())
+    json.dumps(wiring.as_dict(), allow_nan=False)
+    with pytest.raises(ValueError, match="2 controls need 2"):
+        assay.run_controls("worm", ["crawl"], k=2, parameters=[{}])
+
+
+@pytest.mark.parametrize("animal", [a for a in bestiary.animals("bodies") if a == "worm"])
+def test_the_shipped_assays_can_be_read(animal):
+    known = assay.assays(animal)
+    assert {"crawl", "swim", "viscosity", "touch", "ablation", "spontaneous", "chemotaxis"} <= set(known)
+    ids = [row.id for a in known.values() for row in a.rows]
+    assert len(ids) == len(set(ids))
+    for a in known.values():
+        assert a.about and a.rows
+        for row in a.rows:
+            assert row.source and (row.rule != "range" or row.low is not None or row.high is not None), row.id
+    with pytest.raises(LookupError, match="crawl"):
+        assay.find(animal, "crawll")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"arms": {"intact": {"lesoin": []}}}, "lesion"),
+        ({"rows": [{"id": "X", "measure": "frequency_Hz", "arms": ["intatc"]} | _ROW]}, "intact"),
+        ({"rows": [{"id": "X", "measure": "frequency_Hz", "rule": "maybe"} | _ROW]}, "maybe"),
+        ({"colour": 1}, "colour"),
+    ],
+)
+def test_a_table_that_cannot_be_right_is_refused(change, message):
+    with pytest.raises(DataError, match=message):
+        assay.parse({"a": {"about": "", "task": "locomotion", **change}})
+
+
+def test_wilson_is_wilson():
+    assert wilson(78, 120) == pytest.approx((0.561, 0.729), abs=1e-3)
+    assert wilson(0, 10)[0] == 0 and wilson(0, 10)[1] == pytest.approx(0.2775, abs=1e-3)
+
+
+def test_estimates_are_paired_and_cover():
+    rng = np.random.default_rng(1)
+    base = rng.normal(10, 5, 30)
+    one = estimate([list(base + 1), list(base)], "difference")
+    assert one.value == pytest.approx(1) and one.high95 - one.low95 < 1e-9  # seeds cancel
+    hits = 0
+    for i in range(100):
+        found = estimate([list(rng.normal(0, 1, 40))], seed=i)
+        hits += found.low95 <= 0 <= found.high95
+    assert 85 <= hits <= 100
+    assert estimate([[(1.0, 2.0), (3.0, 2.0), math.nan]]).value == 1.0
+    assert math.isnan(estimate([[math.nan, None]]).value)
+    assert estimate([[3.0, 3.1], [2.0, 2.1], [1.0, 1.1]], "trend").value == -1
+
+
+def test_verdicts():
+    def say(value, rule, low=None, high=None, spread=0.1):
+        return verdict(Estimate(value, value - spread, value + spread, 5), rule, {"low": low, "high": high})
+
+    assert say(0.3, "range", 0.26, 0.34) == "in range"
+    assert say(0.2, "range", 0.26, 0.34) == "falls short"
+    assert say(0.4, "range", 0.26, 0.34) == "overshoots"
+    assert say(0.9, "range", 0.8) == "in range" and say(0.2, "range", None, 0.1) == "overshoots"
+    assert say(0.2, "+") == "sign ok" and say(0.05, "+") == "falls short" and say(-0.2, "-") == "sign ok"
+    assert say(0.2, "beside") == "beside"
+    assert say(math.nan, "range", 0, 1) == "not measured (nothing to measure in any trial)"
+    assert assay.finding("in range", 0, 10) == "earned by the wiring"
+    assert assay.finding("in range", 1, 10) == "partly"
+    assert assay.finding("falls short", 10, 10) == "does not come out"
