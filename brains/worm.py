@@ -156,6 +156,7 @@ class WormBrain:
         put = object.__setattr__
         rows = self.connectome.neurons
         put(self, "names", tuple(self.connectome.ids[rows].tolist()))
+        put(self, "groups", tuple(self.connectome.types[rows].tolist()))
         put(self, "rest_nS", self.net.equilibrium()["rest_nS"].astype(np.float32))
         constants = self.net.compiled(self.clock.brain_s)
         alive = np.ones(len(rows), np.float32)

@@ -20,6 +20,7 @@ class Brain(Protocol):
     """A pure step over an explicit state. n neurons, addressed by their published names."""
 
     names: tuple[str, ...]
+    groups: tuple[str, ...]  # class of each neuron, for plots and films
     rest_nS: Array  # (n,) input conductance at rest: turns a wanted depolarisation into a current, and scales light
 
     def init(self, seed: int) -> Any:
@@ -76,6 +77,11 @@ class Animal:
     def names(self) -> tuple[str, ...]:
         """Names of the neurons, in the order of every recording."""
         return self.brain.names
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Class of each neuron (`AVA`, `DB`): recordings and films sort by it."""
+        return self.brain.groups
 
     def index(self, query: Any) -> Array:
         """Rows of the neurons that `query` names (a name, class, glob, or list). Raises UnknownNeuronError."""
