@@ -92,8 +92,8 @@ class Result:
     wall_s: float
 
     def table(self) -> list[dict[str, Any]]:
-        """One dict per row: id, assay, quantity, value, low95, high95, n, published, published_low, published_high,
-        unit, source, why, verdict."""
+        """One dict per row: id, assay, quantity, value, low95, high95, n, distinct (of the n, how many differ),
+        published, published_low, published_high, unit, source, why, verdict."""
         return [dict(row) for row in self.rows]
 
     def as_dict(self) -> dict[str, Any]:
@@ -230,6 +230,7 @@ def _judge(
         "low95": found.low95,
         "high95": found.high95,
         "n": found.n,
+        "distinct": found.distinct,
         "published": row.value,
         "published_low": row.low,
         "published_high": row.high,

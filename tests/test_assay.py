@@ -171,6 +171,7 @@ def test_estimates_are_paired_and_cover():
     assert 85 <= hits <= 100
     assert estimate([[(1.0, 2.0), (3.0, 2.0), math.nan]]).value == 1.0
     assert math.isnan(estimate([[math.nan, None]]).value)
+    assert estimate([[2.0, 2.0, 2.0]]).distinct == 1 and estimate([[2.0, 2.1, math.nan]]).distinct == 2
     assert estimate([[3.0, 3.1], [2.0, 2.1], [1.0, 1.1]], "trend").value == -1
 
 
@@ -183,6 +184,7 @@ def test_verdicts():
     assert say(0.4, "range", 0.26, 0.34) == "overshoots"
     assert say(0.9, "range", 0.8) == "in range" and say(0.2, "range", None, 0.1) == "overshoots"
     assert say(0.2, "+") == "sign ok" and say(0.05, "+") == "falls short" and say(-0.2, "-") == "sign ok"
+    assert say(0.2, "+", 0.3) == "falls short" and say(-0.2, "-", None, -0.1) == "sign ok"
     assert say(0.2, "beside") == "beside"
     assert say(math.nan, "range", 0, 1) == "not measured (nothing to measure in any trial)"
     assert assay.finding("in range", 0, 10) == "earned by the wiring"
