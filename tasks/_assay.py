@@ -416,14 +416,14 @@ class Wiring:
         }
 
     def __str__(self) -> str:
-        head = f"{'id':5} {'quantity':44} {'intact':>10} {'verdict':16} {'rewired':22} {'passed':>7}  finding"
+        head = f"{'id':5} {'quantity':32} {'intact':>10} {'verdict':14} {'rewired':20} {'passed':>7}  finding"
         lines = [head, "-" * 120]
         for r in self.rows:
             found = sorted(v for v in r["rewired"] if math.isfinite(v))
             spread = f"{number(found[0])} to {number(found[-1])}" if found else "-"
             lines.append(
-                f"{r['id']:5} {cut(r['quantity'], 44):44} {number(r['intact']):>10} {cut(r['verdict'], 16):16} "
-                f"{cut(spread, 22):22} {r['passed']:>3}/{r['k']:<3}  {r['finding']}"[:120]
+                f"{r['id']:5} {cut(r['quantity'], 32):32} {number(r['intact']):>10} {cut(r['verdict'], 14):14} "
+                f"{cut(spread, 20):20} {r['passed']:>3}/{r['k']:<3}  {r['finding']}"[:120]
             )
         return "\n".join(lines)
 

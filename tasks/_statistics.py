@@ -95,8 +95,8 @@ def wilson(hits: float, n: float) -> tuple[float, float]:
 
 def verdict(found: Estimate, rule: str, published: Mapping[str, float | None], reason: str = "") -> str:
     """rule: "range" (of the published low and high, either may be missing); "+" or "-" (the whole interval has that
-    sign, and the value reaches low, for "-" high, where given: an effect too small to see is none); or "beside" (nothing
-    published excludes a value: shown, not scored)."""
+    sign, and the value reaches low, for "-" high, where given: an effect too small to see is none); or "beside"
+    (nothing published excludes a value: shown, not scored)."""
     if not math.isfinite(found.value):
         return f"not measured ({reason or 'nothing to measure in any trial'})"
     if rule == "beside":

@@ -121,6 +121,7 @@ def test_controls_say_what_the_wiring_earns():
     assert [r["finding"] for r in wiring.rows] == ["earned by the wiring", "any wiring gives it", "not scored"]
     assert [r["passed"] for r in wiring.rows[:2]] == [0, 2] and not wiring.refitted
     assert all(len(line) <= 120 for line in str(wiring).splitlines())
+    assert str(wiring).splitlines()[2].endswith("earned by the wiring")
     json.dumps(wiring.as_dict(), allow_nan=False)
     with pytest.raises(ValueError, match="2 controls need 2"):
         assay.run_controls("worm", ["crawl"], k=2, parameters=[{}])
