@@ -92,8 +92,8 @@ class Result:
     wall_s: float
 
     def table(self) -> list[dict[str, Any]]:
-        """One dict per row: id, assay, quantity, value, low95, high95, n, published, published_low, published_high,
-        unit, source, why, verdict."""
+        """One dict per row: id, assay, quantity, value, low95, high95, n, distinct (of the n, how many differ),
+        published, published_low, published_high, unit, source, why, verdict."""
         return [dict(row) for row in self.rows]
 
     def as_dict(self) -> dict[str, Any]:
@@ -230,6 +230,7 @@ def _judge(
         "low95": found.low95,
         "high95": found.high95,
         "n": found.n,
+        "distinct": found.distinct,
         "published": row.value,
         "published_low": row.low,
         "published_high": row.high,
@@ -415,14 +416,14 @@ class Wiring:
         }
 
     def __str__(self) -> str:
-        head = f"{'id':5} {'quantity':44} {'intact':>10} {'verdict':16} {'rewired':22} {'passed':>7}  finding"
+        head = f"{'id':5} {'quantity':32} {'intact':>10} {'verdict':14} {'rewired':20} {'passed':>7}  finding"
         lines = [head, "-" * 120]
         for r in self.rows:
             found = sorted(v for v in r["rewired"] if math.isfinite(v))
             spread = f"{number(found[0])} to {number(found[-1])}" if found else "-"
             lines.append(
-                f"{r['id']:5} {cut(r['quantity'], 44):44} {number(r['intact']):>10} {cut(r['verdict'], 16):16} "
-                f"{cut(spread, 22):22} {r['passed']:>3}/{r['k']:<3}  {r['finding']}"[:120]
+                f"{r['id']:5} {cut(r['quantity'], 32):32} {number(r['intact']):>10} {cut(r['verdict'], 14):14} "
+                f"{cut(spread, 20):20} {r['passed']:>3}/{r['k']:<3}  {r['finding']}"[:120]
             )
         return "\n".join(lines)
 

@@ -61,7 +61,7 @@ def coiled(track: Track) -> Array:
     front and rear third, and its ends nearer to each other than 0.2 body lengths.
 
     A posture criterion after Gray 2005 (PNAS 102:3184: over 135 degrees in one head swing, the body like an omega). The
-    0.2 is ours: on the recorded worm-eigenworm-series it gives Gray's share of reversals that end in an omega turn.
+    0.2 is ours, chosen so that the recorded worm-eigenworm-series gives about Gray's share of reversals that end so.
     """
     from bestiary.tasks._gait import tangent_angles
 

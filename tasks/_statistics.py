@@ -16,12 +16,14 @@ _Z = 1.959964
 
 @dataclass(frozen=True)
 class Estimate:
-    """value with its 95 % interval; n: trials that had something to measure. NaN where none had."""
+    """value with its 95 % interval; n: trials that had something to measure. NaN where none had. distinct: how many of
+    the n differ; 1 means that the trials are copies of one run, and that the interval says nothing."""
 
     value: float
     low95: float
     high95: float
     n: int
+    distinct: int = 0
 
 
 def pairs(values: Sequence[object]) -> Array:
@@ -69,16 +71,18 @@ def estimate(values: Sequence[Sequence[object]], how: str = "value", fraction: b
     """
     arms = [pairs(v) for v in values]
     n = min(int((a[:, 1] > 0).sum()) for a in arms)
+    together = np.concatenate(arms, 1)[np.all([a[:, 1] > 0 for a in arms], 0)]
+    distinct = len(np.unique(together, axis=0))
     value = float(combine(how, [_quotient(a.sum(0)) for a in arms]))
     if not math.isfinite(value):
-        return Estimate(math.nan, math.nan, math.nan, n)
+        return Estimate(math.nan, math.nan, math.nan, n, distinct)
     if fraction and how == "value":
-        return Estimate(value, *wilson(float(arms[0][:, 0].sum()), float(arms[0][:, 1].sum())), n)
+        return Estimate(value, *wilson(float(arms[0][:, 0].sum()), float(arms[0][:, 1].sum())), n, distinct)
     draws = np.random.default_rng(seed).integers(len(arms[0]), size=(DRAWS, len(arms[0])))
     drawn = combine(how, [_quotient(a[draws].sum(1)) for a in arms])
     drawn = drawn[np.isfinite(drawn)]
     low, high = np.percentile(drawn, [2.5, 97.5]) if n > 1 and len(drawn) else (math.nan, math.nan)
-    return Estimate(value, float(low), float(high), n)
+    return Estimate(value, float(low), float(high), n, distinct)
 
 
 def wilson(hits: float, n: float) -> tuple[float, float]:
@@ -90,14 +94,17 @@ def wilson(hits: float, n: float) -> tuple[float, float]:
 
 
 def verdict(found: Estimate, rule: str, published: Mapping[str, float | None], reason: str = "") -> str:
-    """rule: "range" (of the published low and high, either may be missing), "+" or "-" (the whole interval has that
-    sign), or "beside" (nothing published excludes a value: shown, not scored)."""
+    """rule: "range" (of the published low and high, either may be missing); "+" or "-" (the whole interval has that
+    sign, and the value reaches low, for "-" high, where given: an effect too small to see is none); or "beside"
+    (nothing published excludes a value: shown, not scored)."""
     if not math.isfinite(found.value):
         return f"not measured ({reason or 'nothing to measure in any trial'})"
     if rule == "beside":
         return "beside"
     if rule in ("+", "-"):
         good = found.low95 > 0 if rule == "+" else found.high95 < 0
+        least, most = published.get("low"), published.get("high")
+        good = good and (least is None or found.value >= least) and (most is None or found.value <= most)
         return "sign ok" if good else "falls short"
     low, high = published.get("low"), published.get("high")
     if low is not None and found.value < low:

@@ -121,6 +121,7 @@ def test_controls_say_what_the_wiring_earns():
     assert [r["finding"] for r in wiring.rows] == ["earned by the wiring", "any wiring gives it", "not scored"]
     assert [r["passed"] for r in wiring.rows[:2]] == [0, 2] and not wiring.refitted
     assert all(len(line) <= 120 for line in str(wiring).splitlines())
+    assert str(wiring).splitlines()[2].endswith("earned by the wiring")
     json.dumps(wiring.as_dict(), allow_nan=False)
     with pytest.raises(ValueError, match="2 controls need 2"):
         assay.run_controls("worm", ["crawl"], k=2, parameters=[{}])
@@ -171,6 +172,7 @@ def test_estimates_are_paired_and_cover():
     assert 85 <= hits <= 100
     assert estimate([[(1.0, 2.0), (3.0, 2.0), math.nan]]).value == 1.0
     assert math.isnan(estimate([[math.nan, None]]).value)
+    assert estimate([[2.0, 2.0, 2.0]]).distinct == 1 and estimate([[2.0, 2.1, math.nan]]).distinct == 2
     assert estimate([[3.0, 3.1], [2.0, 2.1], [1.0, 1.1]], "trend").value == -1
 
 
@@ -183,6 +185,7 @@ def test_verdicts():
     assert say(0.4, "range", 0.26, 0.34) == "overshoots"
     assert say(0.9, "range", 0.8) == "in range" and say(0.2, "range", None, 0.1) == "overshoots"
     assert say(0.2, "+") == "sign ok" and say(0.05, "+") == "falls short" and say(-0.2, "-") == "sign ok"
+    assert say(0.2, "+", 0.3) == "falls short" and say(-0.2, "-", None, -0.1) == "sign ok"
     assert say(0.2, "beside") == "beside"
     assert say(math.nan, "range", 0, 1) == "not measured (nothing to measure in any trial)"
     assert assay.finding("in range", 0, 10) == "earned by the wiring"

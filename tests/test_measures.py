@@ -1,6 +1,7 @@
 """Measures against tracks whose truth is known, and against recorded animals."""
 
 import math
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -207,6 +208,16 @@ def test_an_unknown_measure_gets_the_nearest():
 
 
 # Recorded animals
+
+
+@pytest.fixture(scope="module", autouse=True)
+def data_beside_the_checkout():
+    """BESTIARY_DATA, or the folder that stands in for the downloads."""
+    place = Path(__file__).resolve().parents[2] / "shared" / "data"
+    with pytest.MonkeyPatch.context() as patch:
+        if "BESTIARY_DATA" not in os.environ and place.is_dir():
+            patch.setenv("BESTIARY_DATA", str(place))
+        yield
 
 
 def _data(name: str) -> Path:
