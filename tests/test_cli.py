@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -198,6 +199,19 @@ def test_run_goes_on_without_pictures_and_says_so(tmp_path, monkeypatch):
     code, out, err = call("run", "worm", "--seconds", "0.5", "--no-plots", "--out", tmp_path)
     assert code == 0 and "no video" in err and "MUJOCO_GL" in err and "Traceback" not in err
     assert not list(tmp_path.glob("*.mp4")) and "recording.h5" in out
+
+
+def test_a_drawing_library_that_is_asked_for_and_missing_stops_no_physics(tmp_path):
+    (tmp_path / "OpenGL").mkdir()  # what `import mujoco` meets where the library is not installed
+    (tmp_path / "OpenGL" / "__init__.py").write_text("raise AttributeError('no eglQueryString')")
+    program = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+        "from bestiary._commands._show import physics; physics()\n"
+        "import mujoco; print(mujoco.MjModel.from_xml_string('<mujoco/>').nbody)"
+    )
+    env = {**os.environ, "MUJOCO_GL": "egl"}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=env, timeout=120)
+    assert done.stdout.strip() == "1" and "going on without pictures" in done.stderr, done.stderr
 
 
 def test_ctrl_c_keeps_what_was_recorded(tmp_path, monkeypatch):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import math
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -102,3 +104,15 @@ def known_animal(name: str, folder: str = "bodies") -> None:
     """LookupError with the nearest name, before anything heavy is imported."""
     if name not in (names := bestiary.animals(folder)):
         raise LookupError(f"no animal {name!r}; {bestiary.nearest(name, names, 'animal')}")
+
+
+def physics() -> None:
+    """Imports MuJoCo, which fails where MUJOCO_GL names a library that is not here: then without pictures."""
+    try:
+        import mujoco  # noqa: F401
+    except Exception as error:
+        if not (asked := os.environ.get("MUJOCO_GL")):
+            raise
+        say(f"MUJOCO_GL={asked} does not work here ({type(error).__name__}: {error}); going on without pictures")
+        os.environ["MUJOCO_GL"] = "disable"  # also for the processes that we start
+        importlib.import_module("mujoco")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import bestiary
-from bestiary._commands._show import Outcome, bar, known_animal, number, table, words
+from bestiary._commands._show import Outcome, bar, known_animal, number, physics, table, words
 from bestiary.errors import BestiaryError
 
 _HEAD = ("fact", "quantity", "model", "95 % interval", "n", "published", "unit", "verdict", "source")
@@ -16,10 +17,8 @@ _HEAD = ("fact", "quantity", "model", "95 % interval", "n", "published", "unit",
 
 def command(options: Any) -> Outcome:
     known_animal(options.animal, "interfaces")
-    try:
-        from bestiary.tasks._assay import assays
-    except ImportError as error:
-        raise BestiaryError(f"the assays cannot start: {error}") from error
+    physics()
+    from bestiary.tasks._assay import assays
 
     known = assays(options.animal)
     if options.assay != "all" and options.assay not in known:
@@ -127,7 +126,8 @@ def _published(row: dict[str, Any]) -> str:
 
 
 def _range(low: Any, high: Any) -> str:
-    return "" if low is None and high is None else f"{number(low)} to {number(high)}"
+    known = [x for x in (low, high) if x is not None and math.isfinite(x)]
+    return f"{number(low)} to {number(high)}" if known else ""
 
 
 def markdown(report: dict[str, Any]) -> str:

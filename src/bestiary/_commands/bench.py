@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from bestiary._commands._show import Outcome, bar, known_animal, size, table
+from bestiary._commands._show import Outcome, bar, known_animal, physics, size, table
 
 
 def command(options: Any) -> Outcome:
     known_animal(options.name, "interfaces")
+    physics()
     from bestiary.tasks import _bench
 
     total = options.repeats + 1 + 3 * options.startup

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from bestiary._commands._show import Outcome, bar, known_animal, say, table
+from bestiary._commands._show import Outcome, bar, known_animal, physics, say, table
 from bestiary.errors import BestiaryError
 
 
@@ -14,6 +14,7 @@ def command(options: Any) -> Outcome:
     if options.budget < 1 or options.jobs < 1:
         raise BestiaryError(f"a fit needs a budget of one or more, and one job or more, got {options.budget} and "
                             f"{options.jobs}")  # fmt: skip
+    physics()
     from bestiary.tasks._fit import run_fit
 
     out = Path(options.out or f"runs/fit-{options.animal}-{options.seed}.json")

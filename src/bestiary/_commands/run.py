@@ -11,24 +11,25 @@ from pathlib import Path
 from typing import Any
 
 import bestiary
-from bestiary._commands._show import Outcome, bar, known_animal, say, table, words
+from bestiary._commands._show import Outcome, bar, known_animal, physics, say, table, words
 from bestiary.errors import BestiaryError, RenderError
 
 _ROWS_PER_S = 100  # of the recording, at most
 
 
 def command(options: Any) -> Outcome:
-    known_animal(options.animal)
+    known_animal(options.animal, "interfaces")
     if options.task not in (tasks := bestiary.animals("tasks")):
         raise LookupError(f"no task {options.task!r}; {bestiary.nearest(options.task, tasks, 'task')}")
     if not 0 < options.seconds < 1e6:
         raise BestiaryError(f"seconds must be above 0 and below 1e6, got {options.seconds:g}")
     if not 0 < options.slow_motion <= 1e4:
         raise BestiaryError(f"slow motion must be above 0 and at most 1e4, got {options.slow_motion:g}")
-    say(f"waking {options.animal}")
+    physics()
     began = time.perf_counter()
+    env = environment(options)
+    say(f"waking {options.animal}")
     animal = bestiary.animal(options.animal, **animal_options(options))
-    env = environment(options, animal)
     folder = Path(options.out or f"runs/{options.animal}-{options.task}-{options.seed}")
     folder.mkdir(parents=True, exist_ok=True)
     obs, info = env.reset(seed=options.seed)
@@ -55,7 +56,7 @@ def animal_options(options: Any) -> dict[str, Any]:
     }
 
 
-def environment(options: Any, animal: Any) -> Any:
+def environment(options: Any) -> Any:
     """The environment on the animal's clock, ready to be filmed."""
     from bestiary.envs import EmbodiedEnv
 
@@ -64,7 +65,7 @@ def environment(options: Any, animal: Any) -> Any:
             options.animal,
             options.task,
             medium=medium(options.medium),
-            clock=animal.clock,
+            clock=bestiary.load("interfaces", options.animal).CLOCK,
             render_mode="rgb_array",
             width=540,
             height=540,
@@ -180,24 +181,30 @@ def measures(track: Any) -> dict[str, tuple[float, str]]:
     """What can be said of any animal's track: (value, unit) by name. The first tenth, the start, is left out."""
     import numpy as np
 
-    from bestiary.tasks._states import NAMES, along_body_L_per_s, states
+    from bestiary.envs.recording import unit_of
+    from bestiary.tasks import _gait, _states
 
     kept = track.after(0.1 * float(track.time_s[-1]))
-    if len(kept.time_s) < 2:
+    if len(kept.time_s) < 10:
         return {}
-    along = float(along_body_L_per_s(kept).mean())
-    path = np.linalg.norm(np.diff(kept.com_m, axis=0), axis=1).sum()
-    state = states(kept)
     out = {
-        "path": (1e3 * float(path), "mm"),
+        "path": (1e3 * float(np.linalg.norm(np.diff(kept.com_m, axis=0), axis=1).sum()), "mm"),
         "displacement": (1e3 * float(np.linalg.norm(kept.com_m[-1] - kept.com_m[0])), "mm"),
-        "mean speed along the body": (1e3 * along * track.length_m, "mm/s"),
-        "mean speed in body lengths": (along, "1/s"),
-        "bending, RMS": (1e-3 * float(np.sqrt((kept.curvature_per_m**2).mean())), "1/mm"),
+        "mean speed along the body": (1e3 * track.length_m * float(_states.along_body_L_per_s(kept).mean()), "mm/s"),
+        "speed when forward": (_gait.forward_speed_mm_per_s(kept), "mm/s"),
+        "frequency": (_gait.frequency_Hz(kept), "Hz"),
+        "wavelength": (_gait.wavelength_L(kept), "body lengths"),
+        "curvature, RMS": (_gait.rms_curvature_per_mm(kept, "all"), "1/mm"),
+        "reversals": (_ratio(_states.reversals_per_min(kept)), "1/min"),
     }
-    out |= {f"time in {name}": (100 * float((state == code).mean()), "%") for code, name in NAMES.items()}
-    plain = ("time_s", "forward_m", "speed_m_per_s", "distance_m")
-    return out | {f"{key}, at the end": (float(v[-1]), "") for key, v in track.info.items() if key not in plain}
+    out |= {f"time {n}": (100 * _ratio(_states.time_share(kept, n)), "%") for n in _states.NAMES.values()}
+    motion = ("time_s", "forward_m", "speed_m_per_s", "distance_m")
+    out |= {f"{key}, at the end": (float(v[-1]), unit_of(key)) for key, v in track.info.items() if key not in motion}
+    return out
+
+
+def _ratio(pair: tuple[float, float]) -> float:
+    return pair[0] / pair[1] if pair[1] else float("nan")
 
 
 def _title(options: Any) -> str:
