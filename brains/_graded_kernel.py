@@ -10,6 +10,8 @@ from typing import Any
 import numba
 import numpy as np
 
+from bestiary.brains.graded import ROWS
+
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
@@ -32,7 +34,7 @@ def advance(
     inhibitory_mV: float,
     dt: float,
 ) -> tuple[Array, Array, Array, Array]:
-    """v, s, noise (n,), key (2,) after `steps` steps; inputs untouched. c (10, n): the rows named in `rows`."""
+    """v, s, noise (n,), key (2,) after `steps` steps; inputs untouched. c (10, n): the constants named in `graded.ROWS`."""
     n = len(v)
     v, s, noise, key = v.copy(), s.copy(), noise.copy(), key.copy()
     rhs = np.empty(n, np.float32)
@@ -59,13 +61,10 @@ def advance(
     return v, s, noise, key
 
 
-rows = ("keep", "base", "plateau", "half", "slope", "beta", "rise", "decay", "ou_keep", "ou_kick")
-
-
 @numba.njit(cache=True, inline="always")
 def _normal(seed: int, count: int, i: int) -> float:
     """A standard normal number of neuron i at step `count`: eight hashed bytes summed (see `graded.normal`)."""
-    total = 0
+    total = np.int64(0)
     for part in range(2):
         h = (np.int64(seed) ^ (np.int64(count) * 0x9E3779B9)) + (2 * i + part) * 0x85EBCA6B
         h = h & 0xFFFFFFFF
@@ -73,7 +72,7 @@ def _normal(seed: int, count: int, i: int) -> float:
         h = ((h ^ (h >> 13)) * 0xC2B2AE35) & 0xFFFFFFFF
         h = h ^ (h >> 16)
         total += (h & 255) + ((h >> 8) & 255) + ((h >> 16) & 255) + (h >> 24)
-    return np.float32(total - 1020) * np.float32(1 / 209.02153)
+    return float(np.float32(total - 1020) * np.float32(1 / 209.02153))
 
 
 class Kernel:
@@ -88,18 +87,13 @@ class Kernel:
         self.pre = pre.astype(np.int32)
         self.g, self.ge = syn[:n][used], syn[n:][used]
         self.solve = np.ascontiguousarray(constants["solve"])
-        self.c = np.ascontiguousarray(np.stack([constants[name] for name in rows]))
+        self.c = np.ascontiguousarray(np.stack([constants[name] for name in ROWS]))
         self.scalars = tuple(np.float32(constants[k].ravel()[0]) for k in ("plateau_mV", "inhibitory_mV", "dt"))
         self.steps = steps
 
     def __call__(self, state: dict[str, Array], current_pA: Array, light_nS: Array) -> dict[str, Array]:
         current = current_pA.astype(np.float32, copy=False)
-        out = advance(
-            self.steps,
-            *(state[k] for k in ("v", "s", "noise", "key")),
-            *(self.ptr, self.pre, self.g, self.ge, self.solve, self.c),
-            current,
-            light_nS,
-            *self.scalars,
-        )
+        arrays = (self.ptr, self.pre, self.g, self.ge, self.solve, self.c, current, light_nS)
+        call: Any = advance
+        out = call(self.steps, *(state[k] for k in ("v", "s", "noise", "key")), *arrays, *self.scalars)
         return dict(zip(("v", "s", "noise", "key"), out, strict=True))

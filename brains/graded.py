@@ -9,13 +9,13 @@ Neuron i (V in mV, conductance in nS, current in pA, capacitance in pF, time in 
 (Wicks, Roehrig & Rankin 1996 J Neurosci 16:4017; Kunert, Shlizerman & Kutz 2014 Phys Rev E 89:052805.) The last-but-two
 term is an instantaneous regenerative (plateau) current, m a logistic in V: RMD and AVA have two stable states
 (Mellem et al. 2008 Nat Neurosci 11:865), and B motor neurons sit near such a point (Xu et al. 2018 PNAS 115:E4493).
-g_p is given as `plateau`, the ratio of the regenerative slope to the neuron's rest conductance: above 1 it is bistable.
+g_p is given as `plateau`, the ratio of the regenerative slope to the neuron's rest conductance: bistable above 1.
 
 V_th and the plateau's half point are the neuron's own equilibrium when every synapse releases at half (Kunert 2014), plus
 an offset: `equilibrium` solves it, and a lesioned network is given the intact one's values.
 
-Integration, step h: the leak, the gap junctions and a bound of the synaptic conductance are implicit (one constant matrix,
-inverted once), the rest explicit: fixed points are exact and no conductance in range makes it unstable. s is
+Integration, step h: the leak, the gap junctions and a bound of the synaptic conductance are implicit (one constant
+matrix, inverted once), the rest explicit: fixed points are exact and no conductance in range makes it unstable. s is
 exact for the new V.
 """
 
@@ -27,18 +27,20 @@ from typing import Any
 import numpy as np
 
 Array = np.ndarray[Any, np.dtype[Any]]
+ROWS = ("keep", "base", "plateau", "half", "slope", "beta", "rise", "decay", "ou_keep", "ou_kick")  # (n,) constants
 
 
 @dataclass(frozen=True)
 class GradedNetwork:
     """Description of a graded network of n neurons; arrays are per neuron (n,) or post x pre (n, n).
 
-    synapse_nS, reversal_mV: (n, n) largest conductance and reversal of each chemical synapse. gap_nS: (n, n), symmetric.
-    capacitance_pF, leak_nS, leak_mV, beta_per_mV, rise_per_s, decay_per_s, plateau, plateau_slope_mV, offset_mV,
-    quiet_mV, tonic_pA, noise_mV: (n,). offset_mV: half points above the equilibrium. quiet_mV: the same, but the
-    equilibrium knows of it: these neurons release little at rest. noise_mV: SD of an Ornstein-Uhlenbeck current, given as the steady depolarisation that it
-    would give through the rest conductance; noise_tau_s its time constant.
-    frozen: (V_th and plateau half point (n,) mV, rest conductance (n,) nS, plateau nS) of an intact network.
+    synapse_nS, reversal_mV: (n, n) largest conductance and reversal of each chemical synapse. gap_nS: (n, n),
+    symmetric. capacitance_pF, leak_nS, leak_mV, beta_per_mV, rise_per_s (a_r), decay_per_s (a_d), plateau,
+    plateau_slope_mV, tonic_pA: (n,). offset_mV (n,): half points above the equilibrium. quiet_mV (n,): the same, but
+    the equilibrium knows of it: these neurons release little at rest. noise_mV (n,): SD of an Ornstein-Uhlenbeck
+    current, given as the steady depolarisation that it would give through the rest conductance; noise_tau_s its time
+    constant. plateau_mV: reversal of the regenerative current.
+    frozen: the `equilibrium` of an intact network, for a lesioned one.
     """
 
     synapse_nS: Array
@@ -57,7 +59,7 @@ class GradedNetwork:
     tonic_pA: Array
     noise_mV: Array
     noise_tau_s: float = 0.1
-    plateau_mV: float = 40.0  # reversal of the regenerative current
+    plateau_mV: float = 40.0
     frozen: dict[str, Array] | None = field(default=None)
 
     def equilibrium(self, clamp: dict[int, float] | None = None) -> dict[str, Array]:
@@ -177,7 +179,7 @@ def module(n: int) -> Any:
 
         def update(self, p: dict[str, Any], current_pA: Any, light_nS: Any) -> None:
             v, s = self.v.value, self.s.value
-            key = self.key.value.at[1].add(1)
+            key = jnp.asarray(self.key.value).at[1].add(1)
             noise = p["ou_keep"] * self.noise.value + p["ou_kick"] * normal(key, n)
             syn = (p["syn"] @ s).reshape(2, n)
             m = jax.nn.sigmoid((v - p["half"]) * p["slope"])

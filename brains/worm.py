@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import numpy as np
 
 import bestiary
 from bestiary.brains.connectome import Connectome, load_connectome
-from bestiary.brains.graded import GradedNetwork, settled
+from bestiary.brains.graded import ROWS, GradedNetwork, settled
 from bestiary.envs._clock import Clock
 from bestiary.errors import DataError
 
@@ -151,19 +151,28 @@ class WormBrain:
     clock: Clock
     lesioned: tuple[int, ...] = ()
     backend: str = "kernel"
+    names: tuple[str, ...] = field(init=False)
+    groups: tuple[str, ...] = field(init=False)
+    rest_nS: Array = field(init=False)
+    _start: dict[str, Array] = field(init=False)
+    _most: Array = field(init=False)
+    _alive: Array = field(init=False)
+    _advance: Any = field(init=False)
 
     def __post_init__(self) -> None:
         put = object.__setattr__
         rows = self.connectome.neurons
+        n = len(rows)
+        eq = self.net.equilibrium()
         put(self, "names", tuple(self.connectome.ids[rows].tolist()))
         put(self, "groups", tuple(self.connectome.types[rows].tolist()))
-        put(self, "rest_nS", self.net.equilibrium()["rest_nS"].astype(np.float32))
-        constants = self.net.compiled(self.clock.brain_s)
-        alive = np.ones(len(rows), np.float32)
-        alive[list(self.lesioned)] = 0  # a removed neuron releases nothing onto muscle either
-        put(self, "_alive", alive)
-        put(self, "_release", (self.net.release_at_rest().astype(np.float32), self.net.release_max().astype(np.float32)))
-        put(self, "_advance", self._backend(constants))
+        put(self, "rest_nS", eq["rest_nS"].astype(np.float32))
+        start = {"v": eq["v_eq"], "s": self.net.release_at_rest(), "noise": np.zeros(n)}
+        put(self, "_start", {k: x.astype(np.float32) for k, x in start.items()})
+        put(self, "_most", self.net.release_max().astype(np.float32))
+        # a removed neuron releases nothing onto muscle either
+        put(self, "_alive", ~np.isin(np.arange(n), self.lesioned))
+        put(self, "_advance", self._backend(self.net.compiled(self.clock.brain_s)))
 
     def _backend(self, constants: dict[str, Array]) -> Any:
         steps = self.clock.brain_steps
@@ -175,32 +184,26 @@ class WormBrain:
             from bestiary.brains._engine import jnp
 
             put = {k: jnp.asarray(v) for k, v in constants.items()}
-            step = _compiled(len(self.rest_nS), steps)  # type: ignore[attr-defined]
+            step = _compiled(len(self.names), steps)
             return lambda state, current, light: step(put, state, current, light)
         raise LookupError(f"no backend {self.backend!r}; {bestiary.nearest(self.backend, BACKENDS, 'backend')}")
 
     def init(self, seed: int) -> dict[str, Any]:
         """At the equilibrium; seed: of the noise, any non-negative integer."""
         mixed = np.random.SeedSequence(seed).generate_state(1, np.uint32)[0]
-        return {
-            "v": self.net.equilibrium()["v_eq"].astype(np.float32),
-            "s": self._release[0],  # type: ignore[attr-defined]
-            "noise": np.zeros(len(self._release[0]), np.float32),  # type: ignore[attr-defined]
-            "key": np.array([mixed, 0], np.uint32),
-        }
+        return {**self._start, "key": np.array([mixed, 0], np.uint32)}
 
     def advance(self, state: dict[str, Any], current_pA: Array, light_nS: Array) -> dict[str, Any]:
-        return self._advance(state, current_pA, light_nS)  # type: ignore[attr-defined,no-any-return]
+        return self._advance(state, current_pA, light_nS)  # type: ignore[no-any-return]
 
     def read(self, state: dict[str, Any]) -> dict[str, Array]:
         """voltage_mV, release (0..release_max), release_rest and release_max, (n,) each."""
-        rest, most = self._release  # type: ignore[attr-defined]
-        alive = self._alive  # type: ignore[attr-defined]
+        rest = self._start["s"]
         return {
             "voltage_mV": np.asarray(state["v"]),
-            "release": np.where(alive, np.asarray(state["s"]), rest),
+            "release": np.where(self._alive, np.asarray(state["s"]), rest),
             "release_rest": rest,
-            "release_max": most,
+            "release_max": self._most,
         }
 
     def select(self, query: Any) -> Array:
@@ -222,9 +225,8 @@ def _compiled(n: int, steps: int) -> Any:
 
     zero = jnp.zeros(n, jnp.float32)
     example = {
-        **{k: zero for k in ("keep", "base", "plateau", "half", "slope", "beta", "rise", "decay", "ou_keep", "ou_kick")},
-        **{"solve": jnp.zeros((n, n)), "syn": jnp.zeros((2 * n, n)), "plateau_mV": zero, "dt": jnp.zeros(1)},
-        "inhibitory_mV": jnp.zeros(1),
+        **dict.fromkeys((*ROWS, "plateau_mV"), zero),
+        **{"solve": jnp.zeros((n, n)), "syn": jnp.zeros((2 * n, n)), "dt": zero[:1], "inhibitory_mV": zero[:1]},
     }
     _, step = functional(module(n), example, zero, zero)
 
@@ -243,21 +245,20 @@ def build(
     silence: tuple[str, ...] = (),
     without: tuple[str, ...] = (),
 ) -> WormBrain:
-    """The brain at parameters `p`; rewire: of the connectome, before any lesion (the set points are the rewired one's)."""
-    if connectome is None or isinstance(connectome, str):
-        connectome = _shipped(connectome or DEFAULT, p["gap_cap_sections"])
+    """The brain at parameters `p`. rewire: of the connectome, before any lesion: the set points are the rewired one's."""
+    table = connectome if isinstance(connectome, Connectome) else _shipped(connectome or DEFAULT, p["gap_cap_sections"])
     if rewire is not None:
-        connectome = rewire(connectome)
-    rows = connectome.neurons
+        table = rewire(table)
+    rows = table.neurons
 
     def pick(words: tuple[str, ...]) -> Array:
         names = [w for word in words for w in word.split(",")]
-        return np.searchsorted(rows, connectome.select(names)) if names else np.empty(0, int)
+        return np.searchsorted(rows, table.select(names)) if names else np.empty(0, int)
 
     lesioned, silenced = pick(lesion), pick(silence)
-    net = cut(network(connectome, p, without), lesioned, silenced)
+    net = cut(network(table, p, without), lesioned, silenced)
     gone = tuple(np.union1d(lesioned, silenced).astype(int).tolist())
-    return WormBrain(connectome, net, clock, gone)
+    return WormBrain(table, net, clock, gone)
 
 
 BRAIN = WormBrain

@@ -36,10 +36,15 @@ class _World:
 
     def __init__(self, task: Any, state: dict[str, Any], rest: dict[str, float]) -> None:
         self.task, self.state, self.rest = task, state, rest
+        self._resting: dict[tuple[str, int], Array] = {}
 
     def sample(self, sense: str, position_m: Array, fraction: Array, time_s: float) -> Array:
         value = self.task.sample(self.state, sense, position_m, fraction, time_s)
-        return np.full(len(position_m), self.rest[sense]) if value is None else value
+        if value is not None:
+            return value  # type: ignore[no-any-return]
+        if (key := (sense, len(position_m))) not in self._resting:
+            self._resting[key] = np.full(len(position_m), self.rest[sense])
+        return self._resting[key]
 
 
 class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):

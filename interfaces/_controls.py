@@ -1,4 +1,4 @@
-"""The controls of DESIGN point 7: what stands in for a measured animal, by name, wherever an animal can be asked for."""
+"""Controls (DESIGN point 7): what stands in for a measured animal, by name, wherever an animal can be asked for."""
 
 from __future__ import annotations
 

@@ -133,8 +133,7 @@ class WormInterface:
 
     def init(self) -> dict[str, Array]:
         """Receptors adapt to what they first meet: NaN until then."""
-        slow = {k: np.array(np.nan) for k in self.chemical}
-        return {**slow, **{f"fast {k}": np.array(np.nan) for k in self.chemical}, "touch": np.zeros(self.touch.shape[1])}
+        return {"averages": np.full((2, len(self.chemical)), np.nan), "touch": np.zeros(self.touch.shape[1])}
 
     def encode(self, state: dict[str, Array], obs: Mapping[str, Array]) -> tuple[dict[str, Array], Array]:
         """Currents (n,) pA.
@@ -147,25 +146,25 @@ class WormInterface:
         p = self.p
         current = self.stretch @ obs["stretch"].ravel()
         force = obs["touch_N"]
-        slow = state["touch"] + (force - state["touch"]) * min(1.0, self.period_s / p["touch_tau_s"])
-        new = {"touch": slow}
-        if force.any() or slow.any():
-            change = np.abs(force - slow)
-            felt = change / (change + p["touch_half_N"])
-            gentle = self.touch @ felt
-            current = current + gentle
-        for sense, (rise, fall) in self.chemical.items():
-            now = float(obs[sense].mean())
-            slow_c, fast_c = float(state[sense]), float(state[f"fast {sense}"])
-            if not np.isfinite(slow_c):
-                slow_c = fast_c = now
-            fast_c += (now - fast_c) * min(1.0, self.period_s / p["chemical_fast_s"])
-            slow_c += (now - slow_c) * min(1.0, self.period_s / p["chemical_slow_s"])
-            new[sense], new[f"fast {sense}"] = np.array(slow_c), np.array(fast_c)
-            if fast_c != slow_c:
-                signal = (fast_c - slow_c) / (slow_c + p["chemical_floor"])
-                signal = np.tanh(signal / p["chemical_half"])
-                current = current + (rise * signal if signal > 0 else fall * -signal)
+        new = {"touch": state["touch"]}
+        if force.any() or state["touch"].any():
+            new["touch"] = state["touch"] + (force - state["touch"]) * min(1.0, self.period_s / p["touch_tau_s"])
+            change = np.abs(force - new["touch"])
+            current = current + self.touch @ (change / (change + p["touch_half_N"]))
+        fast, slow = min(1.0, self.period_s / p["chemical_fast_s"]), min(1.0, self.period_s / p["chemical_slow_s"])
+        averages = state["averages"].copy()
+        for k, (sense, (rise, fall)) in enumerate(self.chemical.items()):
+            left, right = obs[sense].tolist()
+            now, (a, b) = 0.5 * (left + right), averages[:, k].tolist()
+            if now == a == b:
+                continue
+            if a != a:
+                a = b = now
+            a, b = a + (now - a) * fast, b + (now - b) * slow
+            averages[:, k] = a, b
+            signal = np.tanh((a - b) / (b + p["chemical_floor"]) / p["chemical_half"])
+            current = current + (rise * signal if signal > 0 else fall * -signal)
+        new["averages"] = averages
         return new, current
 
     def decode(self, reading: Mapping[str, Array]) -> Array:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from bestiary.brains._graded_kernel import Kernel
 from bestiary.brains.graded import GradedNetwork, module, normal, settled
 
