@@ -21,6 +21,7 @@ def advance(
     v: Array,
     s: Array,
     noise: Array,
+    w: Array,
     key: Array,
     ptr: Array,
     pre: Array,
@@ -33,10 +34,10 @@ def advance(
     plateau_mV: float,
     inhibitory_mV: float,
     dt: float,
-) -> tuple[Array, Array, Array, Array]:
-    """v, s, noise (n,), key (2,) after `steps` steps; inputs untouched. c (10, n): the constants named in `graded.ROWS`."""
+) -> tuple[Array, Array, Array, Array, Array]:
+    """v, s, noise, w (n,), key (2,) after `steps` steps; inputs untouched. c (12, n): constants in the order of ROWS."""
     n = len(v)
-    v, s, noise, key = v.copy(), s.copy(), noise.copy(), key.copy()
+    v, s, noise, w, key = v.copy(), s.copy(), noise.copy(), w.copy(), key.copy()
     rhs = np.empty(n, np.float32)
     one = np.float32(1)
     for _ in range(steps):
@@ -50,6 +51,8 @@ def advance(
             noise[i] = c[8, i] * noise[i] + c[9, i] * _normal(key[0], key[1], i)
             m = one / (one + np.exp(-(v[i] - c[3, i]) * c[4, i]))
             drive = c[1, i] + ge + c[2, i] * m * (plateau_mV - v[i]) + current[i] + noise[i]
+            drive -= c[10, i] * (w[i] - np.float32(0.5))
+            w[i] += c[11, i] * (m - w[i])
             drive += min(light[i], np.float32(0)) * -inhibitory_mV
             rhs[i] = (c[0, i] - g - abs(light[i])) * v[i] + drive
         v = np.dot(solve, rhs)
@@ -58,7 +61,7 @@ def advance(
             rate = c[6, i] * phi + c[7, i]
             final = c[6, i] * phi / rate
             s[i] = final + (s[i] - final) * np.exp(-dt * rate)
-    return v, s, noise, key
+    return v, s, noise, w, key
 
 
 @numba.njit(cache=True, inline="always")
@@ -73,6 +76,9 @@ def _normal(seed: int, count: int, i: int) -> float:
         h = h ^ (h >> 16)
         total += (h & 255) + ((h >> 8) & 255) + ((h >> 16) & 255) + (h >> 24)
     return float(np.float32(total - 1020) * np.float32(1 / 209.02153))
+
+
+STATE = ("v", "s", "noise", "w", "key")
 
 
 class Kernel:
@@ -95,5 +101,5 @@ class Kernel:
         current = current_pA.astype(np.float32, copy=False)
         arrays = (self.ptr, self.pre, self.g, self.ge, self.solve, self.c, current, light_nS)
         call: Any = advance
-        out = call(self.steps, *(state[k] for k in ("v", "s", "noise", "key")), *arrays, *self.scalars)
-        return dict(zip(("v", "s", "noise", "key"), out, strict=True))
+        out = call(self.steps, *(state[k] for k in STATE), *arrays, *self.scalars)
+        return dict(zip(STATE, out, strict=True))

@@ -3,16 +3,20 @@
 Neuron i (V in mV, conductance in nS, current in pA, capacitance in pF, time in s; 1 nS x 1 mV = 1 pA):
 
     C dV/dt = g_leak (E_leak - V) + sum_j g_gap,ij (V_j - V_i) + sum_j g_syn,ij s_j (E_ij - V)
-              + g_p m(V) (E_p - V) + I + noise
+              + g_p m(V) (E_p - V) - k (w - 1/2) + I + noise
     ds/dt   = a_r phi(V) (1 - s) - a_d s,   phi(V) = 1 / (1 + exp(-beta (V - V_th)))
+    dw/dt   = (m(V) - w) / tau_w
 
-(Wicks, Roehrig & Rankin 1996 J Neurosci 16:4017; Kunert, Shlizerman & Kutz 2014 Phys Rev E 89:052805.) The last-but-two
-term is an instantaneous regenerative (plateau) current, m a logistic in V: RMD and AVA have two stable states
+(Wicks, Roehrig & Rankin 1996 J Neurosci 16:4017; Kunert, Shlizerman & Kutz 2014 Phys Rev E 89:052805.) The g_p term
+is an instantaneous regenerative (plateau) current, m a logistic in V: RMD and AVA have two stable states
 (Mellem et al. 2008 Nat Neurosci 11:865), and B motor neurons sit near such a point (Xu et al. 2018 PNAS 115:E4493).
+The slow outward current, linearised, stops a plateau: with it a neuron oscillates by itself, as A types do (Gao et al.
+2018 eLife 7:e29915). It is given as `adaptation`, in units of the plateau's slope.
+
 g_p is given as `plateau`, the ratio of the regenerative slope to the neuron's rest conductance: bistable above 1.
 
-V_th and the plateau's half point are the neuron's own equilibrium when every synapse releases at half (Kunert 2014), plus
-an offset: `equilibrium` solves it, and a lesioned network is given the intact one's values.
+V_th and the plateau's half point are the neuron's own equilibrium when every synapse releases at half (Kunert 2014),
+plus an offset: `equilibrium` solves it, and a lesioned network is given the intact one's values.
 
 Integration, step h: the leak, the gap junctions and a bound of the synaptic conductance are implicit (one constant
 matrix, inverted once), the rest explicit: fixed points are exact and no conductance in range makes it unstable. s is
@@ -27,7 +31,9 @@ from typing import Any
 import numpy as np
 
 Array = np.ndarray[Any, np.dtype[Any]]
-ROWS = ("keep", "base", "plateau", "half", "slope", "beta", "rise", "decay", "ou_keep", "ou_kick")  # (n,) constants
+ROWS = (  # the constants that have one value a neuron
+    *("keep", "base", "plateau", "half", "slope", "beta", "rise", "decay", "ou_keep", "ou_kick", "adapt", "adapt_step"),
+)
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,7 @@ class GradedNetwork:
     plateau_slope_mV, tonic_pA: (n,). offset_mV (n,): half points above the equilibrium. quiet_mV (n,): the same, but
     the equilibrium knows of it: these neurons release little at rest. noise_mV (n,): SD of an Ornstein-Uhlenbeck
     current, given as the steady depolarisation that it would give through the rest conductance; noise_tau_s its time
-    constant. plateau_mV: reversal of the regenerative current.
+    constant. plateau_mV: reversal of the regenerative current. adaptation (n,), adaptation_tau_s: the slow current.
     frozen: the `equilibrium` of an intact network, for a lesioned one.
     """
 
@@ -58,7 +64,9 @@ class GradedNetwork:
     quiet_mV: Array
     tonic_pA: Array
     noise_mV: Array
+    adaptation: Array
     noise_tau_s: float = 0.1
+    adaptation_tau_s: float = 1.0
     plateau_mV: float = 40.0
     frozen: dict[str, Array] | None = field(default=None)
 
@@ -117,6 +125,8 @@ class GradedNetwork:
             "beta": self.beta_per_mV,
             "rise": self.rise_per_s,
             "decay": self.decay_per_s,
+            "adapt": self.adaptation * eq["rest_nS"] * 4 * self.plateau_slope_mV,
+            "adapt_step": (1 - np.exp(-dt_s / self.adaptation_tau_s)) * np.ones(len(c)),
             "ou_keep": np.exp(-dt_s / self.noise_tau_s) * np.ones(len(c)),
             "ou_kick": self.noise_mV * eq["rest_nS"] * np.sqrt(1 - np.exp(-2 * dt_s / self.noise_tau_s)),
             "plateau_mV": np.full(len(c), self.plateau_mV),
@@ -175,6 +185,7 @@ def module(n: int) -> Any:
             self.v = brainstate.HiddenState(jnp.zeros(n, jnp.float32))
             self.s = brainstate.HiddenState(jnp.zeros(n, jnp.float32))
             self.noise = brainstate.HiddenState(jnp.zeros(n, jnp.float32))
+            self.w = brainstate.HiddenState(jnp.full(n, 0.5, jnp.float32))
             self.key = brainstate.ShortTermState(jnp.zeros(2, jnp.uint32))
 
         def update(self, p: dict[str, Any], current_pA: Any, light_nS: Any) -> None:
@@ -184,6 +195,7 @@ def module(n: int) -> Any:
             syn = (p["syn"] @ s).reshape(2, n)
             m = jax.nn.sigmoid((v - p["half"]) * p["slope"])
             drive = p["base"] + syn[1] + p["plateau"] * m * (p["plateau_mV"] - v) + current_pA + noise
+            drive = drive - p["adapt"] * (self.w.value - 0.5)
             drive = drive + jnp.minimum(light_nS, 0) * -p["inhibitory_mV"]
             v = p["solve"] @ ((p["keep"] - syn[0] - jnp.abs(light_nS)) * v + drive)
             phi = jax.nn.sigmoid((v - p["half"]) * p["beta"])
@@ -192,6 +204,7 @@ def module(n: int) -> Any:
             self.v.value = v
             self.s.value = s_inf + (s - s_inf) * jnp.exp(-p["dt"] * rate)
             self.noise.value = noise
+            self.w.value = self.w.value + p["adapt_step"] * (m - self.w.value)
             self.key.value = key
 
     return Graded()

@@ -113,6 +113,8 @@ def network(connectome: Connectome, p: Mapping[str, float], without: tuple[str, 
         tonic_pA=np.zeros(n),
         noise_mV=np.where(of(*MOTOR), p["noise_motor_mV"], p["noise_mV"]),
         noise_tau_s=p["noise_tau_s"],
+        adaptation=np.where(of(*GROUPS["a"]) & ("a-rhythm" not in without), p["adaptation_a"], 0.0),
+        adaptation_tau_s=p["adaptation_tau_s"],
     )
     # Set points: motor neurons are half active while the command neurons of their direction are.
     rest = net.equilibrium()
@@ -165,9 +167,9 @@ class WormBrain:
         n = len(rows)
         eq = self.net.equilibrium()
         put(self, "names", tuple(self.connectome.ids[rows].tolist()))
-        put(self, "groups", tuple(self.connectome.types[rows].tolist()))
+        put(self, "groups", tuple(self.connectome.kinds[rows].tolist()))
         put(self, "rest_nS", eq["rest_nS"].astype(np.float32))
-        start = {"v": eq["v_eq"], "s": self.net.release_at_rest(), "noise": np.zeros(n)}
+        start = {"v": eq["v_eq"], "s": self.net.release_at_rest(), "noise": np.zeros(n), "w": np.full(n, 0.5)}
         put(self, "_start", {k: x.astype(np.float32) for k, x in start.items()})
         put(self, "_most", self.net.release_max().astype(np.float32))
         # a removed neuron releases nothing onto muscle either
@@ -245,7 +247,7 @@ def build(
     silence: tuple[str, ...] = (),
     without: tuple[str, ...] = (),
 ) -> WormBrain:
-    """The brain at parameters `p`. rewire: of the connectome, before any lesion: the set points are the rewired one's."""
+    """The brain at parameters `p`. rewire: of the connectome, before any lesion, so the set points are its own."""
     table = connectome if isinstance(connectome, Connectome) else _shipped(connectome or DEFAULT, p["gap_cap_sections"])
     if rewire is not None:
         table = rewire(table)

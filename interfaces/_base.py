@@ -20,7 +20,7 @@ class Brain(Protocol):
     """A pure step over an explicit state. n neurons, addressed by their published names."""
 
     names: tuple[str, ...]
-    groups: tuple[str, ...]  # class of each neuron, for plots and films
+    groups: tuple[str, ...]  # kind of each neuron, for plots and films
     rest_nS: Array  # (n,) input conductance at rest: turns a wanted depolarisation into a current, and scales light
 
     def init(self, seed: int) -> Any:
@@ -80,7 +80,7 @@ class Animal:
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """Class of each neuron (`AVA`, `DB`): recordings and films sort by it."""
+        """Kind of each neuron (`sensory`, `inter`, `motor`): recordings and films sort by it."""
         return self.brain.groups
 
     def index(self, query: Any) -> Array:

@@ -17,7 +17,7 @@ _FORM = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Stimulus:
-    """From start_s to stop_s; amount: pA ("current"), or light as a share of the rest conductance, -2 to 2 ("light")."""
+    """From start_s to stop_s. amount: pA ("current"), or light in rest conductances, -2 to 2 ("light")."""
 
     neurons: tuple[str, ...]
     amount: float

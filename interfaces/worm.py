@@ -21,6 +21,7 @@ COMPONENTS = {
     "head-proprioception": "stretch of the anterior body bends the head motor neurons SMD and RMD back (Yeon 2018)",
     "b-proprioception": "B-type motor neurons follow the bend ahead of them (Wen 2012)",
     "a-proprioception": "A-type motor neurons follow the bend behind them: the mirror image of B, assumed",
+    "a-rhythm": "slow outward current that makes A-type motor neurons oscillate by themselves (Gao 2018)",
     "plateaus": "regenerative currents of head, A, B and command neurons",
     "arousal": "constant current that favours AVB and PVC over AVA, AVD and AVE, as off food",
 }
@@ -90,11 +91,8 @@ class WormInterface:
                 bend[i] = toward * (p["stretch_b_mV"] * near - p["local_b_mV"] * far)
             elif kind in GROUPS["a"] and "a-proprioception" not in without:
                 back = joints[::-1]  # distance from the tail: the same rule, mirrored
-                if 1 - x < p["tail_rhythm_L"]:
-                    bend[i] = -toward * p["stretch_head_mV"] * _span(back, p["head_from_L"], p["head_to_L"])
-                else:
-                    near = _bump(back, max(1 - x - p["reach_L"], 0.04), p["reach_width_L"])
-                    bend[i] = toward * (p["stretch_b_mV"] * near - p["local_b_mV"] * _box(back, 1 - x, p))
+                near = _bump(back, max(1 - x - p["reach_a_L"], 0.04), p["reach_width_L"])
+                bend[i] = toward * p["stretch_a_mV"] * near
             elif kind in (*HEAD_D, *HEAD_V) and "head-proprioception" not in without:
                 bend[i] = -toward * p["stretch_head_mV"] * _span(joints, p["head_from_L"], p["head_to_L"])
         # curvature of joint j from the strain of its four rows, which lie at 45 degrees: 1/mm per unit strain

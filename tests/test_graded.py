@@ -29,6 +29,7 @@ def network(n: int, **given: object) -> GradedNetwork:
         "quiet_mV": 0 * one,
         "tonic_pA": 0 * one,
         "noise_mV": 0 * one,
+        "adaptation": 0 * one,
     }
     return GradedNetwork(**(values | given))  # type: ignore[arg-type]
 
@@ -42,6 +43,7 @@ def run(net: GradedNetwork, current_pA: np.ndarray, seconds: float, dt_s: float)
         "v": eq["v_eq"].astype(np.float32),
         "s": net.release_at_rest().astype(np.float32),
         "noise": np.zeros(n, np.float32),
+        "w": np.full(n, 0.5, np.float32),
         "key": np.array([1, 0], np.uint32),
     }
     out = []
@@ -137,6 +139,7 @@ def test_kernel_and_module_agree() -> None:
         gap_nS=np.ones((n, n)) * 0.05 - 0.05 * np.eye(n),
         plateau=rng.random(n) * 2,
         noise_mV=np.full(n, 2.0),
+        adaptation=rng.random(n),
     )
     constants = net.compiled(2e-3)
     current, light = rng.normal(size=n).astype(np.float32), (rng.random(n) - 0.5).astype(np.float32)
@@ -144,6 +147,7 @@ def test_kernel_and_module_agree() -> None:
         "v": net.equilibrium()["v_eq"].astype(np.float32),
         "s": net.release_at_rest().astype(np.float32),
         "noise": np.zeros(n, np.float32),
+        "w": np.full(n, 0.5, np.float32),
         "key": np.array([7, 0], np.uint32),
     }
     put = {k: jnp.asarray(v) for k, v in constants.items()}
@@ -154,7 +158,7 @@ def test_kernel_and_module_agree() -> None:
         state = kernel(state, current, light)
         other = step(other, put, jnp.asarray(current), jnp.asarray(light))
     assert int(other["key"][1]) == int(state["key"][1]) == 50
-    for name in ("v", "s", "noise"):
+    for name in ("v", "s", "noise", "w"):
         assert np.asarray(other[name]) == pytest.approx(state[name], abs=2e-3), name
 
 
@@ -172,6 +176,7 @@ def test_chunks_do_not_matter() -> None:
         "v": np.full(3, -60, np.float32),
         "s": np.zeros(3, np.float32),
         "noise": np.zeros(3, np.float32),
+        "w": np.full(3, 0.5, np.float32),
         "key": np.array([1, 0], np.uint32),
     }
     one, many, zero = Kernel(net.compiled(1e-3), 1), Kernel(net.compiled(1e-3), 10), np.zeros(3, np.float32)
