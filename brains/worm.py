@@ -91,10 +91,12 @@ def network(connectome: Connectome, p: Mapping[str, float], without: tuple[str, 
     gap = table("gap")
     np.fill_diagonal(gap, 0)
 
-    plateau = np.zeros(n)
-    if "plateaus" not in without:
-        for name, classes in GROUPS.items():
+    plateau, adaptation = np.zeros(n), np.zeros(n)
+    for name, classes in GROUPS.items():
+        if "plateaus" not in without:
             plateau[of(*classes)] = p[f"plateau_{name}"]
+        if "adaptation" not in without and name in ("head", "b", "a"):
+            adaptation[of(*classes)] = p[f"adaptation_{name}"]
     one = np.ones(n)
     net = GradedNetwork(
         synapse_nS=count * strength * p["synapse_nS"],
@@ -103,7 +105,9 @@ def network(connectome: Connectome, p: Mapping[str, float], without: tuple[str, 
         capacitance_pF=one * p["capacitance_pF"],
         leak_nS=one * p["leak_nS"],
         leak_mV=one * p["leak_mV"],
-        beta_per_mV=np.where(of(*MOTOR), p["beta_motor_per_mV"], p["beta_per_mV"]),
+        beta_per_mV=np.select(
+            [of(*GROUPS["a"]), of(*MOTOR)], [p["beta_a_per_mV"], p["beta_motor_per_mV"]], p["beta_per_mV"]
+        ),
         rise_per_s=one * p["rise_over_decay"] * p["decay_per_s"],
         decay_per_s=one * p["decay_per_s"],
         plateau=plateau,
@@ -113,7 +117,7 @@ def network(connectome: Connectome, p: Mapping[str, float], without: tuple[str, 
         tonic_pA=np.zeros(n),
         noise_mV=np.where(of(*MOTOR), p["noise_motor_mV"], p["noise_mV"]),
         noise_tau_s=p["noise_tau_s"],
-        adaptation=np.where(of(*GROUPS["a"]) & ("a-rhythm" not in without), p["adaptation_a"], 0.0),
+        adaptation=adaptation,
         adaptation_tau_s=p["adaptation_tau_s"],
     )
     # Set points: motor neurons are half active while the command neurons of their direction are.
@@ -227,7 +231,7 @@ def _compiled(n: int, steps: int) -> Any:
 
     zero = jnp.zeros(n, jnp.float32)
     example = {
-        **dict.fromkeys((*ROWS, "plateau_mV"), zero),
+        **dict.fromkeys(ROWS, zero),
         **{"solve": jnp.zeros((n, n)), "syn": jnp.zeros((2 * n, n)), "dt": zero[:1], "inhibitory_mV": zero[:1]},
     }
     _, step = functional(module(n), example, zero, zero)

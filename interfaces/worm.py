@@ -21,7 +21,7 @@ COMPONENTS = {
     "head-proprioception": "stretch of the anterior body bends the head motor neurons SMD and RMD back (Yeon 2018)",
     "b-proprioception": "B-type motor neurons follow the bend ahead of them (Wen 2012)",
     "a-proprioception": "A-type motor neurons follow the bend behind them: the mirror image of B, assumed",
-    "a-rhythm": "slow outward current that makes A-type motor neurons oscillate by themselves (Gao 2018)",
+    "adaptation": "slow outward current of head, A and B motor neurons",
     "plateaus": "regenerative currents of head, A, B and command neurons",
     "arousal": "constant current that favours AVB and PVC over AVA, AVD and AVE, as off food",
 }
@@ -59,12 +59,13 @@ def assemble(
 class WormInterface:
     """Receptors and neuromuscular junctions of one worm.
 
-    stretch (n, 4 * n_joints): pA per unit strain. touch (n, n_links): pA per N of change, before saturation.
+    stretch (n, 4 * n_joints): mV per unit strain, before saturation; stretch_pA (n,): the largest current. touch (n, n_links): pA per N of change, before saturation.
     nmj (95, n): muscle drive per unit release above rest. Chemical senses: see `encode`.
     """
 
     names: tuple[str, ...]
     stretch: Array
+    stretch_pA: Array
     touch: Array
     nmj: Array
     chemical: dict[str, tuple[Array, Array]]  # sense -> pA (n,) per unit rise, per unit fall of the relative signal
@@ -77,22 +78,25 @@ class WormInterface:
     ) -> WormInterface:
         connectome = brain.connectome
         rows = connectome.neurons
-        types, along = connectome.types[rows], connectome.extra["along"][rows]
+        types, soma, acts = connectome.types[rows], connectome.extra["along"][rows], _places(connectome)
         rest = brain.rest_nS
         n = len(rows)
 
         # Proprioception: mV of depolarisation per 1/mm of bending, times the rest conductance.
         joints = body.joint_fraction
         bend = np.zeros((n, len(joints)))
-        for i, (kind, x) in enumerate(zip(types, along, strict=True)):
+        for i, kind in enumerate(types):
             toward = 1 if kind[0] == "D" or kind in HEAD_D else -1  # dorsal motor neurons see dorsal bends as positive
             if kind in GROUPS["b"] and "b-proprioception" not in without:
+                x = acts[i] - p["b_ahead_L"]
                 near, far = _bump(joints, max(x - p["reach_L"], 0.04), p["reach_width_L"]), _box(joints, x, p)
                 bend[i] = toward * (p["stretch_b_mV"] * near - p["local_b_mV"] * far)
             elif kind in GROUPS["a"] and "a-proprioception" not in without:
-                back = joints[::-1]  # distance from the tail: the same rule, mirrored
+                x, back = acts[i], joints[::-1]  # distance from the tail: the same rule, mirrored
                 near = _bump(back, max(1 - x - p["reach_a_L"], 0.04), p["reach_width_L"])
                 bend[i] = toward * p["stretch_a_mV"] * near
+                if 1 - x < p["tail_rhythm_L"]:
+                    bend[i] = -toward * p["stretch_tail_mV"] * _span(back, p["head_from_L"], p["head_to_L"])
             elif kind in (*HEAD_D, *HEAD_V) and "head-proprioception" not in without:
                 bend[i] = -toward * p["stretch_head_mV"] * _span(joints, p["head_from_L"], p["head_to_L"])
         # curvature of joint j from the strain of its four rows, which lie at 45 degrees: 1/mm per unit strain
@@ -121,7 +125,8 @@ class WormInterface:
         }
         return cls(
             names=brain.names,  # type: ignore[attr-defined]
-            stretch=(stretch * rest[:, None]).astype(np.float32),
+            stretch=stretch.astype(np.float32),
+            stretch_pA=(p["stretch_max_mV"] * rest).astype(np.float32),
             touch=(touch * rest[:, None]).astype(np.float32),
             nmj=_junctions(connectome, p).astype(np.float32),
             chemical={k: (a.astype(np.float32), b.astype(np.float32)) for k, (a, b) in chemical.items()},
@@ -142,7 +147,7 @@ class WormInterface:
         quieted by rises (Suzuki 2008 Nature 454:114; Chalasani 2007 Nature 450:63). Oxygen and temperature likewise.
         """
         p = self.p
-        current = self.stretch @ obs["stretch"].ravel()
+        current = self.stretch_pA * np.tanh(self.stretch @ obs["stretch"].ravel() / p["stretch_max_mV"])
         force = obs["touch_N"]
         new = {"touch": state["touch"]}
         if force.any() or state["touch"].any():
@@ -169,6 +174,20 @@ class WormInterface:
         """Muscle action (95,): tanh of the summed junctions, 0 at rest, so that all muscles then have half tone."""
         active = (reading["release"] - reading["release_rest"]) / reading["release_max"]
         return np.tanh(self.nmj @ active)
+
+
+def _places(connectome: Connectome) -> Array:
+    """(n,) where each neuron acts: the middle of the muscles that it innervates, else its soma; 0 nose to 1 tail.
+
+    The soma of DB3 lies at 0.19 of the body, the muscles that it drives at 0.5.
+    """
+    rows, muscles = connectome.neurons, connectome.muscles
+    along = connectome.extra["along"]
+    if "neuromuscular" not in connectome.kind.values:
+        return np.asarray(along[rows])
+    count = connectome.matrix("neuromuscular").toarray()[np.ix_(rows, muscles)]
+    total = count.sum(1)
+    return np.where(total > 0, count @ along[muscles] / np.maximum(total, 1e-9), along[rows])
 
 
 def _bump(at: Array, middle: float, width: float) -> Array:
