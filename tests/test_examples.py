@@ -1,0 +1,67 @@
+"""Every script in examples/ runs as a user would start it, and shows what it says it shows."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+from bestiary.envs.recording import open_recording
+
+FOLDER = Path(__file__).resolve().parents[1] / "examples"
+pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="examples/ is part of a checkout, not of an installation")
+
+
+def run(monkeypatch, capsys, name: str, *words: str) -> str:
+    """What `python examples/NAME.py WORDS` prints, in this process."""
+    monkeypatch.setattr(sys, "argv", [name, *words])
+    runpy.run_path(str(FOLDER / f"{name}.py"), run_name="__main__")
+    return capsys.readouterr().out
+
+
+def test_every_example_is_tested_here_and_says_how_to_start_it():
+    tested = Path(__file__).read_text(encoding="utf-8")
+    for path in FOLDER.glob("*.py"):
+        assert f'"{path.stem}"' in tested, f"{path.name} has no test"
+        assert f"python examples/{path.name}" in path.read_text(encoding="utf-8").split('"""')[1]
+
+
+def test_closed_loop(monkeypatch, capsys):
+    words = ("--seconds", "0.8", "--seed", "1")
+    out = run(monkeypatch, capsys, "closed_loop", *words)
+    rows = dict(re.findall(r"^(.+?) +forward +(-?[\d.]+) mm", out, re.M))
+    assert len(rows) == 7 and "in 0.8 s" in out
+    assert len({v for k, v in rows.items()}) > 4, f"the changes change nothing: {out}"
+    assert run(monkeypatch, capsys, "closed_loop", *words) == out
+
+
+def test_perturb_neurons(monkeypatch, capsys):
+    out = run(monkeypatch, capsys, "perturb_neurons", "--seconds", "2", "--shift_mV", "-3")
+    free, wanted, held = (float(x) for x in re.findall(r"(-?[\d.]+) mV", out))
+    assert wanted == pytest.approx(free - 3, abs=0.02)
+    assert held < free - 0.5, "the current does not reach the neurons"
+
+
+def test_record_and_plot(monkeypatch, capsys, tmp_path):
+    out = run(monkeypatch, capsys, "record_and_plot", "--seconds", "1.2", "--out", str(tmp_path))
+    with open_recording(tmp_path / "recording.h5") as recording:
+        assert recording.complete and recording.rows == 120
+        assert recording["info/touch_N"][:].max() > 0
+    drawn = [Path(line) for line in out.splitlines() if line.endswith(".png")]
+    assert len(drawn) == 4 and all(path.stat().st_size > 5000 for path in drawn)
+
+
+@pytest.mark.parametrize("mode", ["sync", "async"])
+def test_vector(monkeypatch, capsys, mode):
+    out = run(monkeypatch, capsys, "vector", "--seconds", "0.3", "--mode", mode)
+    assert len(re.findall(r"environment \d: .* in 0.3 s", out)) == 4
+
+
+@pytest.mark.parametrize("medium", ["agar", "0.01"])
+def test_own_policy(monkeypatch, capsys, medium):
+    out = run(monkeypatch, capsys, "own_policy", "--seconds", "3", "--medium", medium)
+    sine, noise = (float(x) for x in re.findall(r"return (-?[\d.]+) body lengths", out))
+    assert sine > 0.05 > abs(noise), "a travelling wave carries a worm forward, noise does not"

@@ -1,0 +1,43 @@
+"""The README's Python runs as it stands, and its tables name what there is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import bestiary
+from bestiary._ids import IDS
+from bestiary.cli import main
+from bestiary.interfaces._controls import CONTROLS
+
+README = Path(__file__).resolve().parents[1] / "README.md"
+pytestmark = pytest.mark.skipif(not README.is_file(), reason="README.md is part of a checkout, not of an installation")
+
+
+def test_its_python_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["run", "worm", "--seconds", "0.3", "--no-video", "--no-plots", "--out", "runs/demo"]) == 0
+    blocks = re.findall(r"^```python\n(.*?)^```", README.read_text(encoding="utf-8"), re.M | re.S)
+    assert len(blocks) == 2
+    for block in blocks:
+        exec(compile(block, str(README), "exec"), {})
+
+
+@pytest.mark.parametrize("what", ["environments", "controls", "components", "senses", "media"])
+def test_its_tables_are_complete(what):
+    from bestiary.bodies._medium import MEDIA
+
+    names = {
+        "environments": IDS,
+        "controls": CONTROLS,
+        "components": [
+            c for name in bestiary.animals("interfaces") for c in bestiary.load("interfaces", name).COMPONENTS
+        ],
+        "senses": [s.name for name in bestiary.animals() for s in bestiary.load("bodies", name).BODY().senses],
+        "media": MEDIA,
+    }[what]
+    text = README.read_text(encoding="utf-8")
+    missing = [name for name in names if f"`{name}`" not in text]
+    assert not missing, f"{what} that the README does not name: {missing}"
