@@ -19,7 +19,7 @@ import bestiary
 from bestiary.brains.connectome import Connectome, load_connectome
 from bestiary.brains.graded import ROWS, GradedNetwork, settled
 from bestiary.envs._clock import Clock
-from bestiary.errors import DataError
+from bestiary.errors import BestiaryError, DataError, UnknownNeuronError
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -40,7 +40,8 @@ MOTOR = ("DA", "DB", "DD", "VA", "VB", "VD", "AS", *HEAD_D, *HEAD_V, "RMD")
 def parameters(given: Mapping[str, float] | str | Path | None = None) -> dict[str, float]:
     """Name -> value: the shipped parameters, with those of `given` (a mapping, or a file that `fit` wrote) instead.
 
-    Raises LookupError for a name that does not exist, DataError for a file that cannot be read.
+    Raises LookupError for a name that does not exist, DataError for a file that cannot be read, BestiaryError for a
+    value that no worm can have.
     """
     table = parameter_table()
     values = {name: float(row["value"]) for name, row in table.items()}
@@ -55,6 +56,11 @@ def parameters(given: Mapping[str, float] | str | Path | None = None) -> dict[st
     for name in given:
         if name not in values:
             raise LookupError(f"no parameter {name!r} of the worm; {bestiary.nearest(name, values, 'parameter')}")
+    for name, value in given.items():
+        may_be_negative = table[name]["unit"] == "mV" and float(table[name]["value"]) <= 0
+        if not np.isfinite(value) or (value < 0 and not may_be_negative):
+            want = "finite" if may_be_negative else "finite and not negative"
+            raise BestiaryError(f"parameter {name} must be {want}, got {value}; it ships as {values[name]:g}")
     return values | {k: float(v) for k, v in given.items()}
 
 
@@ -213,9 +219,17 @@ class WormBrain:
         }
 
     def select(self, query: Any) -> Array:
-        found = self.connectome.select(query)
-        rows = self.connectome.neurons
-        return np.searchsorted(rows, found[np.isin(found, rows)])
+        return neuron_rows(self.connectome, query)
+
+
+def neuron_rows(connectome: Connectome, query: Any) -> Array:
+    """Rows of the neurons that `query` names, in the order of the brain. Raises UnknownNeuronError, for muscles too."""
+    found = connectome.select(query)
+    rows = connectome.neurons
+    if not (is_neuron := np.isin(found, rows)).all():
+        muscle = connectome.ids[found[~is_neuron][0]]
+        raise UnknownNeuronError(f"{muscle} is a muscle, not a neuron: muscles are commanded by the action of that name")
+    return np.searchsorted(rows, found)
 
 
 @lru_cache(8)
@@ -255,11 +269,10 @@ def build(
     table = connectome if isinstance(connectome, Connectome) else _shipped(connectome or DEFAULT, p["gap_cap_sections"])
     if rewire is not None:
         table = rewire(table)
-    rows = table.neurons
 
     def pick(words: tuple[str, ...]) -> Array:
-        names = [w for word in words for w in word.split(",")]
-        return np.searchsorted(rows, table.select(names)) if names else np.empty(0, int)
+        names = [w for word in words for w in str(word).split(",")]
+        return neuron_rows(table, names) if names else np.empty(0, int)
 
     lesioned, silenced = pick(lesion), pick(silence)
     net = cut(network(table, p, without), lesioned, silenced)
