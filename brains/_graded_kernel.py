@@ -31,10 +31,11 @@ def advance(
     c: Array,
     current: Array,
     light: Array,
+    plateau_mV: float,
     inhibitory_mV: float,
     dt: float,
 ) -> tuple[Array, Array, Array, Array, Array]:
-    """v, s, noise, w (n,), key (2,) after `steps` steps; inputs untouched. c (12, n): constants, as in ROWS."""
+    """v, s, noise, w (n,), key (2,) after `steps` steps; inputs untouched. c (12, n): constants in the order of ROWS."""
     n = len(v)
     v, s, noise, w, key = v.copy(), s.copy(), noise.copy(), w.copy(), key.copy()
     rhs = np.empty(n, np.float32)
@@ -49,7 +50,7 @@ def advance(
                 ge += ge_syn[k] * s[pre[k]]
             noise[i] = c[8, i] * noise[i] + c[9, i] * _normal(key[0], key[1], i)
             m = one / (one + np.exp(-(v[i] - c[3, i]) * c[4, i]))
-            drive = c[1, i] + ge + c[2, i] * (m - np.float32(0.5)) + current[i] + noise[i]
+            drive = c[1, i] + ge + c[2, i] * m * (plateau_mV - v[i]) + current[i] + noise[i]
             drive -= c[10, i] * (w[i] - np.float32(0.5))
             w[i] += c[11, i] * (m - w[i])
             drive += min(light[i], np.float32(0)) * -inhibitory_mV
@@ -93,7 +94,7 @@ class Kernel:
         self.g, self.ge = syn[:n][used], syn[n:][used]
         self.solve = np.ascontiguousarray(constants["solve"])
         self.c = np.ascontiguousarray(np.stack([constants[name] for name in ROWS]))
-        self.scalars = tuple(np.float32(constants[k].ravel()[0]) for k in ("inhibitory_mV", "dt"))
+        self.scalars = tuple(np.float32(constants[k].ravel()[0]) for k in ("plateau_mV", "inhibitory_mV", "dt"))
         self.steps = steps
 
     def __call__(self, state: dict[str, Array], current_pA: Array, light_nS: Array) -> dict[str, Array]:

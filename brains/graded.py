@@ -3,18 +3,20 @@
 Neuron i (V in mV, conductance in nS, current in pA, capacitance in pF, time in s; 1 nS x 1 mV = 1 pA):
 
     C dV/dt = g_leak (E_leak - V) + sum_j g_gap,ij (V_j - V_i) + sum_j g_syn,ij s_j (E_ij - V)
-              + 4 k g_rest (p (m(V) - 1/2) - a (w - 1/2)) + I + noise
+              + g_p m(V) (E_p - V) - k (w - 1/2) + I + noise
     ds/dt   = a_r phi(V) (1 - s) - a_d s,   phi(V) = 1 / (1 + exp(-beta (V - V_th)))
-    dw/dt   = (m(V) - w) / tau_w,           m(V) = 1 / (1 + exp(-(V - V_half) / k))
+    dw/dt   = (m(V) - w) / tau_w
 
-(Wicks, Roehrig & Rankin 1996 J Neurosci 16:4017; Kunert, Shlizerman & Kutz 2014 Phys Rev E 89:052805.) The p term is an
-instantaneous regenerative (plateau) current at constant driving force: RMD and AVA have two stable states (Mellem et al.
-2008 Nat Neurosci 11:865), and B motor neurons sit near such a point (Xu et al. 2018 PNAS 115:E4493). p is its slope
-over the rest conductance g_rest: above 1 the neuron is bistable. The a term, `adaptation`, is a slow outward current in
-the same units: with it a neuron oscillates by itself, as A types do (Gao et al. 2018 eLife 7:e29915).
+(Wicks, Roehrig & Rankin 1996 J Neurosci 16:4017; Kunert, Shlizerman & Kutz 2014 Phys Rev E 89:052805.) The g_p term
+is an instantaneous regenerative (plateau) current, m a logistic in V: RMD and AVA have two stable states
+(Mellem et al. 2008 Nat Neurosci 11:865), and B motor neurons sit near such a point (Xu et al. 2018 PNAS 115:E4493).
+The slow outward current, linearised, stops a plateau: with it a neuron oscillates by itself, as A types do (Gao et al.
+2018 eLife 7:e29915). It is given as `adaptation`, in units of the plateau's slope.
 
-V_th and V_half are the neuron's own equilibrium when every synapse releases at half (Kunert 2014), plus an offset:
-`equilibrium` solves it, and a lesioned network is given the intact one's values.
+g_p is given as `plateau`, the ratio of the regenerative slope to the neuron's rest conductance: bistable above 1.
+
+V_th and the plateau's half point are the neuron's own equilibrium when every synapse releases at half (Kunert 2014),
+plus an offset: `equilibrium` solves it, and a lesioned network is given the intact one's values.
 
 Integration, step h: the leak, the gap junctions and a bound of the synaptic conductance are implicit (one constant
 matrix, inverted once), the rest explicit: fixed points are exact and no conductance in range makes it unstable. s is
@@ -43,7 +45,7 @@ class GradedNetwork:
     plateau_slope_mV, tonic_pA: (n,). offset_mV (n,): half points above the equilibrium. quiet_mV (n,): the same, but
     the equilibrium knows of it: these neurons release little at rest. noise_mV (n,): SD of an Ornstein-Uhlenbeck
     current, given as the steady depolarisation that it would give through the rest conductance; noise_tau_s its time
-    constant. adaptation (n,), adaptation_tau_s: the slow current.
+    constant. plateau_mV: reversal of the regenerative current. adaptation (n,), adaptation_tau_s: the slow current.
     frozen: the `equilibrium` of an intact network, for a lesioned one.
     """
 
@@ -65,18 +67,37 @@ class GradedNetwork:
     adaptation: Array
     noise_tau_s: float = 0.1
     adaptation_tau_s: float = 1.0
+    plateau_mV: float = 40.0
     frozen: dict[str, Array] | None = field(default=None)
 
-    def equilibrium(self) -> dict[str, Array]:
-        """`v_eq`, `half` (mV) and `rest_nS`, each (n,): where synapses and slow currents stand at their halves."""
+    def equilibrium(self, clamp: dict[int, float] | None = None) -> dict[str, Array]:
+        """`v_eq` (mV), `rest_nS`, `plateau_nS`, each (n,): where all synapses and plateaus stand at half.
+
+        clamp: neurons held at this many mV from their own free equilibrium, their release following: the set point of
+        the others while command neurons are active or silent.
+        """
         if self.frozen is not None:
             return self.frozen
-        g = self.synapse_nS * self.release_at_rest()[None, :]
-        rest = self.leak_nS + g.sum(1)
+        s0 = self.release_at_rest()
         laplacian = np.diag(self.gap_nS.sum(1)) - self.gap_nS
-        drive = self.leak_nS * self.leak_mV + (g * self.reversal_mV).sum(1) + self.tonic_pA
-        v_eq = np.linalg.solve(np.diag(rest) + laplacian, drive)
-        return {"v_eq": v_eq, "half": v_eq + self.offset_mV + self.quiet_mV, "rest_nS": rest}
+        free = self.equilibrium() if clamp else None
+        if clamp and free is not None:
+            at, dv = np.array(list(clamp)), np.array(list(clamp.values()))
+            phi = 1 / (1 + np.exp(-self.beta_per_mV[at] * dv))
+            s0[at] = self.rise_per_s[at] * phi / (self.rise_per_s[at] * phi + self.decay_per_s[at])
+        g = self.synapse_nS * s0[None, :]
+        rest = self.leak_nS + g.sum(1)
+        b = self.leak_nS * self.leak_mV + (g * self.reversal_mV).sum(1) + self.tonic_pA
+        v_eq, g_p = self.leak_mV, np.zeros_like(rest)
+        for _ in range(8):  # g_p depends on the driving force at V_eq: converges in a few rounds
+            g_p = self.plateau * rest / ((self.plateau_mV - v_eq) / (4 * self.plateau_slope_mV) - 0.5)
+            a = np.diag(rest + g_p / 2) + laplacian
+            rhs = b + g_p / 2 * self.plateau_mV
+            if clamp and free is not None:
+                a[at] = np.eye(len(a))[at]
+                rhs[at] = free["v_eq"][at] + dv
+            v_eq = np.linalg.solve(a, rhs)
+        return {"v_eq": v_eq, "half": v_eq + self.offset_mV + self.quiet_mV, "rest_nS": rest, "plateau_nS": g_p}
 
     def release_at_rest(self) -> Array:
         """s (n,) at the equilibrium: where phi is 1/2, less in quiet neurons."""
@@ -98,7 +119,7 @@ class GradedNetwork:
             "syn": np.concatenate([self.synapse_nS, self.synapse_nS * self.reversal_mV]),
             "keep": c + bound - self.leak_nS,
             "base": self.leak_nS * self.leak_mV + self.tonic_pA,
-            "plateau": self.plateau * eq["rest_nS"] * 4 * self.plateau_slope_mV,
+            "plateau": eq["plateau_nS"],
             "half": eq["half"],
             "slope": 1 / self.plateau_slope_mV,
             "beta": self.beta_per_mV,
@@ -108,6 +129,7 @@ class GradedNetwork:
             "adapt_step": (1 - np.exp(-dt_s / self.adaptation_tau_s)) * np.ones(len(c)),
             "ou_keep": np.exp(-dt_s / self.noise_tau_s) * np.ones(len(c)),
             "ou_kick": self.noise_mV * eq["rest_nS"] * np.sqrt(1 - np.exp(-2 * dt_s / self.noise_tau_s)),
+            "plateau_mV": np.full(len(c), self.plateau_mV),
             "dt": np.full(1, dt_s),
             "inhibitory_mV": np.full(1, self.reversal_mV.min()),
         }
@@ -127,7 +149,7 @@ def settled(net: GradedNetwork, tracked: Array, push_pA: Array, seconds: float =
         half[tracked] = v[tracked]
         syn = (c["syn"] @ s).reshape(2, n)
         m = 1 / (1 + np.exp(-(v - half) * c["slope"]))
-        drive = c["base"] + syn[1] + c["plateau"] * (m - 0.5) + push_pA
+        drive = c["base"] + syn[1] + c["plateau"] * m * (c["plateau_mV"] - v) + push_pA
         v = c["solve"] @ ((c["keep"] - syn[0]) * v + drive)
         phi = 1 / (1 + np.exp(-(v - half) * c["beta"]))
         s = c["rise"] * phi / (c["rise"] * phi + c["decay"])
@@ -172,8 +194,8 @@ def module(n: int) -> Any:
             noise = p["ou_keep"] * self.noise.value + p["ou_kick"] * normal(key, n)
             syn = (p["syn"] @ s).reshape(2, n)
             m = jax.nn.sigmoid((v - p["half"]) * p["slope"])
-            slow = p["plateau"] * (m - 0.5) - p["adapt"] * (self.w.value - 0.5)
-            drive = p["base"] + syn[1] + slow + current_pA + noise
+            drive = p["base"] + syn[1] + p["plateau"] * m * (p["plateau_mV"] - v) + current_pA + noise
+            drive = drive - p["adapt"] * (self.w.value - 0.5)
             drive = drive + jnp.minimum(light_nS, 0) * -p["inhibitory_mV"]
             v = p["solve"] @ ((p["keep"] - syn[0] - jnp.abs(light_nS)) * v + drive)
             phi = jax.nn.sigmoid((v - p["half"]) * p["beta"])

@@ -245,7 +245,7 @@ def _compiled(n: int, steps: int) -> Any:
 
     zero = jnp.zeros(n, jnp.float32)
     example = {
-        **dict.fromkeys(ROWS, zero),
+        **dict.fromkeys((*ROWS, "plateau_mV"), zero),
         **{"solve": jnp.zeros((n, n)), "syn": jnp.zeros((2 * n, n)), "dt": zero[:1], "inhibitory_mV": zero[:1]},
     }
     _, step = functional(module(n), example, zero, zero)

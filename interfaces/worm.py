@@ -59,13 +59,14 @@ def assemble(
 class WormInterface:
     """Receptors and neuromuscular junctions of one worm.
 
-    stretch (n, 4 * n_joints): mV per unit strain, before saturation; stretch_pA (n,): the largest current. touch (n, n_links): pA per N of change, before saturation.
+    stretch (n, 4 * n_joints): mV per unit strain, before saturation at stretch_mV (n,). touch (n, n_links): pA per N of change, before saturation.
     nmj (95, n): muscle drive per unit release above rest. Chemical senses: see `encode`.
     """
 
     names: tuple[str, ...]
     stretch: Array
-    stretch_pA: Array
+    stretch_mV: Array
+    rest_nS: Array
     touch: Array
     nmj: Array
     chemical: dict[str, tuple[Array, Array]]  # sense -> pA (n,) per unit rise, per unit fall of the relative signal
@@ -88,7 +89,7 @@ class WormInterface:
         for i, kind in enumerate(types):
             toward = 1 if kind[0] == "D" or kind in HEAD_D else -1  # dorsal motor neurons see dorsal bends as positive
             if kind in GROUPS["b"] and "b-proprioception" not in without:
-                x = acts[i] - p["b_ahead_L"]
+                x = soma[i]
                 near, far = _bump(joints, max(x - p["reach_L"], 0.04), p["reach_width_L"]), _box(joints, x, p)
                 bend[i] = toward * (p["stretch_b_mV"] * near - p["local_b_mV"] * far)
             elif kind in GROUPS["a"] and "a-proprioception" not in without:
@@ -126,7 +127,8 @@ class WormInterface:
         return cls(
             names=brain.names,  # type: ignore[attr-defined]
             stretch=stretch.astype(np.float32),
-            stretch_pA=(p["stretch_max_mV"] * rest).astype(np.float32),
+            stretch_mV=np.where(np.isin(types, GROUPS["a"]), p["stretch_max_a_mV"], p["stretch_max_mV"]).astype(np.float32),
+            rest_nS=rest,
             touch=(touch * rest[:, None]).astype(np.float32),
             nmj=_junctions(connectome, p).astype(np.float32),
             chemical={k: (a.astype(np.float32), b.astype(np.float32)) for k, (a, b) in chemical.items()},
@@ -147,7 +149,8 @@ class WormInterface:
         quieted by rises (Suzuki 2008 Nature 454:114; Chalasani 2007 Nature 450:63). Oxygen and temperature likewise.
         """
         p = self.p
-        current = self.stretch_pA * np.tanh(self.stretch @ obs["stretch"].ravel() / p["stretch_max_mV"])
+        felt = np.tanh(self.stretch @ obs["stretch"].ravel() / self.stretch_mV)
+        current = self.rest_nS * self.stretch_mV * felt
         force = obs["touch_N"]
         new = {"touch": state["touch"]}
         if force.any() or state["touch"].any():
