@@ -23,7 +23,7 @@ def stimuli_s(track: Track, at_s: tuple[float, ...] | list[float] | None = None,
     if "touches" not in track.info:
         return []
     begun, place = track.info["touches"], track.info["touch_place"]
-    first = np.flatnonzero(np.diff(begun, prepend=0) > 0)
+    first = np.flatnonzero(np.diff(begun, prepend=begun[:1]) > 0)  # not those before the track begins
     wanted = {"front": place[first] <= 0.5, "rear": place[first] > 0.5, "any": place[first] >= 0}[where]
     return [float(t) for t in track.time_s[first[wanted]]]
 
