@@ -150,6 +150,29 @@ def test_figures_of_a_run(tmp_path):
         assert imread(path)[..., :3].std() > 0.02, f"{path.name} is blank"
 
 
+def test_the_raster_shows_turns():
+    from _wave import wave_track
+
+    from bestiary.tasks._plots import behaviour
+
+    track = wave_track(seconds=20, amplitude_per_mm=1)
+    turn = ((track.time_s > 10) & (track.time_s < 15))[:, None]
+    made = {
+        "time_s": track.time_s,
+        "pose/com_m": track.com_m,
+        "pose/midline_m": track.midline_m,
+        "pose/curvature_per_m": track.curvature_per_m + 5.5e3 * turn,  # an open circle
+    }
+    about = {"length_m": 1e-3, "body": "Worm", "task": {"name": "locomotion"}, "episode_seed": 0}
+
+    class Made(dict):
+        metadata, complete = about, True
+
+    labels = [text.get_text() for text in behaviour(Made(made)).axes[1].get_yticklabels()]
+    share = {name: int(text.split()[0]) for name, text in (label.split("  ") for label in labels)}
+    assert share["turning"] == pytest.approx(25, abs=2)
+
+
 def make_perturbed(neurons=("AVAL", "AVB"), **options):
     return PerturbBrain(EmbodiedEnv(StubBody(), "locomotion"), StubAnimal(), neurons, **options)
 
