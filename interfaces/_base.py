@@ -102,6 +102,8 @@ class Animal:
     def inject(self, rows: Array, current_pA: Array | float) -> None:
         """Adds current to neurons from the next `act` on, until it is changed: an electrode."""
         self._need_reset("inject")
+        if not np.isfinite(current_pA).all():
+            raise BestiaryError(f"an injected current must be finite, got {np.asarray(current_pA)} pA")
         self._injected[rows] = current_pA
 
     def shine(self, rows: Array, light: Array | float) -> None:
@@ -151,7 +153,7 @@ class Animal:
         """Everything from which the animal goes on bit for bit."""
         self._need_reset("get_state")
         return {
-            "brain": {k: np.asarray(v) for k, v in self._state.items()},
+            "brain": {k: np.array(v) for k, v in self._state.items()},
             "skin": {k: np.array(v) for k, v in self._skin.items()},
             "injected": self._injected.copy(),
             "lit": self._lit.copy(),
@@ -209,7 +211,7 @@ def build(
         without=tuple([without] if isinstance(without, str) else without),
         clock=clock,
     )
-    chosen.bind(module, body())
+    chosen.bind(module, body(), clock)
     schedule = tuple(parse(s) for s in ([stimulate] if isinstance(stimulate, str | Stimulus) else stimulate))
     return Animal(name, brain, interface, clock, schedule, chosen, about)
 
