@@ -10,6 +10,7 @@ import numpy as np
 from gymnasium import spaces
 
 from bestiary.bodies._base import Array
+from bestiary.envs._clock import check_same_control
 from bestiary.errors import ActionError
 
 
@@ -22,13 +23,15 @@ class PerturbBrain(gymnasium.Wrapper[dict[str, Array], Array, dict[str, Array], 
     each name's neurons, where the animal can be probed for it.
 
     animal: has reset(episode_seed), act(obs), inject(indices, current_pA), index(names), and may have probe().
-    Raises UnknownNeuronError for a name that the animal does not have, ActionError for a bad current.
+    Raises UnknownNeuronError for a name that the animal does not have, ClockError for an animal of another control
+    period, ActionError for a bad current.
     """
 
     def __init__(self, env: Any, animal: Any, neurons: Sequence[str], limit_pA: float = 20.0) -> None:
         super().__init__(env)
         if not neurons or not limit_pA > 0:
             raise ValueError(f"needs a neuron or more and a limit above 0 pA, got {list(neurons)} and {limit_pA}")
+        check_same_control(animal, env.unwrapped.clock)
         self.animal, self.neurons, self.limit_pA = animal, tuple(neurons), float(limit_pA)
         each = [np.atleast_1d(animal.index([name])) for name in self.neurons]
         self._index = np.concatenate(each)
@@ -47,7 +50,10 @@ class PerturbBrain(gymnasium.Wrapper[dict[str, Array], Array, dict[str, Array], 
         return self._obs, info
 
     def step(self, action: Array) -> tuple[dict[str, Array], Any, bool, bool, dict[str, Any]]:
-        current = np.asarray(action, np.float64)
+        try:
+            current = np.asarray(action, np.float64)
+        except (TypeError, ValueError):
+            raise ActionError(f"an action is {len(self.neurons)} currents in pA, got {action!r}") from None
         if current.shape != (len(self.neurons),):
             raise ActionError(f"expected {len(self.neurons)} currents, one per named neuron; got shape {current.shape}")
         bad = np.flatnonzero(~(np.abs(current) <= self.limit_pA))
