@@ -104,6 +104,9 @@ BAD = {
     "drag": ["run", "worm", "--medium", "2,1"],
     "recording": ["plot", "nowhere.h5"],
     "name": ["data", "get"],
+    "seed": ["run", "worm", "--seed", "-1"],
+    "control seed": ["assay", "worm", "crawl", "--control", "weight-shuffle", "--control-seed", "-1"],
+    "repeats": ["bench", "worm", "--repeats", "0"],
     "parameters": ["run", "worm", "--parameters", "nowhere.json"],
 }
 
