@@ -12,7 +12,7 @@ def command(options: Any) -> Outcome:
     known_animal(options.name, "interfaces")
     if options.repeats < 1 or not 0 < options.seconds < 1e6:
         raise BestiaryError(
-            f"a bench needs seconds above 0 and one repeat or more, got {options.seconds:g} s, {options.repeats} repeats"
+            f"a bench needs seconds above 0 and repeats of 1 or more, got {options.seconds:g} s and {options.repeats}"
         )
     physics()
     from bestiary.tasks import _bench
