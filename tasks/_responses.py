@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from bestiary.bodies._base import Array
+from bestiary.tasks._posture import period_s
 from bestiary.tasks._states import REVERSING, along_body_L_per_s, direction
 from bestiary.tasks._trial import Track
 
@@ -34,7 +35,7 @@ def _onsets(track: Track, times: list[float], within_s: float, min_s: float) -> 
     A stimulus given to an animal that already reverses cannot be judged and is left out.
     """
     back = direction(track) == REVERSING
-    period = float(np.median(np.diff(track.time_s)))
+    period = period_s(track)
     lasts, out = max(1, round(min_s / period)), []
     for t in times:
         now = int(np.searchsorted(track.time_s, t))
