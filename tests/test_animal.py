@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import bestiary
+from bestiary.brains.connectome import load_connectome
 from bestiary.envs import Clock, EmbodiedEnv
 from bestiary.errors import BestiaryError, DivergenceError, UnknownNeuronError
 from bestiary.interfaces._controls import CONTROLS
@@ -157,6 +160,28 @@ def test_a_brain_that_is_no_longer_finite_is_named() -> None:
     with pytest.raises(DivergenceError, match=r"no longer finite at \d"):
         for _ in range(5):
             animal.act(obs)
+
+
+def test_the_order_of_the_neurons_does_not_matter() -> None:
+    table = load_connectome("worm", "cook2019", gap_cap=81)
+    n = len(table.neurons)
+    order = np.r_[np.random.default_rng(0).permutation(n), n + np.arange(len(table) - n)]
+    place = np.argsort(order)
+    columns = ("ids", "names", "types", "kinds", "sides", "transmitters", "position_um")
+    turned = replace(
+        table,
+        **{c: getattr(table, c)[order] for c in columns},
+        extra={k: v[order] for k, v in table.extra.items()},
+        pre=place[table.pre],
+        post=place[table.post],
+    )
+    quiet = {"noise_mV": 0.0, "noise_motor_mV": 0.0}  # noise goes by row
+    runs = []
+    for given in (table, turned):
+        animal = bestiary.animal("worm", connectome=given, parameters=quiet)
+        actions, volts = rollout(animal, "worm", 60)
+        runs.append(np.concatenate([actions, volts[:, np.argsort(animal.names)]], axis=1))
+    assert np.abs(runs[0]).max() > 10 and runs[1] == pytest.approx(runs[0], abs=1e-3)
 
 
 def test_halving_the_brain_step_keeps_the_voltages() -> None:
