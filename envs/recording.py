@@ -119,13 +119,14 @@ class Recorder:
         file.attrs["format"], file.attrs["version"], file.attrs["complete"] = FORMAT, 1, False
         groups = getattr(self._animal, "groups", None)
         grouped = {"groups": dict(zip(self._animal.names, groups, strict=True))} if groups is not None else {}
-        file.attrs["metadata"] = json.dumps(describe(env) | grouped | self._metadata, default=str)
+        made = {"animal": {"name": a.name, **a.about}} if hasattr(a := self._animal, "about") else {}
+        file.attrs["metadata"] = json.dumps(describe(env) | made | grouped | self._metadata, default=str)
         for name, value in row.items():
             array = np.asarray(value)
             kind = np.float64 if array.ndim == 0 else np.float32
             self._rows[name] = np.empty((self._chunk, *array.shape), kind)
             chunks = (self._chunk, *(max(n, 1) for n in array.shape))
-            made = file.create_dataset(
+            stored = file.create_dataset(
                 name,
                 (0, *array.shape),
                 kind,
@@ -134,7 +135,7 @@ class Recorder:
                 **({"compression": "gzip", "compression_opts": 1, "shuffle": True} if array.ndim else {}),
             )
             folder, _, key = name.rpartition("/")
-            made.attrs["unit"] = about[key].unit if folder == "obs" and key in about else unit_of(key)
+            stored.attrs["unit"] = about[key].unit if folder == "obs" and key in about else unit_of(key)
             names: Sequence[str] = ()
             if name == "action":
                 names = env.body.motors
@@ -142,7 +143,7 @@ class Recorder:
                 names = self._animal.names
             if len(names):
                 file.create_dataset(f"names/{name}", data=np.array([str(n).encode() for n in names]))
-            self._sets[name] = made
+            self._sets[name] = stored
         file.swmr_mode = True  # from here on the file can be read at any moment, also after a kill
 
     def _write(self) -> None:

@@ -59,6 +59,7 @@ class Animal:
     """A brain in its interface: `reset(episode_seed)`, then `act(obs)` once per control period.
 
     stimuli: the schedule of experimental stimulation. control: what stands in for the measured animal (DESIGN 7).
+    about: what it was made with, for recordings: parameters, connectome, lesions, control, clock.
     """
 
     name: str
@@ -200,20 +201,27 @@ def build(
     module = bestiary.load("interfaces", name)
     body = bestiary.load("bodies", name).BODY
     clock = Clock(**module.CLOCK) if clock is None else clock if isinstance(clock, Clock) else Clock(**clock)
+    lesion, silence, without = _tuple(lesion), _tuple(silence), _tuple(without)
     chosen = control_of(control, control_seed)
     brain, interface, about = module.assemble(
         body=body(),
         connectome=connectome,
         parameters=parameters,
         rewire=chosen.rewire,
-        lesion=tuple([lesion] if isinstance(lesion, str) else lesion),
-        silence=tuple([silence] if isinstance(silence, str) else silence),
-        without=tuple([without] if isinstance(without, str) else without),
+        lesion=lesion,
+        silence=silence,
+        without=without,
         clock=clock,
     )
     chosen.bind(module, body(), clock)
     schedule = tuple(parse(s) for s in ([stimulate] if isinstance(stimulate, str | Stimulus) else stimulate))
+    asked = {"lesion": lesion, "silence": silence, "without": without, "stimuli": schedule}
+    about = {**about, **asked, "control": chosen.name, "control_seed": chosen.seed, "clock": clock}
     return Animal(name, brain, interface, clock, schedule, chosen, about)
+
+
+def _tuple(names: Iterable[str]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names)
 
 
 def control_of(name: str | None, seed: int) -> Control:

@@ -10,7 +10,8 @@ import pytest
 import bestiary
 from bestiary.brains.connectome import load_connectome
 from bestiary.envs import Clock, EmbodiedEnv
-from bestiary.errors import BestiaryError, DivergenceError, UnknownNeuronError
+from bestiary.envs.perturb import PerturbBrain
+from bestiary.errors import ActionError, BestiaryError, DivergenceError, UnknownNeuronError
 from bestiary.interfaces._controls import CONTROLS
 from bestiary.interfaces._stimulus import Stimulus, parse
 
@@ -137,6 +138,19 @@ def test_current_and_light_move_the_named_neuron_only_while_they_last() -> None:
         assert moved[15, row] > rest[15, row] + 2
     dark = rollout(bestiary.animal("worm", stimulate=["AIYL:light=-1"]), "worm")[1]
     assert dark[15, row] < rest[15, row] - 2
+
+
+def test_the_wrapper_shines_on_named_neurons() -> None:
+    runs = []
+    for light in (0.0, 1.0):
+        animal = bestiary.animal("worm")
+        env = PerturbBrain(EmbodiedEnv("worm", "locomotion"), animal, ["AIY"], kind="light")
+        assert env.action_space.shape == (1,) and env.action_space.high[0] == 2
+        env.reset(seed=0)
+        runs.append([env.step(np.array([light]))[4]["voltage_mV"][0] for _ in range(20)])
+    assert runs[1][-1] > runs[0][-1] + 2
+    with pytest.raises(ActionError, match="allowed is -2 to 2 rest conductances"):
+        env.step(np.array([3.0]))
 
 
 @pytest.mark.parametrize("control", ["intact", *CONTROLS])

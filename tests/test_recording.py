@@ -221,9 +221,9 @@ def test_perturbing_named_neurons_moves_them_and_the_body():
 def test_bad_perturbations():
     env = make_perturbed(limit_pA=10)
     env.reset(seed=0)
-    with pytest.raises(ActionError, match=r"AVB is 12 pA, allowed is -10 to 10 pA"):
+    with pytest.raises(ActionError, match=r"AVB is given 12 pA, allowed is -10 to 10 pA"):
         env.step(np.array([0, 12.0]))
-    with pytest.raises(ActionError, match="AVAL is nan"):
+    with pytest.raises(ActionError, match="AVAL is given nan"):
         env.step(np.array([np.nan, 0]))
     for bad in (np.zeros(3), ["a", "b"], None):
         with pytest.raises(ActionError, match="2 currents"):
