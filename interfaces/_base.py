@@ -163,7 +163,10 @@ class Animal:
         }
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Goes back to a `get_state` of this or an equal animal."""
+        """Goes back to a `get_state` of this or an equal animal. Raises BestiaryError for that of another brain."""
+        for key, value in self.brain.init(0).items():
+            if (got := np.shape(state["brain"].get(key))) != np.shape(value):
+                raise BestiaryError(f"the state holds {key!r} of shape {got}, this brain {np.shape(value)}: another's?")
         self._state = dict(state["brain"])
         self._skin = {k: np.array(v) for k, v in state["skin"].items()}
         self._injected, self._lit = state["injected"].copy(), state["lit"].copy()

@@ -313,6 +313,8 @@ class _Trial:
         if track.divergence:
             return {}, track.divergence
         track = track.after(self.skip_s)
+        if len(track.time_s) < 2:
+            return {}, f"nothing is left of {self.seconds:g} s after the first {self.skip_s:g} s"
         return {key: measure(name)(track, **options) for key, (name, options) in self.measures.items()}, ""
 
     def _policy(self, factory: Factory) -> Any:

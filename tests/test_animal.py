@@ -95,6 +95,15 @@ def test_a_restored_animal_goes_on_as_the_first_did(name: str, control: str | No
     assert np.array_equal(runs[0], runs[1]) and np.array_equal(runs[0], runs[2])
 
 
+def test_a_state_of_another_brain_is_refused(name: str) -> None:
+    animal = bestiary.animal(name)
+    animal.reset(0)
+    state = animal.get_state()
+    state["brain"] = {k: v[:1] for k, v in state["brain"].items()}
+    with pytest.raises(BestiaryError, match="another's"):
+        animal.set_state(state)
+
+
 def test_a_poisson_brain_keeps_the_mean_and_its_speed_at_any_clock() -> None:
     from bestiary.interfaces._controls import PoissonBrain
 

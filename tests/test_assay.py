@@ -110,6 +110,12 @@ def test_a_brain_that_diverges_is_reported_and_kept_out():
     assert "AVAL" in out.failures["intact, seed 0"]
 
 
+def test_a_trial_of_which_nothing_is_left_is_reported():
+    short = assay.parse({"small": {**_SMALL["small"], "seconds": 1}})["small"]
+    out = assay.run_assay("worm", short, n=1, jobs=1, factory=wave_animal)
+    assert out.rows[0]["verdict"].startswith("not measured") and "nothing is left" in out.failures["intact, seed 0"]
+
+
 def test_controls_say_what_the_wiring_earns():
     """The scripted animal moves when intact and lies still under any control."""
     table = {"small": {**_SMALL["small"], "arms": {"intact": {}}, "record": [], "rows": [_SMALL["small"]["rows"][0]]}}
