@@ -49,3 +49,13 @@ class Clock:
                 f"(ratio {float(ratio):.6g}); the nearest {name} period that fits is {float(control / whole):.9g} s"
             )
         return int(ratio)
+
+
+def check_same_control(animal: object, env_clock: Clock) -> None:
+    """Raises ClockError where an animal that has a clock would be asked to act at another pace than its own."""
+    mine = getattr(animal, "clock", None)
+    if isinstance(mine, Clock) and Fraction(mine.control) != Fraction(env_clock.control):
+        raise ClockError(
+            f"the animal acts every {mine.control} s, the environment asks it every {env_clock.control} s; "
+            "give both one clock: EmbodiedEnv(..., clock=animal.clock)"
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import math
 from typing import Any
 
@@ -29,6 +30,15 @@ _STATE = mujoco.mjtState.mjSTATE_INTEGRATION
 
 def _nothing(_: str) -> None:
     pass
+
+
+def _made(kind: Any, options: dict[str, Any] | None) -> Any:
+    """A body or task from its class. LookupError, with the nearest name, for an option that it does not have."""
+    known = [f.name for f in dataclasses.fields(kind) if f.init]
+    for name in options or {}:
+        if name not in known:
+            raise LookupError(f"{kind.__name__} has no option {name!r}; {bestiary.nearest(name, known, 'option')}")
+    return kind(**options or {})
 
 
 class _World:
@@ -88,8 +98,8 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
             raise RenderError(f"render_mode is None, 'rgb_array' or 'human', got {render_mode!r}")
         if not slow_motion > 0:
             raise ValueError(f"slow_motion is how many times slower than life, above 0; got {slow_motion}")
-        self.body = bestiary.load("bodies", animal).BODY(**body_options or {}) if isinstance(animal, str) else animal
-        self.task = bestiary.load("tasks", task).TASK(**task_options or {}) if isinstance(task, str) else task
+        self.body = _made(bestiary.load("bodies", animal).BODY, body_options) if isinstance(animal, str) else animal
+        self.task = _made(bestiary.load("tasks", task).TASK, task_options) if isinstance(task, str) else task
         if clock is None:
             clock = {"control": self.body.control_s, "brain": self.body.physics_s, "physics": self.body.physics_s}
         self.clock = clock if isinstance(clock, Clock) else Clock(**clock)
@@ -169,6 +179,7 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
         command, clipped = self._checked(action)
         divergence = self._physics(command)
         self._steps += 1
+        self.data.time = self.time_s  # MuJoCo's own sum drifts: senses and task would differ on when a stimulus begins
         if divergence:
             self._phase = "the end of the episode (it diverged): call reset()"
             info = {**self._info, "time_s": self.time_s, "divergence": divergence}

@@ -73,7 +73,7 @@ class Recorder:
         self._sets: dict[str, h5py.Dataset] = {}
         self._rows: dict[str, Array] = {}
         self._filled = self._written = self._seen = 0
-        self._broken = False
+        self._broken, self._divergence = False, ""
         try:
             self._file = h5py.File(self.path, "w", libver="latest")
         except OSError as error:
@@ -86,9 +86,15 @@ class Recorder:
         self.close()
 
     def add(self, action: Array, obs: dict[str, Array], reward: float, info: dict[str, Any]) -> None:
-        """Keeps one control step: the action and what came of it."""
+        """Keeps one control step: the action and what came of it.
+
+        A step in which the body diverged has no posture: no row, but the attribute `divergence` says when and how.
+        """
         if self._file is None or self._broken:
             raise DataError(f"{self.path} takes no more rows: it is closed, or an earlier write failed")
+        if info.get("divergence"):
+            self._divergence = str(info["divergence"])
+            return
         self._seen += 1
         if (self._seen - 1) % self._every:
             return
@@ -113,13 +119,14 @@ class Recorder:
         file.attrs["format"], file.attrs["version"], file.attrs["complete"] = FORMAT, 1, False
         groups = getattr(self._animal, "groups", None)
         grouped = {"groups": dict(zip(self._animal.names, groups, strict=True))} if groups is not None else {}
-        file.attrs["metadata"] = json.dumps(describe(env) | grouped | self._metadata, default=str)
+        made = {"animal": {"name": a.name, **a.about}} if hasattr(a := self._animal, "about") else {}
+        file.attrs["metadata"] = json.dumps(describe(env) | made | grouped | self._metadata, default=str)
         for name, value in row.items():
             array = np.asarray(value)
             kind = np.float64 if array.ndim == 0 else np.float32
             self._rows[name] = np.empty((self._chunk, *array.shape), kind)
             chunks = (self._chunk, *(max(n, 1) for n in array.shape))
-            made = file.create_dataset(
+            stored = file.create_dataset(
                 name,
                 (0, *array.shape),
                 kind,
@@ -128,7 +135,7 @@ class Recorder:
                 **({"compression": "gzip", "compression_opts": 1, "shuffle": True} if array.ndim else {}),
             )
             folder, _, key = name.rpartition("/")
-            made.attrs["unit"] = about[key].unit if folder == "obs" and key in about else unit_of(key)
+            stored.attrs["unit"] = about[key].unit if folder == "obs" and key in about else unit_of(key)
             names: Sequence[str] = ()
             if name == "action":
                 names = env.body.motors
@@ -136,7 +143,7 @@ class Recorder:
                 names = self._animal.names
             if len(names):
                 file.create_dataset(f"names/{name}", data=np.array([str(n).encode() for n in names]))
-            self._sets[name] = made
+            self._sets[name] = stored
         file.swmr_mode = True  # from here on the file can be read at any moment, also after a kill
 
     def _write(self) -> None:
@@ -182,6 +189,7 @@ class Recorder:
         if complete and not self._broken and self._sets:
             with h5py.File(self.path, "r+", libver="latest") as again:
                 again.attrs["complete"] = True
+                again.attrs["divergence"] = self._divergence
 
 
 def describe(env: Any) -> dict[str, Any]:
@@ -190,13 +198,15 @@ def describe(env: Any) -> dict[str, Any]:
     import mujoco
 
     env = env.unwrapped
+    medium = env.medium if env.medium is not None else getattr(env.body, "medium", None)
     return {
         "id": env.spec.id if env.spec is not None else None,
         "episode_seed": getattr(env, "episode_seed", None),
         "clock_s": {"control": env.clock.control, "brain": env.clock.brain, "physics": env.clock.physics},
-        "medium": env.medium,
+        "medium": getattr(medium, "name", medium),
         "task": {"name": type(env.task).__module__.rpartition(".")[2], "options": dataclasses.asdict(env.task)},
         "body": type(env.body).__name__,
+        "body_options": {f.name: getattr(env.body, f.name) for f in dataclasses.fields(env.body) if f.init},
         "length_m": env.body.length_m,
         "versions": {
             "bestiary": bestiary.__version__,
@@ -241,7 +251,7 @@ class Series:
 class Recording:
     """An episode on the disk: `recording["pose/com_m"][:]`. complete: whether it was closed, not killed.
 
-    rows: that all quantities have. metadata: see `describe`.
+    divergence: why the body ended it, or "". rows: that all quantities have. metadata: see `describe`.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -253,6 +263,7 @@ class Recording:
             if self._file.attrs.get("format") != FORMAT:
                 raise DataError(f"{self.path} is not a recording of Bestiary (attribute 'format' is missing)")
             self.complete = bool(self._file.attrs["complete"])
+            self.divergence = str(self._file.attrs.get("divergence", ""))
             self.metadata: dict[str, Any] = json.loads(self._file.attrs["metadata"])
             self._keys: list[str] = []
             self._file.visititems(self._note)

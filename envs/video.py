@@ -283,8 +283,11 @@ class Film:
         time_s = self._env.time_s
         if time_s + 1e-9 < self._due * self._period_s:
             return
+        pose = self._env.pose()
+        if not np.isfinite(pose["com_m"]).all():
+            return  # a body that has diverged cannot be drawn
         voltage = self._animal.probe()[self._voltage] if self._animal is not None else None
-        frame = self._stage.draw(self._env.render(), time_s, voltage, self._env.pose().get("muscle"), note)
+        frame = self._stage.draw(self._env.render(), time_s, voltage, pose.get("muscle"), note)
         while time_s + 1e-9 >= self._due * self._period_s:
             self._writer.add(frame)
             self._due += 1

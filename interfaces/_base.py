@@ -59,6 +59,7 @@ class Animal:
     """A brain in its interface: `reset(episode_seed)`, then `act(obs)` once per control period.
 
     stimuli: the schedule of experimental stimulation. control: what stands in for the measured animal (DESIGN 7).
+    about: what it was made with, for recordings: parameters, connectome, lesions, control, clock.
     """
 
     name: str
@@ -102,6 +103,8 @@ class Animal:
     def inject(self, rows: Array, current_pA: Array | float) -> None:
         """Adds current to neurons from the next `act` on, until it is changed: an electrode."""
         self._need_reset("inject")
+        if not np.isfinite(current_pA).all():
+            raise BestiaryError(f"an injected current must be finite, got {np.asarray(current_pA)} pA")
         self._injected[rows] = current_pA
 
     def shine(self, rows: Array, light: Array | float) -> None:
@@ -151,7 +154,7 @@ class Animal:
         """Everything from which the animal goes on bit for bit."""
         self._need_reset("get_state")
         return {
-            "brain": {k: np.asarray(v) for k, v in self._state.items()},
+            "brain": {k: np.array(v) for k, v in self._state.items()},
             "skin": {k: np.array(v) for k, v in self._skin.items()},
             "injected": self._injected.copy(),
             "lit": self._lit.copy(),
@@ -160,7 +163,10 @@ class Animal:
         }
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Goes back to a `get_state` of this or an equal animal."""
+        """Goes back to a `get_state` of this or an equal animal. Raises BestiaryError for that of another brain."""
+        for key, value in self.brain.init(0).items():
+            if (got := np.shape(state["brain"].get(key))) != np.shape(value):
+                raise BestiaryError(f"the state holds {key!r} of shape {got}, this brain {np.shape(value)}: another's?")
         self._state = dict(state["brain"])
         self._skin = {k: np.array(v) for k, v in state["skin"].items()}
         self._injected, self._lit = state["injected"].copy(), state["lit"].copy()
@@ -198,20 +204,27 @@ def build(
     module = bestiary.load("interfaces", name)
     body = bestiary.load("bodies", name).BODY
     clock = Clock(**module.CLOCK) if clock is None else clock if isinstance(clock, Clock) else Clock(**clock)
+    lesion, silence, without = _tuple(lesion), _tuple(silence), _tuple(without)
     chosen = control_of(control, control_seed)
     brain, interface, about = module.assemble(
         body=body(),
         connectome=connectome,
         parameters=parameters,
         rewire=chosen.rewire,
-        lesion=tuple([lesion] if isinstance(lesion, str) else lesion),
-        silence=tuple([silence] if isinstance(silence, str) else silence),
-        without=tuple([without] if isinstance(without, str) else without),
+        lesion=lesion,
+        silence=silence,
+        without=without,
         clock=clock,
     )
-    chosen.bind(module, body())
+    chosen.bind(module, body(), clock)
     schedule = tuple(parse(s) for s in ([stimulate] if isinstance(stimulate, str | Stimulus) else stimulate))
+    asked = {"lesion": lesion, "silence": silence, "without": without, "stimuli": schedule}
+    about = {**about, **asked, "control": chosen.name, "control_seed": chosen.seed, "clock": clock}
     return Animal(name, brain, interface, clock, schedule, chosen, about)
+
+
+def _tuple(names: Iterable[str]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names)
 
 
 def control_of(name: str | None, seed: int) -> Control:

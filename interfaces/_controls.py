@@ -9,7 +9,9 @@ import numpy as np
 
 import bestiary
 from bestiary.bodies._base import Array
+from bestiary.envs._clock import Clock
 from bestiary.envs._streams import stream
+from bestiary.errors import BestiaryError
 
 Rewire = Callable[[Any], Any]
 
@@ -26,8 +28,8 @@ class Control:
     def rewire(self, connectome: Any) -> Any:
         return connectome
 
-    def bind(self, interface: Any, body: Any) -> None:
-        """Sees the animal's interface module and body before the first reset."""
+    def bind(self, interface: Any, body: Any, clock: Clock) -> None:
+        """Sees the animal's interface module, body and clock before the first reset."""
 
     def reset(self, episode_seed: int) -> None: ...
 
@@ -54,21 +56,29 @@ class BrainOff(Control):
 
 
 class PoissonBrain(Control):
+    """Many random releases, smoothed, are a Gaussian noise around their mean (an Ornstein-Uhlenbeck process).
+
+    It is cut evenly on both sides of the rest, at 0 or at the most, whichever is nearer: so the mean is that of rest.
+    """
+
     name, about = "poisson", "K2: every neuron releases at random with its resting mean, blind to all others"
     smooth_s = 0.1  # as slow as muscle
+
+    def bind(self, interface: Any, body: Any, clock: Clock) -> None:
+        self._keep = float(np.exp(-clock.control_s / self.smooth_s))
 
     def reset(self, episode_seed: int) -> None:
         self._rng = stream(episode_seed, "poisson brain")
         self._x: Array | None = None
 
     def activity(self, reading: dict[str, Array]) -> dict[str, Array]:
-        rest = reading["release"]
+        rest = reading["release_rest"]
         if self._x is None:
-            self._x = np.zeros_like(rest)
-        keep = np.exp(-0.01 / self.smooth_s)
-        self._x = keep * self._x + np.sqrt(1 - keep**2) * self._rng.standard_normal(len(rest)).astype(np.float32)
-        spread = 0.25 * reading["release_max"]
-        return reading | {"release": np.clip(reading["release_rest"] + spread * self._x, 0, reading["release_max"])}
+            self._x = self._rng.standard_normal(len(rest)).astype(np.float32)
+        kick = np.sqrt(1 - self._keep**2) * self._rng.standard_normal(len(rest))
+        self._x = (self._keep * self._x + kick).astype(np.float32)
+        room = np.minimum(rest, reading["release_max"] - rest)
+        return reading | {"release": rest + room * np.clip(self._x, -1, 1)}
 
     def get_state(self) -> Any:
         return {"rng": self._rng.bit_generator.state, "x": self._x}
@@ -117,24 +127,29 @@ class SignShuffle(Control):
 class SensorPermutation(Control):
     name, about = "sensor-permutation", "K8: the receptors of each sense are wired up in random order"
 
-    def senses(self, obs: Mapping[str, Array]) -> Mapping[str, Array]:
-        return {
-            key: value.ravel()[stream(self.seed, f"sense {key}").permutation(value.size)].reshape(value.shape)
-            for key, value in obs.items()
+    def bind(self, interface: Any, body: Any, clock: Clock) -> None:
+        self._order = {
+            s.name: stream(self.seed, f"sense {s.name}").permutation(int(np.prod(s.shape))) for s in body.senses
         }
+
+    def senses(self, obs: Mapping[str, Array]) -> Mapping[str, Array]:
+        return {key: value.ravel()[self._order[key]].reshape(value.shape) for key, value in obs.items()}
 
 
 class MotorPermutation(Control):
     name, about = "motor-permutation", "K9: the motors are wired up in random order"
 
+    def bind(self, interface: Any, body: Any, clock: Clock) -> None:
+        self._order = stream(self.seed, "motors").permutation(len(body.motors))
+
     def motors(self, action: Array) -> Array:
-        return action[stream(self.seed, "motors").permutation(len(action))]
+        return action[self._order]
 
 
 class PatternGenerator(Control):
     name, about = "pattern-generator", "K10: the best rhythm for the body, without brain or senses"
 
-    def bind(self, interface: Any, body: Any) -> None:
+    def bind(self, interface: Any, body: Any, clock: Clock) -> None:
         self._pattern = interface.PATTERN(body)
         self._steps = 0
 
@@ -175,4 +190,6 @@ def control(name: str, seed: int = 0) -> Control:
         return Control(seed)
     if name not in CONTROLS:
         raise LookupError(f"no control {name!r}; {bestiary.nearest(name, ['intact', *CONTROLS], 'control')}")
+    if seed < 0:
+        raise BestiaryError(f"the seed of a control is 0 or more, got {seed}")
     return CONTROLS[name](seed)

@@ -93,7 +93,7 @@ class Result:
 
     def table(self) -> list[dict[str, Any]]:
         """One dict per row: id, assay, quantity, value, low95, high95, n, distinct (of the n, how many differ),
-        published, published_low, published_high, unit, source, why, verdict."""
+        published, published_low, published_high, unit, source, why, ran (all its arms), verdict."""
         return [dict(row) for row in self.rows]
 
     def as_dict(self) -> dict[str, Any]:
@@ -216,7 +216,8 @@ def _measures(assay: Assay, arm: str) -> dict[str, tuple[str, dict[str, Any]]]:
 def _judge(
     assay: Assay, row: Row, trials: Mapping[str, Mapping[str, list[Any]]], failures: Mapping[str, str]
 ) -> dict[str, Any]:
-    if missing := [arm for arm in row.arms if arm not in trials]:
+    missing = [arm for arm in row.arms if arm not in trials]
+    if missing:
         found, reason = Estimate(math.nan, math.nan, math.nan, 0), f"arm {missing[0]} has a control of its own"
     else:
         found = estimate([trials[arm][_key(row)] for arm in row.arms], row.how, row.measure in FRACTIONS)
@@ -237,6 +238,7 @@ def _judge(
         "unit": row.unit,
         "source": row.source,
         "why": row.why,
+        "ran": not missing,
         "verdict": verdict(found, row.rule, {"low": row.low, "high": row.high}, reason),
     }
 
@@ -311,6 +313,8 @@ class _Trial:
         if track.divergence:
             return {}, track.divergence
         track = track.after(self.skip_s)
+        if len(track.time_s) < 2:
+            return {}, f"nothing is left of {self.seconds:g} s after the first {self.skip_s:g} s"
         return {key: measure(name)(track, **options) for key, (name, options) in self.measures.items()}, ""
 
     def _policy(self, factory: Factory) -> Any:
@@ -394,7 +398,8 @@ class Wiring:
     rows: id, assay, quantity, intact (value), verdict, rewired (k values), passed (how many of them), k, finding:
     "earned by the wiring": the intact animal passes and at least 95 % of the rewired ones fail;
     "any wiring gives it": the intact animal passes, and so do at least half of the rewired;
-    "partly": it passes, and so do some; "does not come out": the intact animal fails; "not scored": no rule.
+    "partly": it passes, and so do some; "does not come out": the intact animal fails; "not scored": no rule, or an arm
+    of the row is a control itself, which cannot be run under another one.
     """
 
     animal: str
@@ -477,6 +482,7 @@ def run_controls(
         for r, row in enumerate(result.rows):
             theirs = [other[a].rows[r] for other in others]
             passed = sum(t["verdict"] in PASSED for t in theirs)
+            ran = any(t["ran"] for t in theirs)
             rows.append(
                 {
                     **{key: row[key] for key in ("id", "assay", "quantity", "unit", "verdict")},
@@ -484,7 +490,7 @@ def run_controls(
                     "rewired": [t["value"] for t in theirs],
                     "passed": passed,
                     "k": k,
-                    "finding": finding(row["verdict"], passed, k),
+                    "finding": finding(row["verdict"], passed, k) if ran else "not scored",
                 }
             )
     return Wiring(animal, control, parameters is not None, rows, intact, others)

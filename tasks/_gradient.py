@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from bestiary.bodies._base import Array
-from bestiary.tasks._gait import period_s, smoothed
+from bestiary.tasks._posture import period_s, smoothed
 from bestiary.tasks._states import FORWARD, REVERSING, TURNING, closed, runs, states
 from bestiary.tasks._trial import Track
 

@@ -164,7 +164,7 @@ def track(recording: Recording) -> Figure:
 def behaviour(recording: Recording) -> Figure:
     """Speed along the body, body lengths per second, above a raster of what `_states` finds it doing."""
     time_s, com, midline = (recording[n][:] for n in ("time_s", "pose/com_m", "pose/midline_m"))
-    bend = np.zeros((len(time_s), 0))
+    bend = recording["pose/curvature_per_m"][:]
     track = Track(time_s, midline.astype(np.float64), com, bend, {}, recording.metadata["length_m"])
     speed, state = along_body_L_per_s(track), states(track)
     figure = Figure(figsize=(9, 3))
@@ -207,5 +207,5 @@ _ALL: dict[Callable[[Recording], Figure], tuple[str, ...]] = {
     kymograph: ("pose/curvature_per_m",),
     neurons: ("brain/voltage_mV",),
     track: ("pose/com_m", "pose/midline_m"),
-    behaviour: ("pose/com_m", "pose/midline_m"),
+    behaviour: ("pose/com_m", "pose/midline_m", "pose/curvature_per_m"),
 }

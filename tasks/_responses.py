@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from bestiary.bodies._base import Array
+from bestiary.tasks._posture import period_s
 from bestiary.tasks._states import REVERSING, along_body_L_per_s, direction
 from bestiary.tasks._trial import Track
 
@@ -23,7 +24,7 @@ def stimuli_s(track: Track, at_s: tuple[float, ...] | list[float] | None = None,
     if "touches" not in track.info:
         return []
     begun, place = track.info["touches"], track.info["touch_place"]
-    first = np.flatnonzero(np.diff(begun, prepend=0) > 0)
+    first = np.flatnonzero(np.diff(begun, prepend=begun[:1]) > 0)  # not those before the track begins
     wanted = {"front": place[first] <= 0.5, "rear": place[first] > 0.5, "any": place[first] >= 0}[where]
     return [float(t) for t in track.time_s[first[wanted]]]
 
@@ -34,7 +35,7 @@ def _onsets(track: Track, times: list[float], within_s: float, min_s: float) -> 
     A stimulus given to an animal that already reverses cannot be judged and is left out.
     """
     back = direction(track) == REVERSING
-    period = float(np.median(np.diff(track.time_s)))
+    period = period_s(track)
     lasts, out = max(1, round(min_s / period)), []
     for t in times:
         now = int(np.searchsorted(track.time_s, t))

@@ -9,6 +9,7 @@ import numpy as np
 
 from bestiary.bodies._base import Array
 from bestiary.errors import DataError
+from bestiary.tasks._posture import load_basis, period_s, places, rhythm, smoothed, tangent_angles
 from bestiary.tasks._trial import Track
 
 PAUSED, FORWARD, REVERSING, TURNING = 0, 1, -1, 2
@@ -37,8 +38,6 @@ def wave_Hz(track: Track, basis: str | None = None) -> Array:
     registered data set whose first two modes of the tangent angles span the wave, as there; None takes the wave that
     dominates the curvature of the record itself (on a recorded animal this finds 3 reversals where the basis finds 4).
     """
-    from bestiary.tasks._gait import load_basis, period_s, places, rhythm, smoothed, tangent_angles
-
     if basis is None:
         curvature, place = track.curvature_per_m * track.length_m, places(track)
         mode = rhythm(curvature, period_s(track), place, 0.1, 0.9).mode
@@ -63,8 +62,6 @@ def coiled(track: Track) -> Array:
     A posture criterion after Gray 2005 (PNAS 102:3184: over 135 degrees in one head swing, the body like an omega). The
     0.2 is ours, chosen so that the recorded worm-eigenworm-series gives about Gray's share of reversals that end so.
     """
-    from bestiary.tasks._gait import tangent_angles
-
     angles = tangent_angles(track, 60)
     bend = np.abs(angles[:, 40:].mean(1) - angles[:, :20].mean(1))
     apart = np.abs(np.exp(1j * angles).mean(1))  # distance of the ends over the length
@@ -77,8 +74,6 @@ def direction(track: Track, by: str = "motion") -> Array:
     by: "motion", the velocity along the body, paused below 0.03 body lengths/s; "wave", or "wave:BASIS", its phase
     velocity (`wave_Hz`), paused below 0.05 Hz, for records without places. Both are smoothed over 0.5 s.
     """
-    from bestiary.tasks._gait import period_s, smoothed
-
     if by.startswith("wave"):
         v, limit = wave_Hz(track, by.partition(":")[2] or None), PAUSE_HZ
     else:
@@ -117,7 +112,7 @@ def bouts(track: Track, kind: str = "forward", min_s: float = 1.0, by: str = "mo
 
 
 def _seconds(track: Track, b: slice) -> float:
-    return (b.stop - b.start) * float(np.median(np.diff(track.time_s)))
+    return (b.stop - b.start) * period_s(track)
 
 
 def time_share(track: Track, state: str, by: str = "motion") -> tuple[float, float]:
@@ -143,7 +138,7 @@ class Reversal:
 def reversals(track: Track, min_s: float = 1.0, after_s: float = 2.0, by: str = "motion") -> list[Reversal]:
     """Reversals of at least min_s, gaps under 0.3 s closed. omega: the body is in an omega turn at some time from 0.5 s
     before their end to after_s after it."""
-    period = float(np.median(np.diff(track.time_s)))
+    period = period_s(track)
     turning = coiled(track)
     back = closed(direction(track, by) == REVERSING, round(0.3 / period))
     before, after, out = round(0.5 / period), round(after_s / period), []
@@ -173,5 +168,5 @@ def omega_share(track: Track, min_s: float = 1.0, by: str = "motion") -> tuple[f
 
 def omegas_per_min(track: Track) -> tuple[float, float]:
     """(omega turns, minutes); what is less than 1 s apart is one turn."""
-    turns = len(runs(closed(coiled(track), round(1 / float(np.median(np.diff(track.time_s)))))))
+    turns = len(runs(closed(coiled(track), round(1 / period_s(track)))))
     return float(turns), float(track.time_s[-1] - track.time_s[0]) / 60

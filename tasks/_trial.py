@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from bestiary.bodies._base import Array
+from bestiary.envs._clock import check_same_control
 
 
 @dataclass(frozen=True)
@@ -57,9 +58,11 @@ def run_trial(
     """Runs `policy` (anything with `reset(episode_seed)` and `act(obs)`) in `env`, a Gymnasium environment of ours.
 
     seconds: None runs to the end of the episode. every: control steps between samples of the track. on_step: called
-    after every control step with (action, obs, reward, info), for recorders, films and progress bars.
+    after every control step with (action, obs, reward, info), for recorders, films and progress bars. Raises ClockError
+    where the policy has another control period than env.
     """
     inner = env.unwrapped
+    check_same_control(policy, inner.clock)
     obs, info = env.reset(seed=seed)
     policy.reset(info["episode_seed"])
     steps = round(seconds / inner.clock.control_s) if seconds is not None else None

@@ -14,6 +14,7 @@ from bestiary.tasks._arena import ground
 from bestiary.tasks._motion import advance, check_positive, start_at_random
 
 Stimulus = tuple[float, float, float, float]
+_SOON_S = 1e-9  # 0.2 + 0.1 is not 0.3: far below any period, far above rounding
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,8 @@ class Touch:
     def __post_init__(self) -> None:
         check_positive(self, "seconds", "every_s", "duration_s", "spread", "arena_m")
         for stimulus in self.stimuli or ():
-            if len(stimulus) != 4 or not 0 <= stimulus[2] <= 1 or stimulus[1] <= 0 or stimulus[0] < 0:
+            good = len(stimulus) == 4 and all(map(math.isfinite, stimulus))
+            if not good or not 0 <= stimulus[2] <= 1 or stimulus[1] <= 0 or stimulus[0] < 0:
                 raise ValueError(
                     f"a stimulus is (time_s >= 0, duration_s > 0, place 0 nose to 1 tail, force_N), got {stimulus}"
                 )
@@ -81,7 +83,7 @@ class Touch:
             return None
         force = np.zeros(len(fraction))
         for begin, duration, place, newton in state["schedule"]:
-            if begin <= time_s < begin + duration:
+            if _lasts(begin, duration, time_s):
                 force += newton * np.exp(-0.5 * ((fraction - place) / self.spread) ** 2)
         return force
 
@@ -89,13 +91,17 @@ class Touch:
         step_m, info = advance(state, pose, time_s)
         touch_N, place, begun, reward = 0.0, -1.0, 0, 0.0
         for begin, duration, where, newton in state["schedule"]:
-            if begin > time_s:
+            if begin > time_s + _SOON_S:
                 break
             place, begun = float(where), begun + 1
-            touch_N = float(newton) if time_s < begin + duration else 0.0
+            touch_N = float(newton) if _lasts(begin, duration, time_s) else 0.0
             away = step_m if where > 0.5 else -step_m
             reward = away / state["length_m"] if time_s < begin + self.escape_s else 0.0
         return reward, False, {**info, "touch_N": touch_N, "touch_place": place, "touches": begun}
+
+
+def _lasts(begin_s: float, duration_s: float, time_s: float) -> bool:
+    return begin_s <= time_s + _SOON_S < begin_s + duration_s
 
 
 TASK = Touch

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import gymnasium
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import bestiary
-from bestiary.errors import BestiaryError, DivergenceError, UnknownNeuronError
+from bestiary.brains.connectome import load_connectome
+from bestiary.envs import Clock, EmbodiedEnv
+from bestiary.envs.perturb import PerturbBrain
+from bestiary.errors import ActionError, BestiaryError, DivergenceError, UnknownNeuronError
 from bestiary.interfaces._controls import CONTROLS
 from bestiary.interfaces._stimulus import Stimulus, parse
-
-IDS = {"worm": "bestiary/WormCrawl-v0"}
 
 
 @pytest.fixture(params=bestiary.animals("interfaces"))
@@ -20,7 +22,7 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 def rollout(animal, name: str, steps: int = 30, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[no-untyped-def]
-    env = gymnasium.make(IDS[name]).unwrapped
+    env = EmbodiedEnv(name, "locomotion", clock=animal.clock)
     obs, info = env.reset(seed=seed)
     animal.reset(info["episode_seed"])
     actions, volts = [], []
@@ -43,7 +45,7 @@ def test_same_seed_same_run_bit_for_bit(name: str) -> None:
 
 def test_actions_are_what_the_environment_takes(name: str) -> None:
     actions, _ = rollout(bestiary.animal(name), name)
-    space = gymnasium.make(IDS[name]).action_space
+    space = EmbodiedEnv(name, "locomotion").action_space
     assert actions.dtype == np.float32 and actions.shape[1:] == space.shape
     assert all(space.contains(a) for a in actions)
 
@@ -55,9 +57,9 @@ def test_act_before_reset_says_so(name: str) -> None:
 
 @pytest.mark.parametrize("option", ["lesion", "silence", "stimulate"])
 def test_an_unknown_neuron_gets_a_hint(name: str, option: str) -> None:
-    wrong = "AVALL:5pA" if option == "stimulate" else "AVALL"
-    with pytest.raises(UnknownNeuronError, match="did you mean 'AVAL'"):
-        bestiary.animal(name, **{option: [wrong]})
+    wrong = bestiary.animal(name).names[0] + "0"
+    with pytest.raises(UnknownNeuronError, match="did you mean"):
+        bestiary.animal(name, **{option: [f"{wrong}:5pA" if option == "stimulate" else wrong]})
 
 
 @pytest.mark.parametrize("what,option", [("connectome", "cook2020"), ("control", "weight-shufle"), ("without", "x")])
@@ -66,24 +68,57 @@ def test_an_unknown_name_gets_a_hint(name: str, what: str, option: str) -> None:
         bestiary.animal(name, **{what: option})
 
 
-def test_state_goes_back_bit_for_bit(name: str) -> None:
-    animal = bestiary.animal(name, stimulate=["AVA:5pA@0.05-0.2"])
-    env = gymnasium.make(IDS[name]).unwrapped
+@pytest.mark.parametrize("control", [None, "poisson", "pattern-generator"])
+def test_a_restored_animal_goes_on_as_the_first_did(name: str, control: str | None) -> None:
+    """Also in another animal of the same making, whose own past is another."""
+    neuron = bestiary.animal(name).names[0]
+    animal, other = (bestiary.animal(name, stimulate=[f"{neuron}:5pA@0.05-0.2"], control=control) for _ in range(2))
+    env = EmbodiedEnv(name, "locomotion", clock=animal.clock)
     obs, info = env.reset(seed=0)
     animal.reset(info["episode_seed"])
+    other.reset(1)
+    animal.inject([1], 2.0)
     for _ in range(10):
         obs, *_ = env.step(animal.act(obs))
     kept, body = animal.get_state(), env.get_state()
     runs = []
-    for _ in range(2):
-        obs = env.set_state(body)
-        animal.set_state(kept)
-        volts = []
+    for goes_on in (animal, animal, other):
+        if runs:
+            obs = env.set_state(body)
+            goes_on.set_state(kept)
+        actions, volts = [], []
         for _ in range(15):
-            obs, *_ = env.step(animal.act(obs))
-            volts.append(animal.probe()["voltage_mV"].copy())
-        runs.append(np.array(volts))
-    assert np.array_equal(*runs)
+            actions.append(goes_on.act(obs))
+            obs, *_ = env.step(actions[-1])
+            volts.append(goes_on.probe()["voltage_mV"].copy())
+        runs.append(np.concatenate([np.array(volts), np.array(actions)], axis=1))
+    assert np.array_equal(runs[0], runs[1]) and np.array_equal(runs[0], runs[2])
+
+
+def test_a_state_of_another_brain_is_refused(name: str) -> None:
+    animal = bestiary.animal(name)
+    animal.reset(0)
+    state = animal.get_state()
+    state["brain"] = {k: v[:1] for k, v in state["brain"].items()}
+    with pytest.raises(BestiaryError, match="another's"):
+        animal.set_state(state)
+
+
+def test_a_poisson_brain_keeps_the_mean_and_its_speed_at_any_clock() -> None:
+    from bestiary.interfaces._controls import PoissonBrain
+
+    rest, most = np.full(50, 0.45, np.float32), np.full(50, 0.64, np.float32)
+    lasting = []
+    for clock in (Clock("0.01", "0.01", "0.01"), Clock("0.02", "0.01", "0.01")):
+        made = PoissonBrain()
+        made.bind(None, None, clock)
+        made.reset(3)
+        reading = {"release": rest, "release_rest": rest, "release_max": most}
+        x = np.array([made.activity(reading)["release"] for _ in range(1500)]) - 0.45
+        assert abs(x.mean()) < 0.005 and x.std() > 0.1 and (abs(x) <= 0.19 + 1e-6).all()
+        lag = round(0.1 / clock.control_s)
+        lasting.append((x[lag:] * x[:-lag]).mean() / x.var())
+    assert lasting == pytest.approx([np.exp(-1), np.exp(-1)], abs=0.06)  # 0.1 s
 
 
 def test_a_lesioned_neuron_touches_nobody_and_nothing_else_changes() -> None:
@@ -114,6 +149,19 @@ def test_current_and_light_move_the_named_neuron_only_while_they_last() -> None:
     assert dark[15, row] < rest[15, row] - 2
 
 
+def test_the_wrapper_shines_on_named_neurons() -> None:
+    runs = []
+    for light in (0.0, 1.0):
+        animal = bestiary.animal("worm")
+        env = PerturbBrain(EmbodiedEnv("worm", "locomotion"), animal, ["AIY"], kind="light")
+        assert env.action_space.shape == (1,) and env.action_space.high[0] == 2
+        env.reset(seed=0)
+        runs.append([env.step(np.array([light]))[4]["voltage_mV"][0] for _ in range(20)])
+    assert runs[1][-1] > runs[0][-1] + 2
+    with pytest.raises(ActionError, match="allowed is -2 to 2 rest conductances"):
+        env.step(np.array([3.0]))
+
+
 @pytest.mark.parametrize("control", ["intact", *CONTROLS])
 def test_every_control_runs_and_differs(control: str) -> None:
     actions, _ = rollout(bestiary.animal("worm", control=control, control_seed=1), "worm", 40)
@@ -125,12 +173,38 @@ def test_every_control_runs_and_differs(control: str) -> None:
 def test_a_brain_that_is_no_longer_finite_is_named() -> None:
     animal = bestiary.animal("worm")
     animal.reset(0)
-    animal.inject(animal.index("AVAL"), np.nan)
-    env = gymnasium.make(IDS["worm"])
+    with pytest.raises(BestiaryError, match="finite"):
+        animal.inject(animal.index("AVAL"), np.nan)
+    state = animal.get_state()
+    state["brain"]["v"][animal.index("AVAL")] = np.nan
+    animal.set_state(state)
+    env = EmbodiedEnv("worm", "locomotion")
     obs, _ = env.reset(seed=0)
     with pytest.raises(DivergenceError, match=r"no longer finite at \d"):
         for _ in range(5):
             animal.act(obs)
+
+
+def test_the_order_of_the_neurons_does_not_matter() -> None:
+    table = load_connectome("worm", "cook2019", gap_cap=81)
+    n = len(table.neurons)
+    order = np.r_[np.random.default_rng(0).permutation(n), n + np.arange(len(table) - n)]
+    place = np.argsort(order)
+    columns = ("ids", "names", "types", "kinds", "sides", "transmitters", "position_um")
+    turned = replace(
+        table,
+        **{c: getattr(table, c)[order] for c in columns},
+        extra={k: v[order] for k, v in table.extra.items()},
+        pre=place[table.pre],
+        post=place[table.post],
+    )
+    quiet = {"noise_mV": 0.0, "noise_motor_mV": 0.0}  # noise goes by row
+    runs = []
+    for given in (table, turned):
+        animal = bestiary.animal("worm", connectome=given, parameters=quiet)
+        actions, volts = rollout(animal, "worm", 60)
+        runs.append(np.concatenate([actions, volts[:, np.argsort(animal.names)]], axis=1))
+    assert np.abs(runs[0]).max() > 10 and runs[1] == pytest.approx(runs[0], abs=1e-3)
 
 
 def test_halving_the_brain_step_keeps_the_voltages() -> None:

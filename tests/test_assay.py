@@ -110,16 +110,31 @@ def test_a_brain_that_diverges_is_reported_and_kept_out():
     assert "AVAL" in out.failures["intact, seed 0"]
 
 
+def test_a_trial_of_which_nothing_is_left_is_reported():
+    short = assay.parse({"small": {**_SMALL["small"], "seconds": 1}})["small"]
+    out = assay.run_assay("worm", short, n=1, jobs=1, factory=wave_animal)
+    assert out.rows[0]["verdict"].startswith("not measured") and "nothing is left" in out.failures["intact, seed 0"]
+
+
 def test_controls_say_what_the_wiring_earns():
     """The scripted animal moves when intact and lies still under any control."""
     table = {"small": {**_SMALL["small"], "arms": {"intact": {}}, "record": [], "rows": [_SMALL["small"]["rows"][0]]}}
+    table["small"]["arms"]["shuffled"] = {"control": "weight-shuffle"}
     table["small"]["rows"] += [
+        {"id": "C", "measure": "forward_speed_mm_per_s", "arms": ["shuffled"], "high": 0.01} | _ROW,
         {"id": "A", "measure": "centroid_speed_mm_per_s", "high": 9.0} | _ROW,
         {"id": "B", "measure": "centroid_speed_mm_per_s", "rule": "beside"} | _ROW,
     ]
     wiring = assay.run_controls("worm", [assay.parse(table)["small"]], k=2, n=1, jobs=1, factory=wave_animal)
-    assert [r["finding"] for r in wiring.rows] == ["earned by the wiring", "any wiring gives it", "not scored"]
-    assert [r["passed"] for r in wiring.rows[:2]] == [0, 2] and not wiring.refitted
+    found = {r["id"]: r for r in wiring.rows}
+    assert {i: r["finding"] for i, r in found.items()} == {
+        "F": "earned by the wiring",
+        "C": "not scored",  # passes, but a control cannot be put in the place of a control
+        "A": "any wiring gives it",
+        "B": "not scored",
+    }
+    assert found["C"]["verdict"] == "in range"
+    assert [found[i]["passed"] for i in "FA"] == [0, 2] and not wiring.refitted
     assert all(len(line) <= 120 for line in str(wiring).splitlines())
     assert str(wiring).splitlines()[2].endswith("earned by the wiring")
     json.dumps(wiring.as_dict(), allow_nan=False)

@@ -104,6 +104,9 @@ BAD = {
     "drag": ["run", "worm", "--medium", "2,1"],
     "recording": ["plot", "nowhere.h5"],
     "name": ["data", "get"],
+    "seed": ["run", "worm", "--seed", "-1"],
+    "control seed": ["assay", "worm", "crawl", "--control", "weight-shuffle", "--control-seed", "-1"],
+    "repeats": ["bench", "worm", "--repeats", "0"],
     "parameters": ["run", "worm", "--parameters", "nowhere.json"],
 }
 
@@ -181,6 +184,9 @@ def test_run_writes_what_it_says(ran):
     with open_recording(out / "recording.h5") as recording:
         assert recording.complete and recording.rows == 150
         assert recording.metadata["asked"]["lesion"] == ["AVAL,AVAR", "AVDL"]
+        made = recording.metadata["animal"]
+        assert made["name"] == "worm" and made["lesion"] == ["AVAL", "AVAR", "AVDL"] and made["control"] == "intact"
+        assert "cook2019" in made["connectome"] and made["parameters"] and recording.metadata["medium"] == "agar"
         assert "AVAL" in recording["brain/voltage_mV"].names and len(recording["action"].names) == 95
 
 

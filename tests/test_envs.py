@@ -212,6 +212,8 @@ def test_names_that_do_not_exist():
         make(slow_motion=0)
     with pytest.raises(ValueError, match="seconds"):
         make(task_options={"seconds": -1})
+    with pytest.raises(LookupError, match="did you mean 'seconds'"):
+        make(task_options={"secnds": 1})
 
 
 @every_id

@@ -119,6 +119,7 @@ def test_touch_responses_are_told_from_none():
     total, count = responses.reversal_latency_s(track)
     assert count == 1 and total == pytest.approx(0.5, abs=0.4)
     assert responses.reversal_response(track, at_s=[29.5]) == (1.0, 1.0)
+    assert responses.stimuli_s(track.after(15.0)) == pytest.approx([20.0, 32.0])  # the touch at 10 s was cut off
 
 
 def test_acceleration_is_told_from_steady_motion():

@@ -13,10 +13,11 @@ import pytest
 from _stub_animal import StubAnimal
 from _stub_body import StubBody
 
-from bestiary.envs import EmbodiedEnv
+from bestiary.envs import Clock, EmbodiedEnv
 from bestiary.envs.perturb import PerturbBrain
 from bestiary.envs.recording import Recorder, open_recording, unit_of
-from bestiary.errors import ActionError, DataError, UnknownNeuronError
+from bestiary.errors import ActionError, ClockError, DataError, UnknownNeuronError
+from bestiary.tasks._trial import run_trial
 
 
 def record(path, steps=130, task="chemotaxis", animal=None, **options):
@@ -52,6 +53,7 @@ def test_what_is_read_is_what_happened(tmp_path):
         about = run.metadata
         assert about["episode_seed"] == env.episode_seed and about["note"] == "mine"
         assert about["task"] == {"name": "chemotaxis", "options": about["task"]["options"]}
+        assert about["body_options"]["length_m"] == 1e-3 and run.divergence == ""
         assert about["groups"]["AVAL"] == "command" and about["versions"]["bestiary"]
         with pytest.raises(DataError, match="did you mean 'obs/touch_N'"):
             run["obs/toch_N"]
@@ -150,6 +152,50 @@ def test_figures_of_a_run(tmp_path):
         assert imread(path)[..., :3].std() > 0.02, f"{path.name} is blank"
 
 
+def test_a_body_that_diverges_leaves_a_recording_that_can_be_drawn(tmp_path):
+    from bestiary.tasks._plots import figures
+
+    env, animal = EmbodiedEnv(StubBody(), "locomotion"), StubAnimal()
+    obs, info = env.reset(seed=1)
+    animal.reset(info["episode_seed"])
+    with Recorder(tmp_path / "run.h5", env, animal) as recorder:
+        for k in range(30):
+            if k == 20:
+                env.data.qvel[-1] = np.nan
+            action = animal.act(obs)
+            obs, reward, terminated, _, info = env.step(action)
+            recorder.add(action, obs, reward, info)
+            if terminated:
+                break
+    with open_recording(tmp_path / "run.h5") as run:
+        assert run.rows == 20 and run.complete and "nan" in run.divergence.lower()
+        assert np.isfinite(run["pose/midline_m"][:]).all()
+    assert len(figures(tmp_path / "run.h5")) == 4
+
+
+def test_the_raster_shows_turns():
+    from _wave import wave_track
+
+    from bestiary.tasks._plots import behaviour
+
+    track = wave_track(seconds=20, amplitude_per_mm=1)
+    turn = ((track.time_s > 10) & (track.time_s < 15))[:, None]
+    made = {
+        "time_s": track.time_s,
+        "pose/com_m": track.com_m,
+        "pose/midline_m": track.midline_m,
+        "pose/curvature_per_m": track.curvature_per_m + 5.5e3 * turn,  # an open circle
+    }
+    about = {"length_m": 1e-3, "body": "Worm", "task": {"name": "locomotion"}, "episode_seed": 0}
+
+    class Made(dict):
+        metadata, complete = about, True
+
+    labels = [text.get_text() for text in behaviour(Made(made)).axes[1].get_yticklabels()]
+    share = {name: int(text.split()[0]) for name, text in (label.split("  ") for label in labels)}
+    assert share["turning"] == pytest.approx(25, abs=2)
+
+
 def make_perturbed(neurons=("AVAL", "AVB"), **options):
     return PerturbBrain(EmbodiedEnv(StubBody(), "locomotion"), StubAnimal(), neurons, **options)
 
@@ -175,13 +221,23 @@ def test_perturbing_named_neurons_moves_them_and_the_body():
 def test_bad_perturbations():
     env = make_perturbed(limit_pA=10)
     env.reset(seed=0)
-    with pytest.raises(ActionError, match=r"AVB is 12 pA, allowed is -10 to 10 pA"):
+    with pytest.raises(ActionError, match=r"AVB is given 12 pA, allowed is -10 to 10 pA"):
         env.step(np.array([0, 12.0]))
-    with pytest.raises(ActionError, match="AVAL is nan"):
+    with pytest.raises(ActionError, match="AVAL is given nan"):
         env.step(np.array([np.nan, 0]))
-    with pytest.raises(ActionError, match="2 currents"):
-        env.step(np.zeros(3))
+    for bad in (np.zeros(3), ["a", "b"], None):
+        with pytest.raises(ActionError, match="2 currents"):
+            env.step(bad)
     with pytest.raises(UnknownNeuronError, match="did you mean 'AVA"):
         make_perturbed(["AVAK"])
     with pytest.raises(ValueError, match="twice"):
         make_perturbed(["AVA", "AVAL"])
+
+
+def test_an_animal_of_another_pace_is_refused():
+    env, animal = EmbodiedEnv(StubBody(), "locomotion"), StubAnimal()
+    animal.clock = Clock(control="0.02")
+    with pytest.raises(ClockError, match=r"every 0.02 s.*every 0.01 s"):
+        PerturbBrain(env, animal, ["AVAL"])
+    with pytest.raises(ClockError):
+        run_trial(env, animal, 0.1)

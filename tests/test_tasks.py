@@ -57,6 +57,12 @@ def test_a_touch_is_given_where_and_when_it_is_asked_for():
     assert (info["touches"], info["touch_place"], info["touch_N"]) == (2, 0.875, 0.0)
 
 
+def test_senses_and_task_agree_on_when_a_touch_begins_and_ends():
+    """MuJoCo's sum of steps is just below most decimals: a touch would be felt a control step late."""
+    _, out = run("touch", {"stimuli": ((0.05, 0.02, 0.125, 5e-6), (1.0, 0.5, 0.125, 5e-6))}, 1.6)
+    assert [step[0]["touch_N"].any() for step in out] == [step[-1]["touch_N"] > 0 for step in out]
+
+
 def test_a_sham_is_the_same_schedule_without_force():
     options = {"first_s": 0.1, "every_s": 0.2}
     _, real = run("touch", options, seed=4)
@@ -73,7 +79,10 @@ def test_both_ends_are_touched_first_over_seeds():
     assert first == {0.2, 0.8}
 
 
-@pytest.mark.parametrize("stimulus", [(1, 1, 2, 1e-6), (1, 0, 0.5, 1e-6), (-1, 1, 0.5, 1e-6), (1, 1, 0.5)])
+@pytest.mark.parametrize(
+    "stimulus",
+    [(1, 1, 2, 1e-6), (1, 0, 0.5, 1e-6), (-1, 1, 0.5, 1e-6), (1, 1, 0.5), (np.nan, 1, 0.5, 1e-6), (1, 1, 0.5, np.inf)],
+)
 def test_a_stimulus_that_cannot_be(stimulus):
     with pytest.raises(ValueError, match="place 0 nose to 1 tail"):
         Touch(stimuli=(stimulus,))

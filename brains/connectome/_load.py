@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import io
 import json
+import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,6 @@ Array = np.ndarray[Any, np.dtype[Any]]
 WIRED = ("chemical", "gap", "neuromuscular", "neuromuscular_gap", "muscle_gap")
 AMINES = ("dopamine", "serotonin", "tyramine", "octopamine")
 PEPTIDES = ("short", "mid", "long")
-SOURCES = {
-    "cook2019": "Cook 2019 Nature 571:63, adult hermaphrodite, as corrected in July 2020; weight = EM sections",
-    "witvliet8": "Witvliet 2021 Nature 596:257, data set 8, adult, nerve ring only; weight = synapses",
-    "varshney2011": "Varshney 2011 PLoS Comput Biol 7:e1001066, without pharynx; weight = synapses",
-    "white1986": "White 1986 Phil Trans R Soc B 314:1; weight = synapses",
-}
 
 
 def _folder(animal: str) -> Path:
@@ -38,17 +33,25 @@ def _folder(animal: str) -> Path:
 
 def connectomes(animal: str = "worm") -> list[str]:
     """Names of the connectomes that ship for `animal`."""
-    _folder(animal)
-    return sorted(SOURCES)
+    return list(sources(animal))
+
+
+def sources(animal: str = "worm") -> dict[str, str]:
+    """Where each connectome of `animal` is from, by name; the first is the default."""
+    try:
+        return tomllib.loads((_folder(animal) / "connectomes.toml").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"assets/{animal}/connectomes.toml cannot be read: {error}; reinstall bestiary") from error
 
 
 def load_connectome(
-    animal: str = "worm", name: str = "cook2019", *, gap_cap: float | None = None, wireless: Iterable[str] = ()
+    animal: str = "worm", name: str | None = None, *, gap_cap: float | None = None, wireless: Iterable[str] = ()
 ) -> Connectome:
     """A shipped connectome: for the worm, 302 neurons and 95 body-wall muscles, always in the same order.
 
-    name: `cook2019`, `witvliet8`, `varshney2011`, `white1986` (the last two have no neuromuscular edges to single
-    muscles, and lack neurons: those are there, without edges).
+    name: one of `connectomes(animal)`, None for the first; for the worm `cook2019`, `witvliet8`, `varshney2011` and
+    `white1986` (the last two have no neuromuscular edges to single muscles, and lack neurons: those are there, without
+    edges).
     gap_cap: largest weight of a gap junction. Raw (None), ALA-CAN has 401 sections and ALA-PVD 250, CAN-PVD 100: a
     fasciculation artefact of thin canal-associated processes. The largest of all others is 81 (RIGL-RIGR).
     wireless: also `dopamine`, `serotonin`, `tyramine`, `octopamine`, or `monoamine` for the four (Bentley 2016 PLoS
@@ -60,8 +63,10 @@ def load_connectome(
     Raises LookupError for an unknown name, DataError for a damaged table.
     """
     folder = _folder(animal)
-    if name not in SOURCES:
-        raise LookupError(f"no connectome {name!r} for {animal!r}; {bestiary.nearest(name, SOURCES, 'connectome')}")
+    known = sources(animal)
+    name = next(iter(known)) if name is None else name
+    if name not in known:
+        raise LookupError(f"no connectome {name!r} for {animal!r}; {bestiary.nearest(name, known, 'connectome')}")
     extra_kinds = _wireless(wireless)
     cells = _read(folder, "neurons.csv")
     fibres = _read(folder, "muscles.csv")
@@ -114,7 +119,7 @@ def load_connectome(
         kind=np.array(kind),  # type: ignore[arg-type]
         sign_by=np.array(by),  # type: ignore[arg-type]
         provenance=np.array(provenance),  # type: ignore[arg-type]
-        source=f"{animal} {name}: {SOURCES[name]}",
+        source=f"{animal} {name}: {known[name]}",
     )
 
 

@@ -158,6 +158,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given and not given[0].startswith("-") and given[0] not in VERBS:
             raise LookupError(f"no command {given[0]!r}; {bestiary.nearest(given[0], VERBS, 'command')}")
         options = _parse(given)
+        for name in ("seed", "control_seed"):
+            if (seed := getattr(options, name, 0)) < 0:
+                raise BestiaryError(f"{name.replace('_', ' ')} must be 0 or more, got {seed}")
         verb = type(options).__name__.lower()
         command = importlib.import_module(f"bestiary._commands.{verb}").command
         with _stdout_to_stderr():

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from bestiary._commands._show import Outcome, bar, known_animal, physics, size, table
+from bestiary._commands._show import Outcome, bar, known_animal, number, physics, size, table
+from bestiary.errors import BestiaryError
 
 
 def command(options: Any) -> Outcome:
     known_animal(options.name, "interfaces")
+    if options.repeats < 1 or not 0 < options.seconds < 1e6:
+        raise BestiaryError(
+            f"a bench needs seconds above 0 and repeats of 1 or more, got {options.seconds:g} s and {options.repeats}"
+        )
     physics()
     from bestiary.tasks import _bench
 
@@ -39,7 +44,7 @@ def command(options: Any) -> Outcome:
         text += f"\n  peak memory of the demo: {size(startup['demo_peak_bytes'])}"
     text += (
         f"\n  medians of {options.repeats} over {loop['life_s']:g} s of life, on one core of {here['processor']} "
-        f"({here['cores']} cores, load {here['load']:.1f})\n  "
+        f"({here['cores']} cores, load {number(here['load'])})\n  "
         + ", ".join(f"{name} {version}" for name, version in here["versions"].items())
     )
     return Outcome({"loop": loop, "startup": startup, "machine": here}, text)

@@ -63,7 +63,7 @@ def _wiring(animal: str, name: str | None) -> tuple[dict[str, Any], dict[str, in
 
     from bestiary.brains.connectome import load_connectome
 
-    connectome = load_connectome(animal, name) if name else load_connectome(animal)
+    connectome = load_connectome(animal, name)
     signed = np.isin(connectome.kind.text(), ("chemical", "neuromuscular"))
 
     def shares(labels: Any, which: Any) -> dict[str, dict[str, float]]:

@@ -13,19 +13,21 @@ from bestiary.errors import DataError
 
 def command(options: Any) -> Outcome:
     from bestiary._ids import IDS
-    from bestiary.brains.connectome._load import SOURCES, connectomes
+    from bestiary.brains.connectome._load import sources
     from bestiary.interfaces._controls import CONTROLS
 
     animals: dict[str, Any] = {}
+    known: dict[str, dict[str, str]] = {}
     for name in bestiary.animals("bodies"):
         try:
-            wired = connectomes(name)
+            wired = sources(name)
         except LookupError:  # a body without a brain yet
-            wired = []
+            wired = {}
+        known[name] = wired
         animals[name] = {
             "about": _first_line("bodies", name),
             "brain": name in bestiary.animals("interfaces"),
-            "connectomes": wired,
+            "connectomes": list(wired),
             "assays": _assays(name),
         }
     tasks = {name: _first_line("tasks", name) for name in bestiary.animals("tasks")}
@@ -35,7 +37,7 @@ def command(options: Any) -> Outcome:
         "Animals": [(n, a["about"] + ("" if a["brain"] else " (body only)")) for n, a in animals.items()],
         "Environments": [(n, f"{i['animal']}, {i['task']}, {i['medium']}") for n, i in IDS.items()],
         "Tasks": list(tasks.items()),
-        "Connectomes": [(f"{n} {c}", SOURCES.get(c, "")) for n, a in animals.items() for c in a["connectomes"]],
+        "Connectomes": [(f"{n} {c}", about) for n, these in known.items() for c, about in these.items()],
         "Controls": list(controls.items()),
         "Assays": [(f"{n} {key}", about) for n, a in animals.items() for key, about in a["assays"].items()],
     }
