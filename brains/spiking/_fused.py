@@ -28,6 +28,9 @@ def kernel_source(plan: Plan) -> str:
     arrays = [k for k, v in plan.constants.items() if v.ndim]
     scalars = [k for k, v in plan.constants.items() if not v.ndim]
     held_back = "synapse" in neuron.frozen
+    # Where a spike clears g and what arrives in refractory time is lost, g is 0 all that time: it is enough to take it
+    # as 0 up to the step in which refractory time ends, and deliver without asking. That spares a random read an event.
+    lazily = held_back and neuron.clears and not __import__("os").environ.get("NOLAZY")
     plastic = [q for q, p in enumerate(projections) if p.synapse.release_states]
     n_rows = len(plan.rows)
     functions: list[str] = []
@@ -127,7 +130,10 @@ def kernel_source(plan: Plan) -> str:
     line(3, "for i in range(e - b):")
     line(4, "ok = bu[i] <= k")
     for r in used:
+        late = lazily and r >= len(neuron.states)
         line(4, f"x{r} = b{r}[i]")
+        if late:
+            line(4, f"x{r} = x{r} if bu[i] < k else F.dtype.type(0)")
     currents, conductances, new = [], [], {}
     if plan.network.current:
         currents.append("bc[i]")
@@ -146,7 +152,7 @@ def kernel_source(plan: Plan) -> str:
         if p.synapse.conductance:
             conductances.append(f"g{q}")
         for r in states:
-            new[r] = held_back
+            new[r] = held_back and not lazily
     local = {s: f"x{r}" for r, s in enumerate(neuron.states)}
     local["i"] = " + ".join(currents) or "F.dtype.type(0)"
     local["g"] = " + ".join(conductances) or "F.dtype.type(0)"
@@ -183,7 +189,7 @@ def kernel_source(plan: Plan) -> str:
         line(3, "if q == cap: q = 0")
         # 3. what was sent one delay ago arrives
         for p, edges in enumerate(plan.edges):
-            lost = held_back if edges.target else "v" in neuron.frozen
+            lost = (held_back and not lazily) if edges.target else "v" in neuron.frozen
             line(2, f"for d in range(delays{p}.size):")
             line(3, f"if delays{p}[d] > k: continue")
             line(3, f"past = (k - delays{p}[d]) % ring_slots; q = start[past]")
