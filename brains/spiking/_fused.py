@@ -88,6 +88,7 @@ def kernel_source(plan: Plan) -> str:
     line(1, "steps, key = ctl[0], np.uint32(ctl[1])")
     line(1, "room = (out.size - 2) // 2")
     line(1, "done = 0; events = 0")
+    line(1, f"flags = np.zeros({BLOCK}, np.uint8); words = flags.view(np.uint64)")
     extra = plan.gap is not None or neuron.graded
     if extra:
         line(1, "into = np.empty(n, F.dtype)")
@@ -166,14 +167,17 @@ def kernel_source(plan: Plan) -> str:
         line(4, f"b{r}[i] = y{r}")
     if not neuron.graded:
         local = {s: f"y{r}" for r, s in enumerate(neuron.states)}
-        line(4, f"c |= {call(neuron.spikes, 'n', local, 'i')}")
-        # 2. who fired
+        line(4, f"spiked = {call(neuron.spikes, 'n', local, 'i')}")
+        line(4, "flags[i] = spiked; c |= spiked")
+        # 2. who fired: eight flags at a time, where a block has any
         line(3, "if c:")
-        line(4, "for i in range(e - b):")
-        local = {s: f"b{r}[i]" for r, s in enumerate(neuron.states)}
-        line(5, f"if bu[i] <= k and {call(neuron.spikes, 'n', local, 'i')}:")
-        line(6, "ring[head] = b + i; fired += 1; head += 1")
-        line(6, "if head == cap: head = 0")
+        line(4, "flags[e - b:] = 0")
+        line(4, "for w in range(words.size):")
+        line(5, "if words[w] != 0:")
+        line(6, "for i in range(8 * w, 8 * w + 8):")
+        line(7, "if flags[i] != 0 and bu[i] <= k:")
+        line(8, "ring[head] = b + i; fired += 1; head += 1")
+        line(8, "if head == cap: head = 0")
         line(2, "count[slot] = fired; I[1] = head")
         line(2, "q = start[slot]")
         line(2, "for m in range(fired):")
