@@ -161,7 +161,7 @@ class Simulation:
 
     def now_s(self, state: dict[str, Any]) -> float:
         """Time of a state."""
-        return int(np.asarray(state["I"])[0]) * self.network.dt_s
+        return int(np.asarray(state["I"][0] if "I" in state else state["k"])) * self.network.dt_s
 
     def copy(self, state: dict[str, Any]) -> dict[str, Any]:
         """A copy that `step` will not use up."""
