@@ -23,7 +23,7 @@ NEURONS = 138_639  # Dorkenwald et al. 2024 Nature 634:124; the rows of Complete
 EDGES = 15_091_983  # rows of Connectivity_783.parquet, Shiu et al. 2024
 # Synapses per edge: rounded log-normal, fitted to 54,492,922 synapses on EDGES and to 2,700,513 edges of 5 or more that
 # carry 63 % of them (file statistics of the FlyWire 783 edge list).
-COUNT_MU, COUNT_SIGMA = 0.2, 1.4
+COUNT_MU, COUNT_SIGMA = 0.16, 1.45
 # Degrees of the thresholded graph (degrees_fafb783.csv.gz): ln k is near normal, in and out correlate with 0.71
 DEGREE_SIGMA = (1.01, 1.11)
 DEGREE_CORRELATION = 0.71
@@ -53,16 +53,18 @@ def flywire_surrogate(seed: int = 0, *, neurons: int = NEURONS, edges: int = EDG
     folder = _tables() if real_tables and neurons == NEURONS else None
     columns, degree, group = _real(folder, rng) if folder is not None else _statistical(neurons, rng)
     columns["transmitters"] = np.asarray(columns["transmitters"])
-    ends = [_stubs(d, edges, rng) for d in degree]
-    pre, post = _matched(*ends, group, rng)
-    del ends
+    pre, post = _matched(*(_stubs(d, edges, rng) for d in degree), group, rng)
     n = len(degree[0])
-    key = np.unique(pre.astype(np.int64) * n + post)
-    key = key[key // n != key % n]
+    key = pre.astype(np.int64) * n + post
+    key = key[pre != post]
+    del pre, post
+    key.sort()
+    key = key[np.concatenate([[True], key[1:] != key[:-1]])]
     if len(key) > edges:
         gone = rng.choice(len(key), len(key) - edges, replace=False)
         key = np.delete(key, gone)
-    pre, post = (key // n).astype(np.int32), (key % n).astype(np.int32)
+    pre = (key // n).astype(np.int32)
+    post = (key - pre.astype(np.int64) * n).astype(np.int32)
     del key
     z = rng.standard_normal(len(pre), dtype=np.float32)
     count = np.maximum(np.rint(np.exp(COUNT_MU + COUNT_SIGMA * z)), 1).astype(np.float32)
@@ -138,8 +140,8 @@ def _by_id(path: Path, key: str, *columns: str) -> dict[str, tuple[str, ...]]:
 
 
 def _stubs(degree: Array, edges: int, rng: np.random.Generator) -> Array:
-    """(about 1.08 edges,) int32: each neuron as often as its degree, scaled, in order of neurons."""
-    wanted = degree * (1.08 * edges / degree.sum())  # some are lost to doubles and autapses
+    """(about 1.1 edges,) int32: each neuron as often as its degree, scaled, in order of neurons."""
+    wanted = degree * (1.10 * edges / degree.sum())  # some are lost to doubles and autapses
     whole = np.floor(wanted).astype(np.int64)
     whole += rng.random(len(wanted)) < wanted - whole
     return np.repeat(np.arange(len(degree), dtype=np.int32), whole)
