@@ -143,7 +143,7 @@ class Network:
             events=(events[0], events[1], events[2].astype(dtype)),
         )
 
-    def _chosen(self, p: Projection) -> tuple[Array, Array]:
+    def _chosen(self, p: Projection, dtype: Any) -> tuple[Array, Array]:
         """(edge mask or slice, signed weight of the edges that p takes)."""
         c = self.connectome
         wired = ~c.kind.mask(*UNDIRECTED)
@@ -155,7 +155,7 @@ class Network:
             wired &= c._kind_mask(p.edges)
         if wired.all():
             wired = slice(None)  # type: ignore[assignment]
-        w = c.weight[wired] * np.float32(p.weight)
+        w = c.weight[wired].astype(dtype) * np.dtype(dtype).type(p.weight)
         if p.edges not in ("excitatory", "inhibitory"):
             w *= c.sign[wired]
         return wired, w
@@ -163,7 +163,7 @@ class Network:
     def _edges(self, p: Projection, q: int, target: int, release: int, dtype: Any) -> Edges:
         """Rows (neuron, delay) in CSR; equal edges add up."""
         c, n = self.connectome, len(self.connectome)
-        at, w = self._chosen(p)
+        at, w = self._chosen(p, dtype)
         pre, post = c.pre[at], c.post[at]
         if self.delay_s is None:
             steps = in_steps(c.delay_s[at], self.dt_s, "delay", round_to_step=self.round_delays)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -147,6 +147,16 @@ class Simulation:
             total,
             self.network.dt_s,
         )
+
+    def run_batch(self, seconds: float, seeds: Iterable[int], rate_Hz: Value | None = None) -> list[Run]:
+        """Trials from rest, one for each seed, in one vmapped run. Only the portable back end can."""
+        if self.backend != "portable":
+            raise BestiaryError("run_batch needs backend='portable'; the fused kernel runs trials one by one")
+        total = int(in_steps(seconds, self.network.dt_s, "duration"))
+        drive = self._thresholds if rate_Hz is None else self.plan.thresholds(rate_Hz)
+        found = self.engine.batch(np.array([_key(s) for s in seeds], np.uint32), drive, total)
+        none = np.empty((total, 0))
+        return [Run(s[:, 0], s[:, 1], none, total, self.network.dt_s) for s in found]
 
     def check(self, state: dict[str, Any]) -> None:
         """Raises DivergenceError with the first neuron and the time if the state is no longer finite."""

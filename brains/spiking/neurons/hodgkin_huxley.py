@@ -18,7 +18,7 @@ class HodgkinHuxley(Neuron):
     Rates of Hodgkin & Huxley 1952 J Physiol 117:500 at 6.3 C with V in today's sign, rest near -65 mV; conductances are
     those of 1952 on an area of 2e4 um^2. Dendrites: leak only; coupling_nS 0 leaves a single compartment. Synapses and
     currents enter the soma. A spike is V crossing threshold_mV upwards. Gates and potentials by exponential Euler
-    (Rush & Larsen 1978 IEEE Trans Biomed Eng 25:389), order 1.
+    (Rush & Larsen 1978 IEEE Trans Biomed Eng 25:389), gates first: order 2 was measured below threshold.
     """
 
     capacitance_pF: Value = 200.0

@@ -97,5 +97,5 @@ class ConductanceLIF(Neuron):
         v_inf = (base + i) / total
         return v_inf + (v - v_inf) * exp(per_nS * total)
 
-    spikes = LIF.spikes
-    reset = LIF.reset
+    spikes = staticmethod(LIF.spikes)
+    reset = staticmethod(LIF.reset)
