@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+import gzip
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from bestiary.brains.connectome import Connectome
-from bestiary.brains.connectome._core import Query
 from bestiary.brains.spiking import Exponential, Network, Poisson, Projection, Shiu
 from bestiary.errors import DataError
+
+Array = np.ndarray[Any, np.dtype[Any]]
 
 # Shiu et al. 2024, Methods, and model.py of their repository
 WEIGHT_MV = 0.275  # one synapse, times the sign of the transmitter
@@ -66,6 +68,80 @@ def p9_connectome(folder: str | Path | None = None) -> Connectome:
     )
 
 
+def flywire_connectome(edges: str | Path | None = None, completeness: str | Path | None = None) -> Connectome:
+    """All connections of FlyWire 783 in the order of the published model: 138,639 neurons, 15,091,983 edges.
+
+    edges: a Parquet file with Presynaptic_Index, Postsynaptic_Index, Connectivity (synapses) and Excitatory (1, -1), and
+    the ids in Presynaptic_ID, Postsynaptic_ID. completeness: CSV whose first column is the root id of each index. None
+    takes them from the registry. Types and transmitters come from its annotation tables where they are at hand.
+    Raises DataError for files that are missing, cut short or do not belong together.
+    """
+    from bestiary.assets import registry
+
+    edges = Path(edges) if edges is not None else registry.path("flywire-783-edges", "Connectivity_783.parquet")
+    if completeness is None:
+        completeness = registry.path("flywire-shiu-model", "Completeness_783.csv")
+    try:
+        import pyarrow.parquet
+    except ImportError:
+        raise DataError("reading Parquet needs pyarrow: pip install bestiary[parquet]") from None
+    with open(completeness, encoding="utf-8", newline="") as file:
+        ids = [row[0] for row in csv.reader(file)][1:]
+    wanted = ["Presynaptic_Index", "Postsynaptic_Index", "Connectivity", "Excitatory", "Presynaptic_ID"]
+    try:
+        table = pyarrow.parquet.read_table(edges, columns=wanted)
+    except (pyarrow.ArrowException, OSError) as error:
+        raise DataError(f"{edges} cannot be read as Parquet: {error}; download it again") from None
+    if missing := [w for w in wanted if w not in table.column_names]:
+        raise DataError(f"{edges} lacks the columns {', '.join(missing)}; it has {', '.join(table.column_names)}")
+    pre, post = (table[c].to_numpy().astype(np.int32) for c in wanted[:2])
+    ends = table["Presynaptic_ID"].to_numpy()
+    if len(pre) and max(pre.max(), post.max()) < len(ids) and (wrong := np.asarray(ids, np.int64)[pre] != ends).any():
+        raise DataError(f"{edges} and {completeness} do not belong together: {int(wrong.sum())} ids differ")
+    return Connectome(
+        ids=np.array(ids),
+        **annotations(ids),
+        pre=pre,
+        post=post,
+        weight=table["Connectivity"].to_numpy().astype(np.float32),
+        sign=table["Excitatory"].to_numpy().astype(np.int8),
+        sign_by="transmitter",  # type: ignore[arg-type]
+        source=f"FlyWire 783, {Path(edges).name}",
+    )
+
+
+def annotations(ids: Sequence[str]) -> dict[str, Array]:
+    """Columns `types`, `kinds`, `sides`, `transmitters` of FlyWire 783 root ids; {} where the tables are not at hand.
+
+    A type is the visual type, else the sub-class, else the class.
+    """
+    from bestiary.assets import registry
+
+    root = registry.data_folder()
+    tables = (root or Path()) / "fly" / "flywire783_tables"
+    if not (tables / "classification.csv.gz").is_file():
+        return {}
+    cells = by_id(tables / "neurons.csv.gz", "root_id", "nt_type")
+    classes = by_id(tables / "classification.csv.gz", "root_id", "super_class", "class", "sub_class", "side")
+    types = by_id(tables / "visual_neuron_types.csv.gz", "root_id", "type")
+    kind, broad, narrow, side = zip(*(classes.get(i, ("",) * 4) for i in ids), strict=True)
+    return {
+        "types": np.array([types.get(i, (n or b,))[0] for i, b, n in zip(ids, broad, narrow, strict=True)]),
+        "kinds": np.array(kind),
+        "sides": np.array([{"left": "L", "right": "R"}.get(s, "") for s in side]),
+        "transmitters": np.array([cells.get(i, ("",))[0] for i in ids]),
+    }
+
+
+def by_id(path: Path, key: str, *columns: str) -> dict[str, tuple[str, ...]]:
+    """Rows of a gzipped CSV by their id."""
+    with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
+        rows = csv.reader(file)
+        head = next(rows)
+        k, at = head.index(key), [head.index(c) for c in columns]
+        return {row[k]: tuple(row[a] for a in at) for row in rows}
+
+
 def _named(folder: Path) -> list[dict[str, str]]:
     table = folder.parent / "shiu_model" / "bidaye_named_ids_630.csv"
     return [r for r in _rows(table) if r["side"] in ("L", "R")] if table.is_file() else []
@@ -74,6 +150,3 @@ def _named(folder: Path) -> list[dict[str, str]]:
 def _rows(path: Path) -> list[dict[str, str]]:
     with open(path, encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
-
-
-__all__ = ["DELAY_S", "DRIVE_MV", "DT_S", "SYNAPSE_TAU_S", "WEIGHT_MV", "Query", "p9_connectome", "shiu_network"]

@@ -8,12 +8,12 @@ distribution of synapses per edge; half of the edges stay within the neuropil gr
 from __future__ import annotations
 
 import csv
-import gzip
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from bestiary.brains._shiu import annotations, by_id
 from bestiary.brains.connectome import Connectome, Labels
 from bestiary.envs._streams import stream
 
@@ -51,7 +51,7 @@ def flywire_surrogate(seed: int = 0, *, neurons: int = NEURONS, edges: int = EDG
     """
     rng = stream(seed, "flywire-surrogate")
     folder = _tables() if real_tables and neurons == NEURONS else None
-    columns, degree, group = _real(folder, rng) if folder is not None else _statistical(neurons, rng)
+    columns, degree, group = _real(folder) if folder is not None else _statistical(neurons, rng)
     columns["transmitters"] = np.asarray(columns["transmitters"])
     pre, post = _matched(*(_stubs(d, edges, rng) for d in degree), group, rng)
     n = len(degree[0])
@@ -91,27 +91,15 @@ def _tables() -> Path | None:
     return root / "fly"
 
 
-def _real(folder: Path, rng: np.random.Generator) -> tuple[dict[str, Any], list[Array], Array]:
-    tables = folder / "flywire783_tables"
+def _real(folder: Path) -> tuple[dict[str, Any], list[Array], Array]:
     with open(folder / "shiu_model" / "Completeness_783.csv", encoding="utf-8", newline="") as file:
         ids = [row[0] for row in csv.reader(file)][1:]
-    cells = _by_id(tables / "neurons.csv.gz", "root_id", "group", "nt_type")
-    classes = _by_id(tables / "classification.csv.gz", "root_id", "super_class", "class", "sub_class", "side")
-    types = _by_id(tables / "visual_neuron_types.csv.gz", "root_id", "type")
-    degrees = _by_id(tables / "degrees_fafb783.csv.gz", "neuron_id", "out_degree", "in_degree")
-    group, transmitter = zip(*(cells.get(i, ("", "")) for i in ids), strict=True)
-    kind, broad, narrow, side = zip(*(classes.get(i, ("",) * 4) for i in ids), strict=True)
-    # the most telling word that there is: visual type, sub-class, class
-    names = [types.get(i, (n or b,))[0] for i, b, n in zip(ids, broad, narrow, strict=True)]
+    tables = folder / "flywire783_tables"
+    degrees = by_id(tables / "degrees_fafb783.csv.gz", "neuron_id", "out_degree", "in_degree")
+    groups = by_id(tables / "neurons.csv.gz", "root_id", "group")
     degree = np.array([degrees.get(i, ("0", "0")) for i in ids], dtype=np.float64).T + 0.5
-    columns = {
-        "ids": np.array(ids),
-        "types": np.array(names),
-        "kinds": np.array(kind),
-        "sides": np.array([{"left": "L", "right": "R"}.get(s, "") for s in side]),
-        "transmitters": np.array(transmitter),
-    }
-    return columns, list(degree), np.unique(np.array(group), return_inverse=True)[1]
+    group = np.array([groups.get(i, ("",))[0] for i in ids])
+    return {"ids": np.array(ids), **annotations(ids)}, list(degree), np.unique(group, return_inverse=True)[1]
 
 
 def _statistical(n: int, rng: np.random.Generator) -> tuple[dict[str, Any], list[Array], Array]:
@@ -129,14 +117,6 @@ def _statistical(n: int, rng: np.random.Generator) -> tuple[dict[str, Any], list
         "transmitters": rng.choice(list(TRANSMITTERS), n, p=share / share.sum()),
     }
     return columns, degree, group
-
-
-def _by_id(path: Path, key: str, *columns: str) -> dict[str, tuple[str, ...]]:
-    with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
-        rows = csv.reader(file)
-        head = next(rows)
-        k, at = head.index(key), [head.index(c) for c in columns]
-        return {row[k]: tuple(row[a] for a in at) for row in rows}
 
 
 def _stubs(degree: Array, edges: int, rng: np.random.Generator) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,7 +93,7 @@ class Simulation:
         state: dict[str, Any],
         steps: int = 1,
         *,
-        seed: int = 0,
+        seed: int | Sequence[int] = 0,
         rate_Hz: Value | None = None,
         current: Array | None = None,
     ) -> tuple[dict[str, Any], Run]:
@@ -119,7 +119,7 @@ class Simulation:
         self,
         seconds: float,
         *,
-        seed: int = 0,
+        seed: int | Sequence[int] = 0,
         rate_Hz: Value | None = None,
         current: Array | None = None,
         state: dict[str, Any] | None = None,
@@ -137,7 +137,6 @@ class Simulation:
             parts.append(part)
             if on_chunk is not None:
                 on_chunk(done)
-        self.state = state
         if not parts:
             return Run(np.empty(0, np.int32), np.empty(0, np.int32), np.empty((0, len(self.traced))), 0, self.network.dt_s)
         return Run(
@@ -148,7 +147,7 @@ class Simulation:
             self.network.dt_s,
         )
 
-    def run_batch(self, seconds: float, seeds: Iterable[int], rate_Hz: Value | None = None) -> list[Run]:
+    def run_batch(self, seconds: float, seeds: Iterable[int | Sequence[int]], rate_Hz: Value | None = None) -> list[Run]:
         """Trials from rest, one for each seed, in one vmapped run. Only the portable back end can."""
         if self.backend != "portable":
             raise BestiaryError("run_batch needs backend='portable'; the fused kernel runs trials one by one")
@@ -178,6 +177,6 @@ class Simulation:
         return {k: v.copy() for k, v in state.items()}
 
 
-def _key(seed: int) -> int:
+def _key(seed: int | Sequence[int]) -> int:
     """32 bits from any seed."""
     return int(np.random.SeedSequence(seed).generate_state(1)[0])
