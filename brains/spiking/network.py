@@ -122,7 +122,8 @@ class Network:
         for q in range(len(self.projections)):
             if releases[q] >= 0:
                 first[releases[q] + 1] = 1  # all resources free
-        refractory = np.broadcast_to(in_steps(neuron.refractory_s, self.dt_s, "refractory time"), n).copy()
+        still = in_steps(neuron.refractory_s, self.dt_s, "refractory time") + (0 if neuron.spike_step_counts else 1)
+        refractory = np.broadcast_to(still.astype(np.int32), n).copy()
         flat, weight, hashes, rate, events = self._inputs(targets, refractory)
         edges = [self._edges(p, q, targets[q], releases[q], dtype) for q, p in enumerate(self.projections)]
         ring = 1 + max((int(e.delays.max(initial=0)) for e in edges), default=0)

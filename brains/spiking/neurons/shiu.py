@@ -27,3 +27,4 @@ class Shiu(LIF):
 
     frozen: ClassVar[tuple[str, ...]] = ("v", "synapse")
     clears: ClassVar[bool] = True
+    spike_step_counts: ClassVar[bool] = True
