@@ -304,7 +304,7 @@ def compiled(plan: Plan) -> Any:
 class Fused:
     """A plan ready to run on the CPU. `advance` goes any number of steps in calls of the kernel."""
 
-    def __init__(self, plan: Plan, record: Array, trace: Array, room: int = 4096) -> None:
+    def __init__(self, plan: Plan, record: Array, trace: Array, room: int = 65536) -> None:
         """record: rows whose spikes are kept. trace (m,): state row * n + neuron, kept every step."""
         from bestiary.brains._engine import jax, jnp, registered
 
@@ -325,7 +325,7 @@ class Fused:
             after += [e.ptr, e.idx, e.w]
         after += plan.gap or ()
         self.kernel = compiled(plan)
-        self.room = 2 + 2 * max(room, len(record))
+        self.room = 2 + 2 * (room + len(record))  # one step may fill len(record); the kernel stops before it overflows
         self._plastic = sum(e.release >= 0 for e in plan.edges)
         self._calls: dict[int, Any] = {}
         self._registered = registered

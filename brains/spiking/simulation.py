@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -179,4 +180,9 @@ class Simulation:
 
 def _key(seed: int | Sequence[int]) -> int:
     """32 bits from any seed."""
+    return _word(seed if isinstance(seed, int) else tuple(seed))
+
+
+@functools.lru_cache(maxsize=256)
+def _word(seed: int | tuple[int, ...]) -> int:
     return int(np.random.SeedSequence(seed).generate_state(1)[0])
