@@ -25,13 +25,16 @@ DT_S = 1e-4
 PREFIX = "720575940"  # of every FlyWire root id; short ids leave it out
 
 
-def shiu_network(connectome: Connectome, drive: Mapping[Any, float] | None = None, *, dt_s: float = DT_S, **options: Any) -> Network:
+def shiu_network(
+    connectome: Connectome, drive: Mapping[Any, float] | None = None, *, dt_s: float = DT_S, **options: Any
+) -> Network:
     """The model on `connectome`: weight = synapse counts. drive: neurons (a `select` query, lists as tuples) to Hz.
 
     options: further fields of Network, such as current=True.
     """
     inputs = tuple(
-        Poisson(list(q) if isinstance(q, tuple) else q, hz, DRIVE_MV, refractory=False) for q, hz in (drive or {}).items()
+        Poisson(list(q) if isinstance(q, tuple) else q, hz, DRIVE_MV, refractory=False)
+        for q, hz in (drive or {}).items()
     )
     synapses = (Projection(Exponential(SYNAPSE_TAU_S), WEIGHT_MV),)
     return Network(connectome, Shiu(), synapses, dt_s=dt_s, delay_s=DELAY_S, inputs=inputs, **options)
@@ -57,7 +60,9 @@ def p9_connectome(folder: str | Path | None = None) -> Connectome:
     return Connectome(
         ids=np.array([named.get(n, PREFIX + n if n.isdigit() else n) for n in names]),
         names=np.array(names),
-        types=np.array([n.rpartition("_")[0] if r["named"] == "true" else "" for n, r in zip(names, nodes, strict=True)]),
+        types=np.array(
+            [n.rpartition("_")[0] if r["named"] == "true" else "" for n, r in zip(names, nodes, strict=True)]
+        ),
         sides=np.array([r["side"].strip("?") for r in nodes]),
         pre=np.array([row[r["pre"]] for r in edges], np.int32),
         post=np.array([row[r["post"]] for r in edges], np.int32),
@@ -71,8 +76,8 @@ def p9_connectome(folder: str | Path | None = None) -> Connectome:
 def flywire_connectome(edges: str | Path | None = None, completeness: str | Path | None = None) -> Connectome:
     """All connections of FlyWire 783 in the order of the published model: 138,639 neurons, 15,091,983 edges.
 
-    edges: a Parquet file with Presynaptic_Index, Postsynaptic_Index, Connectivity (synapses) and Excitatory (1, -1), and
-    the ids in Presynaptic_ID, Postsynaptic_ID. completeness: CSV whose first column is the root id of each index. None
+    edges: a Parquet file with Presynaptic_Index, Postsynaptic_Index, Connectivity (synapses), Excitatory (1, -1)
+    and the ids in Presynaptic_ID. completeness: CSV whose first column is the root id of each index. None
     takes them from the registry. Types and transmitters come from its annotation tables where they are at hand.
     Raises DataError for files that are missing, cut short or do not belong together.
     """
@@ -100,7 +105,7 @@ def flywire_connectome(edges: str | Path | None = None, completeness: str | Path
         raise DataError(f"{edges} and {completeness} do not belong together: {int(wrong.sum())} ids differ")
     return Connectome(
         ids=np.array(ids),
-        **annotations(ids),
+        **annotated(ids),  # type: ignore[arg-type]
         pre=pre,
         post=post,
         weight=table["Connectivity"].to_numpy().astype(np.float32),
@@ -110,7 +115,7 @@ def flywire_connectome(edges: str | Path | None = None, completeness: str | Path
     )
 
 
-def annotations(ids: Sequence[str]) -> dict[str, Array]:
+def annotated(ids: Sequence[str]) -> dict[str, Array]:
     """Columns `types`, `kinds`, `sides`, `transmitters` of FlyWire 783 root ids; {} where the tables are not at hand.
 
     A type is the visual type, else the sub-class, else the class.

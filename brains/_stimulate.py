@@ -1,7 +1,7 @@
 """Open-loop experiments: drive some neurons, silence others, see who fires. What `bestiary stimulate` runs.
 
-    result = stimulate("flywire", drive={"sugar/water & side=L": 100}, silence=["bitter"], record=["motor"], trials=30)
-    print(result.table()[:10]); result.plot_raster("raster.png"); result.to_parquet("spikes.parquet")
+result = stimulate("flywire", drive={"sugar/water & side=L": 100}, silence=["bitter"], record=["motor"], trials=30)
+print(result.table()[:10]); result.plot_raster("raster.png"); result.to_parquet("spikes.parquet")
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ class Stimulation:
         return [str(n) for n in self.connectome.names[rows]]
 
     def plot_raster(self, path: str | Path, most: int = 40, trial: int | None = 0) -> Path:
-        """Spikes of the `most` active recorded neurons in one trial, or in all of them (trial=None) on top of each other."""
+        """Spikes of the `most` active recorded neurons in one trial; trial=None: all, on top of each other."""
         figure, axes = _figure(most)
         mean = self.rates_Hz().mean(0)
         shown = self.recorded[np.argsort(-mean, kind="stable")[:most]]
@@ -174,10 +174,12 @@ class Stimulation:
             import pynwb
         except ImportError:
             raise DataError("writing NWB needs pynwb: pip install pynwb") from None
-        from datetime import datetime, timezone
+        from datetime import UTC, datetime
 
-        start = datetime(1970, 1, 1, tzinfo=timezone.utc)  # a simulation has no date; equal runs give equal files
-        file = pynwb.NWBFile(self.name or "stimulation", f"bestiary-{self.name}", start, source_script="bestiary stimulate")
+        start = datetime(1970, 1, 1, tzinfo=UTC)  # a simulation has no date; equal runs give equal files
+        file = pynwb.NWBFile(
+            self.name or "stimulation", f"bestiary-{self.name}", start, source_script="bestiary stimulate"
+        )
         for column in ("neuron_id", "neuron_name", "neuron_type"):
             file.add_unit_column(column, column)
         for k in range(self.trials):

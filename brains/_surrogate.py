@@ -1,6 +1,6 @@
 """`flywire-surrogate`: a stand-in of the size and statistics of the adult fly brain, for tests and benchmarks.
 
-It is not a connectome: who is wired to whom is random. Kept from FlyWire 783: number of neurons, edges and synapses; ids,
+Not a connectome: who is wired to whom is random. Kept from FlyWire 783: number of neurons, edges and synapses; ids,
 types, classes, sides and transmitters where the registry's tables are at hand, and how the degrees are spread; the
 distribution of synapses per edge; half of the edges stay within the neuropil group of their neuron.
 """
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from bestiary.brains._shiu import annotations, by_id
+from bestiary.brains._shiu import annotated, by_id
 from bestiary.brains.connectome import Connectome, Labels
 from bestiary.envs._streams import stream
 
@@ -44,7 +44,9 @@ SUPER_CLASSES = {  # classification.csv.gz
 }
 
 
-def flywire_surrogate(seed: int = 0, *, neurons: int = NEURONS, edges: int = EDGES, real_tables: bool = True) -> Connectome:
+def flywire_surrogate(
+    seed: int = 0, *, neurons: int = NEURONS, edges: int = EDGES, real_tables: bool = True
+) -> Connectome:
     """The surrogate; equal arguments give equal arrays. Takes seconds. neurons, edges: less than the fly for tests.
 
     real_tables: use the tables of ids, types, transmitters and degrees where the registry finds them.
@@ -53,7 +55,7 @@ def flywire_surrogate(seed: int = 0, *, neurons: int = NEURONS, edges: int = EDG
     folder = _tables() if real_tables and neurons == NEURONS else None
     columns, degree, group = _real(folder) if folder is not None else _statistical(neurons, rng)
     columns["transmitters"] = np.asarray(columns["transmitters"])
-    pre, post = _matched(*(_stubs(d, edges, rng) for d in degree), group, rng)
+    pre, post = _matched(_stubs(degree[0], edges, rng), _stubs(degree[1], edges, rng), group, rng)
     n = len(degree[0])
     key = pre.astype(np.int64) * n + post
     key = key[pre != post]
@@ -99,7 +101,7 @@ def _real(folder: Path) -> tuple[dict[str, Any], list[Array], Array]:
     groups = by_id(tables / "neurons.csv.gz", "root_id", "group")
     degree = np.array([degrees.get(i, ("0", "0")) for i in ids], dtype=np.float64).T + 0.5
     group = np.array([groups.get(i, ("",))[0] for i in ids])
-    return {"ids": np.array(ids), **annotations(ids)}, list(degree), np.unique(group, return_inverse=True)[1]
+    return {"ids": np.array(ids), **annotated(ids)}, list(degree), np.unique(group, return_inverse=True)[1]
 
 
 def _statistical(n: int, rng: np.random.Generator) -> tuple[dict[str, Any], list[Array], Array]:

@@ -1,8 +1,7 @@
 """How fast the spiking engine is: a brain of the fly's size in three regimes, a small brain, building and memory.
 
 Every rate is the median of repeats that take turns (A B C A B C ...), in wall seconds per simulated second on one core;
-compilation is timed apart. With the Python of an environment that has Brian2, the same network and the same input spikes
-run there in turn.
+compilation is timed apart. Where a Python with Brian2 is named, the same network and input spikes run there in turn.
 """
 
 from __future__ import annotations
@@ -53,7 +52,7 @@ def bench_engine(
     built = time.perf_counter() - start
     sims = {name: _ready(c, name) for name in REGIMES}
     note("memory bandwidth")
-    bandwidth = triad_bytes_per_s()
+    bandwidth = triad_bytes_per_s(len(c))
     wall: dict[str, list[float]] = {name: [] for name in sims}
     cpu: dict[str, list[float]] = {name: [] for name in sims}
     spikes: dict[str, float] = {}
@@ -76,7 +75,7 @@ def bench_engine(
     regimes = {}
     for name, (_, compiling) in sims.items():
         median = statistics.median(wall[name])
-        # each step reads and writes V and g and reads the refractory clock; an event reads index, weight and g, writes g
+        # a step reads and writes V and g and reads the refractory clock; an event reads index, weight, g and writes g
         moved = len(c) * 20 / _shiu.DT_S + events[name] * 16
         regimes[name] = {
             "wall_s_per_s": median,
@@ -88,6 +87,7 @@ def bench_engine(
             "share_of_bandwidth": moved / median / bandwidth,
             "first_call_s": compiling,
         }
+    times, peak = build_times(c, note)
     report = {
         "neurons": len(c),
         "edges": c.n_edges,
@@ -97,8 +97,8 @@ def bench_engine(
         "triad_bytes_per_s": bandwidth,
         "regimes": regimes,
         "small": small_brain(note),
-        "build_s": {"surrogate": built, **build_times(c, note)},
-        "peak_bytes": peak_bytes(),
+        "build_s": {"surrogate": built, **times},
+        "peak_bytes": peak,
     }
     if brian2_python is not None:
         report["brian2"] = _against_brian2(c, sims, brian2_python, brian2_mode, seconds, note)
@@ -130,7 +130,10 @@ def small_brain(note: Progress = lambda text: None, calls: int = 2000) -> dict[s
     rng = np.random.default_rng(0)
     n, edges = 300, 6000
     c = Connectome(
-        ids=np.arange(n).astype(str), pre=rng.integers(0, n, edges), post=rng.integers(0, n, edges), weight=np.ones(edges)
+        ids=np.arange(n).astype(str),
+        pre=rng.integers(0, n, edges),
+        post=rng.integers(0, n, edges),
+        weight=np.ones(edges),
     )
     sim = Simulation(_shiu.shiu_network(c, {tuple(range(20)): 200.0}, current=True))
     current = np.zeros(n, np.float32)
@@ -147,8 +150,11 @@ def small_brain(note: Progress = lambda text: None, calls: int = 2000) -> dict[s
     return found
 
 
-def build_times(c: Connectome, note: Progress = lambda text: None) -> dict[str, float]:
-    """Seconds from a Parquet edge list in FlyWire's schema, and from the npz cache, to arrays ready to run."""
+def build_times(c: Connectome, note: Progress = lambda text: None) -> tuple[dict[str, float], int]:
+    """(seconds, peak bytes of a process that loads the npz cache and runs it).
+
+    Seconds from a Parquet edge list in FlyWire's schema, and from that cache, to arrays ready to run.
+    """
     found = {}
     with tempfile.TemporaryDirectory() as folder:
         here = Path(folder)
@@ -165,7 +171,11 @@ def build_times(c: Connectome, note: Progress = lambda text: None) -> dict[str, 
         start = time.perf_counter()
         _shiu.shiu_network(read_connectome(here / "cache.npz")).plan()
         found["from_cache"] = time.perf_counter() - start
-    return found
+        note("memory")
+        code = _MEMORY.format(path=str(here / "cache.npz"))
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        peak = int(done.stdout.split()[-1])
+    return found, peak
 
 
 def _write_flywire(c: Connectome, folder: Path) -> None:
@@ -186,8 +196,11 @@ def _write_flywire(c: Connectome, folder: Path) -> None:
     pyarrow.parquet.write_table(pyarrow.table(columns), folder / "edges.parquet")
 
 
-def triad_bytes_per_s(n: int = 8_000_000, repeats: int = 5) -> float:
-    """Memory bandwidth of one core: a[i] = b[i] + s c[i] on arrays larger than the nearest caches (STREAM triad)."""
+def triad_bytes_per_s(n: int, repeats: int = 200) -> float:
+    """Bandwidth of one core on three float32 arrays of n: a[i] = b[i] + s c[i] (STREAM triad), median of repeats.
+
+    With n = neurons this is the memory, or the cache, that the state of the network lives in.
+    """
     import numba
 
     @numba.njit(fastmath=True)
@@ -202,7 +215,19 @@ def triad_bytes_per_s(n: int = 8_000_000, repeats: int = 5) -> float:
         start = time.perf_counter()
         triad(a, b, c, np.float32(2))
         times.append(time.perf_counter() - start)
-    return 12 * n / min(times)
+    return 12 * n / statistics.median(times)
+
+
+# The peak of a process of its own: a parent's ru_maxrss is inherited on Linux.
+_MEMORY = """
+from bestiary.brains import _shiu
+from bestiary.brains.connectome import read_connectome
+from bestiary.brains.spiking import Simulation
+from bestiary.tasks._bench_engine import peak_bytes, regime
+c = read_connectome({path!r})
+Simulation(_shiu.shiu_network(c, regime(c, "sparse"))).run(0.1)
+print(peak_bytes())
+"""
 
 
 def peak_bytes() -> int:

@@ -62,7 +62,7 @@ def test_p9_subnetwork_fires_as_published_neuron_by_neuron(p9):
     print(
         f"\nrates: r = {r:.5f} (published halves {halves:.5f}), largest error {error.max():.2f} Hz at "
         f"{p9.names[error.argmax()]}; first spikes of {use.sum()} cells: r = {np.corrcoef(a, b)[0, 1]:.3f}, "
-        f"largest error {1e3 * np.abs(a - b).max():.1f} ms; z of rates {z.std():.2f}, of first spikes {first_z.std():.2f}"
+        f"largest error {1e3 * np.abs(a - b).max():.1f} ms; sd of z {z.std():.2f} and {first_z.std():.2f}"
     )
     assert r > 0.998 and r > halves - 0.001
     assert np.abs(z).max() < 5 and z.std() < 1.5
@@ -166,7 +166,9 @@ def test_silencing_cuts_outputs_and_lesion_inputs_too(p9):
 
 @needs_p9
 def test_stimulation_is_reproducible_and_writes_its_files(p9, tmp_path):
-    runs = [_stimulate.stimulate(p9, drive={("P9_l",): 100.0}, record="DNa*", trials=3, seed=7, threads=t) for t in (1, 2)]
+    runs = [
+        _stimulate.stimulate(p9, drive={("P9_l",): 100.0}, record="DNa*", trials=3, seed=7, threads=t) for t in (1, 2)
+    ]
     for field in ("trial", "step", "neuron"):
         np.testing.assert_array_equal(getattr(runs[0], field), getattr(runs[1], field))
     five = _stimulate.stimulate(p9, drive={("P9_l",): 100.0}, record="DNa*", trials=5, seed=7)

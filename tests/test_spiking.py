@@ -108,7 +108,9 @@ def test_current_synapses_have_their_peak_and_shape(model, shape):
     """A membrane much faster than the synapse shows the current itself."""
     cell = LIF(tau_s=1e-6, resistance_MOhm=1000.0, threshold_mV=0)
     inputs = (once("b", 0.0, 1.0, onto=0),)
-    sim = Simulation(Network(pair(), cell, (Projection(model),), delay_s=0, inputs=inputs), trace=["b"], precision="float64")
+    sim = Simulation(
+        Network(pair(), cell, (Projection(model),), delay_s=0, inputs=inputs), trace=["b"], precision="float64"
+    )
     seen = sim.run(0.03).trace_mV[:, 0] + 65
     np.testing.assert_allclose(seen[1:], shape(1e-4 * np.arange(1, 300)), rtol=0, atol=2e-3)
 
@@ -247,7 +249,9 @@ def test_known_behaviour_of_the_larger_models():
 )
 def test_error_falls_at_least_with_the_first_order_of_the_step(cell, amount):
     def end(dt_s):
-        sim = Simulation(Network(pair(), cell, (), dt_s=dt_s, delay_s=0, current=True), trace=["a"], precision="float64")
+        sim = Simulation(
+            Network(pair(), cell, (), dt_s=dt_s, delay_s=0, current=True), trace=["a"], precision="float64"
+        )
         return sim.step(sim.init(), round(0.004 / dt_s), current=np.array([amount, 0.0]))[1].trace_mV[-1, 0]
 
     reference = end(2.5e-7)
@@ -324,7 +328,11 @@ PAIRS = {
     "shiu exponential": (Shiu(), SHIU, {}),
     "lif alpha delta": (LIF(), (Projection(Alpha(), 8.0), Projection(Delta(), 0.05)), {}),
     "lif tsodyks": (LIF(), (Projection(TsodyksMarkram(Exponential(0.002), 0.5, 0.1, 0.02), 40.0),), {}),
-    "per-cell": (LIF(tau_s=np.linspace(0.005, 0.03, 60), refractory_s=np.repeat([0.0, 0.002], 30)), (Projection(Exponential(), 8.0),), {}),
+    "per-cell": (
+        LIF(tau_s=np.linspace(0.005, 0.03, 60), refractory_s=np.repeat([0.0, 0.002], 30)),
+        (Projection(Exponential(), 8.0),),
+        {},
+    ),
     "conductance": (ConductanceLIF(), CONDUCTANCES, {}),
     "glif": (GLIF(5), (Projection(Exponential(), 8.0),), {}),
     "adex gap": (AdEx(), CONDUCTANCES, {"gap_nS": 0.02}),

@@ -1,8 +1,8 @@
 """Spiking networks on a connectome: described once, run by a fused kernel on the CPU or as portable JAX.
 
-    network = Network(connectome, Shiu(), (Projection(Exponential(0.005), 0.275),), delay_s=0.0018,
-                      inputs=(Poisson(["sugar*"], 200.0, 68.75, refractory=False),))
-    run = Simulation(network).run(1.0, seed=0)
+network = Network(connectome, Shiu(), (Projection(Exponential(0.005), 0.275),), delay_s=0.0018,
+                  inputs=(Poisson(["sugar*"], 200.0, 68.75, refractory=False),))
+run = Simulation(network).run(1.0, seed=0)
 """
 
 from bestiary.brains.spiking._describe import Neuron, Synapse

@@ -30,9 +30,10 @@ class Neuron:
 
     states: names; the first is the membrane potential in mV, counted from `zero_mV`. frozen: states that stand still in
     refractory time; with "synapse" among them the synapses of the neuron stand still too and what arrives is lost, as
-    under Brian2's `(unless refractory)`. clears: a spike sets the synaptic states to 0. spike_step_counts: refractory time
-    begins with the step in which the spike is found (Brian2), not after it (NEST; the exact solution). conductance: `update` takes `g`
-    besides `i`: the input current is i - g v. graded: no spikes; `output` is what crosses the synapses, every step.
+    under Brian2's `(unless refractory)`. clears: a spike sets the synaptic states to 0. spike_step_counts: refractory
+    time begins with the step in which the spike is found (Brian2), not after it (NEST; the exact solution).
+    conductance: `update` takes `g` besides `i`: the input current is i - g v. graded: no spikes; the state "r" is what
+    crosses the synapses, every step.
     """
 
     states: ClassVar[tuple[str, ...]]

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from bestiary.brains.spiking import _translate
-from bestiary.brains.spiking._describe import arguments
+from bestiary.brains.spiking._describe import Array, arguments
 from bestiary.brains.spiking.network import Plan
 
 BLOCK = 1024
@@ -64,7 +64,13 @@ def kernel_source(plan: Plan) -> str:
     line(1, "n_trace, n_p, ring_slots, cap = meta[0], meta[1], meta[2], meta[3]")
     line(1, "n_rec = meta[4]")
     line(1, "base = 8")
-    for name, size in [("refractory", "n"), ("rec_of", "n"), ("trace_at", "n_trace"), ("p_at", "n_p"), ("p_hash", "n_p")]:
+    for name, size in [
+        ("refractory", "n"),
+        ("rec_of", "n"),
+        ("trace_at", "n_trace"),
+        ("p_at", "n_p"),
+        ("p_hash", "n_p"),
+    ]:
         line(1, f"{name} = meta[base:base + {size}]")
         line(1, f"base += {size}")
     for q in range(len(projections)):
@@ -192,18 +198,18 @@ def kernel_source(plan: Plan) -> str:
         line(3, "q += 1")
         line(3, "if q == cap: q = 0")
         # 3. what was sent one delay ago arrives
-        for p, edges in enumerate(plan.edges):
+        for q, edges in enumerate(plan.edges):
             lost = (held_back and not lazily) if edges.target else "v" in neuron.frozen
-            line(2, f"for d in range(delays{p}.size):")
-            line(3, f"if delays{p}[d] > k: continue")
-            line(3, f"past = (k - delays{p}[d]) % ring_slots; q = start[past]")
+            line(2, f"for d in range(delays{q}.size):")
+            line(3, f"if delays{q}[d] > k: continue")
+            line(3, f"past = (k - delays{q}[d]) % ring_slots; q = start[past]")
             line(3, "for m in range(count[past]):")
-            line(4, f"row = ring[q] * delays{p}.size + d")
-            if p in plastic:
-                line(4, f"share = share{p}[q]")
-            line(4, f"for e in range(ptr{p}[row], ptr{p}[row + 1]):")
-            add = f"s{edges.target}[j] += w{p}[e]" + (" * share" if p in plastic else "")
-            line(5, f"j = idx{p}[e]")
+            line(4, f"row = ring[q] * delays{q}.size + d")
+            if q in plastic:
+                line(4, f"share = share{q}[q]")
+            line(4, f"for e in range(ptr{q}[row], ptr{q}[row + 1]):")
+            add = f"s{edges.target}[j] += w{q}[e]" + (" * share" if q in plastic else "")
+            line(5, f"j = idx{q}[e]")
             line(5, f"if until[j] <= k: {add}" if lost else add)
             line(4, "q += 1")
             line(4, "if q == cap: q = 0")
@@ -309,7 +315,7 @@ class Fused:
         from bestiary.brains._engine import jax, jnp, registered
 
         self.plan, self.record, self.trace = plan, record, trace
-        self.x64 = plan.dtype == np.float64
+        self.x64 = bool(plan.dtype == np.float64)
         rec_of = np.full(plan.n, -1, np.int32)
         rec_of[record] = np.arange(len(record))
         header = np.array([len(trace), len(plan.drive[0]), plan.ring, plan.room, len(record), 0, 0, 0], np.int32)
@@ -331,7 +337,7 @@ class Fused:
         self._registered = registered
         with self._precision():
             self._before = (jnp.asarray(c), jnp.asarray(np.concatenate(meta).astype(np.int32)))
-            self._after = tuple(jnp.asarray(a) for a in after)
+            self._after = tuple(jax.device_put(a, may_alias=True) for a in after)  # aligned arrays are shared
         self._jax, self._jnp = jax, jnp
 
     def _precision(self) -> Any:
@@ -372,7 +378,9 @@ class Fused:
             while left:
                 ctl = np.array([left, key], np.uint32).view(np.int32)
                 given = (ctl, drive) if current is None else (ctl, drive, current)
-                *values, out, trace = self._call(left if len(self.trace) else 1)(values, *self._before, *given, *self._after)
+                *values, out, trace = self._call(left if len(self.trace) else 1)(
+                    values, *self._before, *given, *self._after
+                )
                 got = np.asarray(out)
                 done, m = int(got[0]), int(got[1])
                 spikes.append(got[2 : 2 + 2 * m].reshape(m, 2).copy())
@@ -380,4 +388,8 @@ class Fused:
                     traces.append(np.asarray(trace)[:done])
                 left -= done
         where = np.concatenate(traces) if traces else np.empty((steps, 0), self.plan.dtype)
-        return dict(zip(state, values, strict=True)), np.concatenate(spikes) if spikes else np.empty((0, 2), np.int32), where
+        return (
+            dict(zip(state, values, strict=True)),
+            np.concatenate(spikes) if spikes else np.empty((0, 2), np.int32),
+            where,
+        )

@@ -1,8 +1,8 @@
-"""The portable back end: the same equations as a brainstate module, event-driven CSR operators of brainevent, any device.
+"""The portable back end: the same equations as a brainstate module on event-driven CSR operators, any device.
 
-State: `F` (rows, n); `k` (step); `until` (n,) step at which refractory time ends; `ring` (slots, n) who spiked (bool), or
-with short-term plasticity the share released for each such projection; `last` (n,) of the last spike.
-Slower than the fused kernel on a CPU; it can be vmapped and runs on a GPU.
+State: `F` (rows, n); `k` (step); `until` (n,) step at which refractory time ends; `ring` (slots, n) who spiked
+(bool), `share` (with short-term plasticity) what each spike released; `last` (n,) of the last spike. Slower than the
+fused kernel on a CPU; it can be vmapped and runs on a GPU.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def module(plan: Plan) -> Any:
     wires = [operators(e) for e in plan.edges]
     dense_gap = None
     if plan.gap is not None:
-        ptr, idx, w = (jnp.asarray(x) for x in plan.gap)
+        idx, w = (jnp.asarray(x) for x in plan.gap[1:])
         owner = jnp.asarray(np.repeat(np.arange(n, dtype=np.int32), np.diff(plan.gap[0])))
         dense_gap = (idx, w, owner, jax.ops.segment_sum(w, owner, n))
 
@@ -93,11 +93,17 @@ def module(plan: Plan) -> Any:
             self.share = brainstate.ShortTermState(jnp.zeros((max(1, len(plastic)), slots, n), kind))
 
         def update(self, drive: Any, key: Any, current: Any) -> Any:
-            k, until, F = self.k.value, self.until.value, self.F.value
+            k: Any = self.k.value
+            until: Any = self.until.value
+            F: Any = self.F.value
+            ring: Any = self.ring.value
+            share: Any = self.share.value
+            last: Any = self.last.value
             rows = {name: F[r] for r, name in enumerate(plan.rows)}
             ok = until <= k
             # 1. synapses, then neurons
-            i, g = current, jnp.zeros((), kind)
+            i: Any = current
+            g: Any = jnp.zeros((), kind)
             if dense_gap is not None:
                 idx, w, owner, along = dense_gap
                 i = i + jax.ops.segment_sum(w * F[0][idx], owner, n)
@@ -127,18 +133,18 @@ def module(plan: Plan) -> Any:
                 spiked = ok & call(neuron.spikes, "n", {s: new[s] for s in neuron.states})
             until = jnp.where(spiked, k + refractory, until)
             ok = until <= k
-            self.ring.value = self.ring.value.at[k % slots].set(spiked)
+            ring = ring.at[k % slots].set(spiked)
             for m, q in enumerate(plastic):
                 r = plan.edges[q].release
                 u, free = F[r], F[r + 1]
-                elapsed = (k - self.last.value).astype(kind)
-                share, u1, free1 = call(
+                elapsed = (k - last).astype(kind)
+                released, u1, free1 = call(
                     network.projections[q].synapse.release, f"p{q}", {"u": u, "free": free, "elapsed": elapsed}
                 )
                 new[plan.rows[r]] = jnp.where(spiked, u1, u)
                 new[plan.rows[r + 1]] = jnp.where(spiked, free1, free)
-                self.share.value = self.share.value.at[m, k % slots].set(jnp.where(spiked, share, 0))
-            self.last.value = jnp.where(spiked, k, self.last.value)
+                share = share.at[m, k % slots].set(jnp.where(spiked, released, 0))
+            self.last.value = jnp.where(spiked, k, last)
             # 3. arrivals
             if not neuron.graded:
                 for q, (wire, e) in enumerate(zip(wires, plan.edges, strict=True)):
@@ -147,9 +153,9 @@ def module(plan: Plan) -> Any:
                     for delay, csr in wire:
                         at = (k - delay) % slots
                         if q in plastic:
-                            here = self.share.value[plastic.index(q), at] @ csr
+                            here = share[plastic.index(q), at] @ csr
                         else:
-                            here = brainevent.BinaryArray(self.ring.value[at]) @ csr
+                            here = brainevent.BinaryArray(ring[at]) @ csr
                         new[name] = new[name] + (jnp.where(ok, here, 0) if lost else here)
             stacked = jnp.stack([new[name] for name in plan.rows])
             still = jnp.asarray([("v" in neuron.frozen) if r == 0 else held_back for r in range(len(plan.rows))])
@@ -161,21 +167,24 @@ def module(plan: Plan) -> Any:
                 mixed = mix(k.astype(jnp.uint32) ^ key)
                 stacked = arrive(stacked, p_row, p_at, jnp.where(mix(p_hash ^ mixed) < drive, p_w, 0))
             if events is not None:
-                first, row, at, much, most = events
-                m = first[jnp.minimum(k, len(first) - 1)] + jnp.arange(most)
-                use = (m < first[jnp.minimum(k + 1, len(first) - 1)]) & (k + 1 < len(first))
-                m = jnp.minimum(m, len(row) - 1)
-                stacked = arrive(stacked, row[m], at[m], jnp.where(use, much[m], 0))
+                first, row, place, much, most = events
+                event: Any = first[jnp.minimum(k, len(first) - 1)] + jnp.arange(most)
+                use = (event < first[jnp.minimum(k + 1, len(first) - 1)]) & (k + 1 < len(first))
+                event = jnp.minimum(event, len(row) - 1)
+                stacked = arrive(stacked, row[event], place[event], jnp.where(use, much[event], 0))
             # 4. resets
             if not neuron.graded:
                 got = call(neuron.reset, "n", {s: stacked[r] for r, s in enumerate(neuron.states)})
                 for r, value in enumerate(got if isinstance(got, tuple) else (got,)):
                     stacked = stacked.at[r].set(jnp.where(spiked, value, stacked[r]))
                 if neuron.clears:
-                    for r, name in enumerate(plan.rows):
-                        if r >= len(neuron.states) and not any(e.release in (r, r - 1) for e in plan.edges if e.release >= 0):
+                    for r in range(len(plan.rows)):
+                        if r >= len(neuron.states) and not any(
+                            e.release in (r, r - 1) for e in plan.edges if e.release >= 0
+                        ):
                             stacked = stacked.at[r].set(jnp.where(spiked, 0, stacked[r]))
             self.F.value, self.k.value, self.until.value = stacked, k + 1, until
+            self.ring.value, self.share.value = ring, share
             return spiked
 
     return Spiking()

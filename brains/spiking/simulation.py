@@ -19,7 +19,7 @@ CHUNK_STEPS = 1000
 
 @dataclass(frozen=True)
 class Run:
-    """Spikes of the recorded neurons and traces. step, neuron (m,): in order of time; neuron is a row of the connectome.
+    """Spikes of the recorded neurons and traces. step, neuron (m,): in order of time; a neuron is a row of the table.
 
     trace_mV (steps, n_trace): the first state after each step (mV for spiking models). duration_s, dt_s.
     """
@@ -74,16 +74,18 @@ class Simulation:
         c = network.connectome
         self.network, self.backend = network, backend
         self.recorded = np.arange(len(c)) if record is None else c.select(record)
-        self.traced = np.empty(0, np.int64) if len(list(trace)) == 0 else c.select(trace)
-        self.plan = network.plan(np.dtype(precision))
-        self._thresholds = self.plan.thresholds()
+        self.traced = np.empty(0, np.int64) if np.size(trace) == 0 else c.select(trace)
+        plan = network.plan(np.dtype(precision))
+        self._thresholds = plan.thresholds()
         self._no_current = np.zeros(len(c), precision) if network.current else None
         self._zero = np.broadcast_to(np.asarray(network.neuron.zero_mV, float), len(c))[self.traced]
+        self.engine: Any
         if backend == "fused":
             from bestiary.brains.spiking._fused import Fused as Engine
         else:
             from bestiary.brains.spiking._portable import Portable as Engine  # type: ignore[assignment]
-        self.engine = Engine(self.plan, self.recorded.astype(np.int32), self.traced.astype(np.int32))
+        self.engine = Engine(plan, self.recorded.astype(np.int32), self.traced.astype(np.int32))
+        self.plan = self.engine.plan
 
     def init(self) -> dict[str, Any]:
         """The state at rest, at time 0: a dict of arrays."""
@@ -100,8 +102,8 @@ class Simulation:
     ) -> tuple[dict[str, Any], Run]:
         """(state, what happened) after `steps` steps under constant input. seed: of the Poisson input.
 
-        rate_Hz: of the Poisson inputs (n_driven,), in the order of `inputs`; None keeps theirs. current (n,): into every
-        neuron, in the unit of the neuron model (pA; mV for Shiu); needs Network(current=True).
+        rate_Hz: of the Poisson inputs (n_driven,), in the order of `inputs`; None keeps theirs. current (n,): into
+        every neuron, in the unit of the neuron model (pA; mV for Shiu); needs Network(current=True).
         """
         if steps < 0:
             raise BestiaryError(f"steps must not be negative, got {steps}")
@@ -139,7 +141,9 @@ class Simulation:
             if on_chunk is not None:
                 on_chunk(done)
         if not parts:
-            return Run(np.empty(0, np.int32), np.empty(0, np.int32), np.empty((0, len(self.traced))), 0, self.network.dt_s)
+            return Run(
+                np.empty(0, np.int32), np.empty(0, np.int32), np.empty((0, len(self.traced))), 0, self.network.dt_s
+            )
         return Run(
             np.concatenate([p.step for p in parts]),
             np.concatenate([p.neuron for p in parts]),
@@ -148,7 +152,9 @@ class Simulation:
             self.network.dt_s,
         )
 
-    def run_batch(self, seconds: float, seeds: Iterable[int | Sequence[int]], rate_Hz: Value | None = None) -> list[Run]:
+    def run_batch(
+        self, seconds: float, seeds: Iterable[int | Sequence[int]], rate_Hz: Value | None = None
+    ) -> list[Run]:
         """Trials from rest, one for each seed, in one vmapped run. Only the portable back end can."""
         if self.backend != "portable":
             raise BestiaryError("run_batch needs backend='portable'; the fused kernel runs trials one by one")

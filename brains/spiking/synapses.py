@@ -66,9 +66,7 @@ def _cascade(x: Any, y: Any, mean_x: Any, mean_y: Any, keep_x: Any, keep_y: Any,
     return mean_x * x + mean_y * y, keep_x * x, keep_y * y + feed * x
 
 
-def _cascade_g(
-    x: Any, y: Any, mean_x: Any, mean_y: Any, keep_x: Any, keep_y: Any, feed: Any, reversal: Any
-) -> Any:
+def _cascade_g(x: Any, y: Any, mean_x: Any, mean_y: Any, keep_x: Any, keep_y: Any, feed: Any, reversal: Any) -> Any:
     now = mean_x * x + mean_y * y
     return now * reversal, now, keep_x * x, keep_y * y + feed * x
 
@@ -166,7 +164,7 @@ class TsodyksMarkram(Synapse):
     decays to 0 with facil_s, resources x lose u x and recover to 1 with recover_s. The first spike after rest gives U.
     """
 
-    onto: Synapse = Exponential()  # noqa: RUF009
+    onto: Synapse = Exponential()
     use: float = 0.5
     recover_s: float = 0.8
     facil_s: float = 0.001

@@ -1,8 +1,8 @@
 """The same edges as iaf_psc_exp neurons in NEST: the deterministic cases that NEST can express (synapses go on in
 refractory time, delta-free input).
 
-in.npz: n, pre, post, weight_pA (signed), step, driven (input spikes), drive_pA (their weight), steps, dt_s, delay_s, and
-the neuron: tau_s, tau_syn_s, resistance_MOhm, rest_mV, threshold_mV, reset_mV, refractory_s.
+in.npz: n, pre, post, weight_pA (signed), step, driven (input spikes), drive_pA (their weight), steps, dt_s, delay_s,
+and the neuron: tau_s, tau_syn_s, resistance_MOhm, rest_mV, threshold_mV, reset_mV, refractory_s.
 out.npz: step, neuron, wall_s, build_s.
 """
 

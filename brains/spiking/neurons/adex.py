@@ -13,9 +13,10 @@ from bestiary.brains.spiking._math import exp, where
 
 @dataclass(frozen=True)
 class AdEx(Neuron):
-    """C dV/dt = -g_L (V - E_L) + g_L D exp((V - V_T)/D) - w + I; tau_w dw/dt = a (V - E_L) - w; spike: V = reset, w += b.
+    """C dV/dt = -g_L (V - E_L) + g_L D exp((V - V_T)/D) - w + I; tau_w dw/dt = a (V - E_L) - w.
 
-    Defaults: table 1 of the paper, spike at peak_mV. Linear terms exactly, the exponential one explicitly: order 1.
+    At a spike V = reset, w += b. Defaults: table 1 of the paper, spike at peak_mV. Linear terms exactly, the
+    exponential one explicitly: order 1.
     """
 
     capacitance_pF: Value = 281.0

@@ -13,12 +13,13 @@ from bestiary.brains.spiking._math import exp, where
 
 @dataclass(frozen=True)
 class HodgkinHuxley(Neuron):
-    """C dV/dt = g_Na m^3 h (E_Na - V) + g_K n^4 (E_K - V) + g_L (E_L - V) + coupling (V_d - V) + I, in a chain soma - d1 - d2.
+    """C dV/dt = g_Na m^3 h (E_Na - V) + g_K n^4 (E_K - V) + g_L (E_L - V) + coupling (V_d - V) + I.
 
-    Rates of Hodgkin & Huxley 1952 J Physiol 117:500 at 6.3 C with V in today's sign, rest near -65 mV; conductances are
-    those of 1952 on an area of 2e4 um^2. Dendrites: leak only; coupling_nS 0 leaves a single compartment. Synapses and
-    currents enter the soma. A spike is V crossing threshold_mV upwards. Gates and potentials by exponential Euler
-    (Rush & Larsen 1978 IEEE Trans Biomed Eng 25:389), gates first: order 2 was measured below threshold.
+    A chain soma - d1 - d2. Rates of Hodgkin & Huxley 1952 J Physiol 117:500 at 6.3 C with V in today's sign, rest
+    near -65 mV; conductances are those of 1952 on an area of 2e4 um^2. Dendrites: leak only; coupling_nS 0 leaves a
+    single compartment. Synapses and currents enter the soma. A spike is V crossing threshold_mV upwards. Gates and
+    potentials by exponential Euler (Rush & Larsen 1978 IEEE Trans Biomed Eng 25:389), gates first: order 2 was
+    measured below threshold.
     """
 
     capacitance_pF: Value = 200.0
@@ -61,7 +62,15 @@ class HodgkinHuxley(Neuron):
 
     def initial(self) -> dict[str, Value]:
         v = -65.0
-        return {"v": v, "was": v, "m": 0.052932, "h": 0.596121, "n": 0.317677, "d1": self.dendrite_mV, "d2": self.dendrite_mV}
+        return {
+            "v": v,
+            "was": v,
+            "m": 0.052932,
+            "h": 0.596121,
+            "n": 0.317677,
+            "d1": self.dendrite_mV,
+            "d2": self.dendrite_mV,
+        }
 
     @staticmethod
     def update(

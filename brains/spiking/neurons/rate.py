@@ -15,7 +15,7 @@ from bestiary.brains.spiking._math import tanh, where
 class Rate(Neuron):
     """tau dx/dt = -x + sum w r + I, with r = max_Hz tanh(gain (x - threshold)) where positive, else 0.
 
-    What crosses an edge is r, each step (Delta-like, without delay beyond one step); no spikes. Exact for constant input.
+    What crosses an edge is r, each step, with no delay but the step; no spikes. Exact for constant input.
     """
 
     tau_s: Value = 0.010
