@@ -30,6 +30,9 @@ PROBABILITY = np.array(  # [target, source]
 )
 EXTERNAL = np.array([1600, 1500, 2100, 1900, 2000, 1900, 2900, 2100])
 RATES = np.array([0.903, 2.965, 4.414, 5.876, 7.569, 8.633, 1.105, 7.829])
+NEST = np.array(
+    [0.48, 2.12, 3.94, 4.99, 6.53, 7.78, 0.86, 7.00]
+)  # NEST 3.10 on this very network (seed 1), other noise
 WEIGHT_PA, RATIO, BACKGROUND_HZ, TAU_SYN_S = 87.8, 4.0, 8.0, 0.0005
 PARTS = 8  # a Poisson input gives at most one spike a step: its rate is spread over several
 
@@ -81,7 +84,8 @@ def test_microcircuit_at_a_tenth_of_its_size_has_the_published_rates():
     run = Simulation(network).run(2.5, seed=1, current=current)
     count = np.bincount(run.neuron[run.time_s >= 0.5], minlength=size.sum())
     rates = np.add.reduceat(count, np.cumsum(size) - size) / size / 2.0
-    print("\n" + "  ".join(f"{name} {a:.2f} ({b:.2f})" for name, a, b in zip(NAMES, rates, RATES, strict=True)) + " Hz")
-    assert np.corrcoef(rates, RATES)[0, 1] > 0.95
-    np.testing.assert_allclose(rates, RATES, rtol=0.35, atol=0.6)
-
+    found = zip(NAMES, rates, NEST, RATES, strict=True)
+    print("\n" + "  ".join(f"{name} {a:.2f} ({b:.2f}, {c:.2f})" for name, a, b, c in found) + " Hz")
+    np.testing.assert_allclose(rates, NEST, rtol=0.03, atol=0.05)
+    assert np.corrcoef(rates, RATES)[0, 1] > 0.99  # the small network stays 10 to 15 % below the large one, L23E half
+    np.testing.assert_allclose(rates, RATES, rtol=0.2, atol=0.3)
