@@ -87,5 +87,5 @@ def test_microcircuit_at_a_tenth_of_its_size_has_the_published_rates():
     found = zip(NAMES, rates, NEST, RATES, strict=True)
     print("\n" + "  ".join(f"{name} {a:.2f} ({b:.2f}, {c:.2f})" for name, a, b, c in found) + " Hz")
     np.testing.assert_allclose(rates, NEST, rtol=0.03, atol=0.05)
-    assert np.corrcoef(rates, RATES)[0, 1] > 0.99  # the small network stays 10 to 15 % below the large one, L23E half
-    np.testing.assert_allclose(rates, RATES, rtol=0.2, atol=0.3)
+    assert np.corrcoef(rates, RATES)[0, 1] > 0.99  # 10 to 15 % below the full model, layer 2/3 more: so does NEST
+    np.testing.assert_allclose(rates, RATES, rtol=0.2, atol=0.5)
