@@ -297,6 +297,17 @@ def test_recording_few_neurons_or_a_small_buffer_changes_nothing():
     assert spikes(sim.run(0.2, seed=5)) == whole
 
 
+@pytest.mark.parametrize("threads", [2, 3])
+def test_spikes_do_not_depend_on_the_number_of_threads(threads):
+    network = fly(random_net(n=200, edges=6000, weight=8.0, delays=(0.0007, 0.0018)))
+    sims = [Simulation(network, record=["c*"], trace=["c150", "c3"], threads=t) for t in (1, threads)]
+    one, many = (s.run(0.2, seed=5) for s in sims)
+    assert len(one.step) > 500
+    np.testing.assert_array_equal(one.step, many.step)
+    np.testing.assert_array_equal(one.neuron, many.neuron)
+    np.testing.assert_array_equal(one.trace_mV, many.trace_mV)
+
+
 def test_order_of_neurons_and_edges_does_not_matter():
     c = random_net(delays=(0.0003, 0.0018))
     rng = np.random.default_rng(1)

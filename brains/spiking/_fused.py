@@ -62,7 +62,7 @@ def kernel_source(plan: Plan) -> str:
     line(0, f"def kernel({', '.join(state_arguments + given + results)}):")
     line(1, "n = F.shape[1]")
     line(1, "n_trace, n_p, ring_slots, cap = meta[0], meta[1], meta[2], meta[3]")
-    line(1, "n_rec = meta[4]")
+    line(1, "n_rec, offset = meta[4], meta[5]  # offset: number of the first neuron of this part")
     line(1, "base = 8")
     for name, size in [
         ("refractory", "n"),
@@ -182,14 +182,14 @@ def kernel_source(plan: Plan) -> str:
         line(5, "if words[w] != 0:")
         line(6, "for i in range(8 * w, 8 * w + 8):")
         line(7, "if flags[i] != 0 and bu[i] <= k:")
-        line(8, "ring[head] = b + i; fired += 1; head += 1")
+        line(8, "ring[head] = offset + b + i; fired += 1; head += 1")
         line(8, "if head == cap: head = 0")
         line(2, "count[slot] = fired; I[1] = head")
         line(2, "q = start[slot]")
         line(2, "for m in range(fired):")
-        line(3, "i = ring[q]; until[i] = k + refractory[i]; r = rec_of[i]")
+        line(3, "i = ring[q] - offset; until[i] = k + refractory[i]; r = rec_of[i]")
         line(3, "if r >= 0:")
-        line(4, "out[2 + 2 * events] = k; out[3 + 2 * events] = i; events += 1")
+        line(4, "out[2 + 2 * events] = k; out[3 + 2 * events] = offset + i; events += 1")
         for q in plastic:
             r = plan.edges[q].release
             local = {"u": f"s{r}[i]", "free": f"s{r + 1}[i]", "elapsed": f"F.dtype.type(k - last{q}[i])"}
@@ -232,7 +232,7 @@ def kernel_source(plan: Plan) -> str:
     if not neuron.graded:
         line(2, "q = start[slot]")
         line(2, "for m in range(fired):")
-        line(3, "i = ring[q]")
+        line(3, "i = ring[q] - offset")
         local = {s: f"s{r}[i]" for r, s in enumerate(neuron.states)}
         # reset gives as many values as it has states among its results: those named in its return, in order
         targets = ", ".join(f"s{r}[i]" for r in range(len(neuron.states)))
@@ -307,6 +307,19 @@ def compiled(plan: Plan) -> Any:
     return _COMPILED[name]
 
 
+def packed(plan: Plan, record: Array, trace: Array, offset: int = 0) -> tuple[Array, Array]:
+    """(constants, integers) as the kernel reads them. offset: number of the first neuron of a part."""
+    rec_of = np.full(plan.n, -1, np.int32)
+    rec_of[record] = np.arange(len(record))
+    header = np.array([len(trace), len(plan.drive[0]), plan.ring, plan.room, len(record), offset, 0, 0], np.int32)
+    delays = [part for e in plan.edges for part in ([len(e.delays)], e.delays)]
+    meta = [header, plan.refractory, rec_of, trace, plan.drive[0], plan.drive[2].view(np.int32), *delays]
+    scalars = [v for v in plan.constants.values() if not v.ndim]
+    arrays = [np.broadcast_to(v, plan.n) for v in plan.constants.values() if v.ndim]
+    constants = np.concatenate([np.asarray(scalars, plan.dtype), *arrays, plan.drive[1]]).astype(plan.dtype)
+    return constants, np.concatenate(meta).astype(np.int32)
+
+
 class Fused:
     """A plan ready to run on the CPU. `advance` goes any number of steps in calls of the kernel."""
 
@@ -316,14 +329,7 @@ class Fused:
 
         self.plan, self.record, self.trace = plan, record, trace
         self.x64 = bool(plan.dtype == np.float64)
-        rec_of = np.full(plan.n, -1, np.int32)
-        rec_of[record] = np.arange(len(record))
-        header = np.array([len(trace), len(plan.drive[0]), plan.ring, plan.room, len(record), 0, 0, 0], np.int32)
-        delays = [part for e in plan.edges for part in ([len(e.delays)], e.delays)]
-        meta = [header, plan.refractory, rec_of, trace, plan.drive[0], plan.drive[2].view(np.int32), *delays]
-        scalars = [v for v in plan.constants.values() if not v.ndim]
-        arrays = [np.broadcast_to(v, plan.n) for v in plan.constants.values() if v.ndim]
-        c = np.concatenate([np.asarray(scalars, plan.dtype), *arrays, plan.drive[1]]).astype(plan.dtype)
+        c, meta = packed(plan, record, trace)
         after = []
         if len(plan.events[0]):
             after += [np.stack(plan.events[:2]), plan.events[2]]
@@ -336,7 +342,7 @@ class Fused:
         self._calls: dict[int, Any] = {}
         self._registered = registered
         with self._precision():
-            self._before = (jnp.asarray(c), jnp.asarray(np.concatenate(meta).astype(np.int32)))
+            self._before = (jnp.asarray(c), jnp.asarray(meta))
             self._after = tuple(jax.device_put(a, may_alias=True) for a in after)  # aligned arrays are shared
         self._jax, self._jnp = jax, jnp
 

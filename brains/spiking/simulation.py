@@ -49,7 +49,8 @@ class Simulation:
 
     backend: "fused" (CPU: one compiled kernel call per `step`), "portable" (any device; vmapped `run_batch`), None:
     fused where JAX runs on the CPU. record: neurons whose spikes are kept, None all. trace: neurons whose potential is
-    kept every step. precision: "float32" or "float64".
+    kept every step. precision: "float32" or "float64". threads: cores of the fused kernel, for large brains; results
+    do not depend on it.
 
     `step` uses up the state that it is given: keep a copy (`copy`) to go back.
     """
@@ -62,6 +63,7 @@ class Simulation:
         record: Query | None = None,
         trace: Query = (),
         precision: str = "float32",
+        threads: int = 1,
     ) -> None:
         from bestiary.brains._engine import jax
 
@@ -80,11 +82,21 @@ class Simulation:
         self._no_current = np.zeros(len(c), precision) if network.current else None
         self._zero = np.broadcast_to(np.asarray(network.neuron.zero_mV, float), len(c))[self.traced]
         self.engine: Any
-        if backend == "fused":
-            from bestiary.brains.spiking._fused import Fused as Engine
+        rows = self.recorded.astype(np.int32), self.traced.astype(np.int32)
+        if threads != 1:
+            if threads < 1 or backend != "fused":
+                raise BestiaryError(f"threads must be at least 1, and need backend='fused'; got {threads}, {backend!r}")
+            from bestiary.brains.spiking._threads import Threads
+
+            self.engine = Threads(plan, *rows, threads)
+        elif backend == "fused":
+            from bestiary.brains.spiking._fused import Fused
+
+            self.engine = Fused(plan, *rows)
         else:
-            from bestiary.brains.spiking._portable import Portable as Engine  # type: ignore[assignment]
-        self.engine = Engine(plan, self.recorded.astype(np.int32), self.traced.astype(np.int32))
+            from bestiary.brains.spiking._portable import Portable
+
+            self.engine = Portable(plan, *rows)
         self.plan = self.engine.plan
 
     def init(self) -> dict[str, Any]:
@@ -166,7 +178,8 @@ class Simulation:
 
     def check(self, state: dict[str, Any]) -> None:
         """Raises DivergenceError with the first neuron and the time if the state is no longer finite."""
-        values = np.asarray(state["F"])
+        parts = state["F"] if isinstance(state["F"], list) else [state["F"]]
+        values = np.concatenate([np.asarray(p) for p in parts], 1) if len(parts) > 1 else np.asarray(parts[0])
         if not np.isfinite(values.sum(dtype=np.float64)):
             bad = np.flatnonzero(~np.isfinite(values).all(0))
             if len(bad):
@@ -177,11 +190,11 @@ class Simulation:
 
     def now_s(self, state: dict[str, Any]) -> float:
         """Time of a state."""
-        return int(np.asarray(state["I"][0] if "I" in state else state["k"])) * self.network.dt_s
+        return int(np.ravel(state["I"][0] if "I" in state else state["k"])[0]) * self.network.dt_s
 
     def copy(self, state: dict[str, Any]) -> dict[str, Any]:
         """A copy that `step` will not use up."""
-        return {k: v.copy() for k, v in state.items()}
+        return {k: [a.copy() for a in v] if isinstance(v, list) else v.copy() for k, v in state.items()}
 
 
 def _key(seed: int | Sequence[int]) -> int:
