@@ -38,11 +38,13 @@ def bench_engine(
     seconds: float = 0.3,
     *,
     connectome: Connectome | None = None,
+    threads: int = 1,
     brian2_python: str | None = None,
     brian2_mode: str = "cython",
     note: Progress = lambda text: None,
 ) -> dict[str, Any]:
     """All of it, as a dict for JSON. connectome: default the surrogate. seconds: simulated, of each repeat.
+    threads: cores of the kernel.
 
     brian2_python: interpreter with Brian2 2.9 and numpy < 2.4; brian2_mode: "cython" or "cpp_standalone".
     """
@@ -50,7 +52,7 @@ def bench_engine(
     start = time.perf_counter()
     c = flywire_surrogate() if connectome is None else connectome
     built = time.perf_counter() - start
-    sims = {name: _ready(c, name) for name in REGIMES}
+    sims = {name: _ready(c, name, threads) for name in REGIMES}
     note("memory bandwidth")
     bandwidth = triad_bytes_per_s(len(c))
     wall: dict[str, list[float]] = {name: [] for name in sims}
@@ -91,6 +93,7 @@ def bench_engine(
     report = {
         "neurons": len(c),
         "edges": c.n_edges,
+        "threads": threads,
         "dt_s": _shiu.DT_S,
         "control_period_s": PERIOD_STEPS * _shiu.DT_S,
         "load_average": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
@@ -117,9 +120,9 @@ def regime(c: Connectome, name: str) -> dict[Any, float]:
     return {tuple(rows.tolist()): rate}
 
 
-def _ready(c: Connectome, name: str) -> tuple[Simulation, float]:
+def _ready(c: Connectome, name: str, threads: int) -> tuple[Simulation, float]:
     start = time.perf_counter()
-    sim = Simulation(_shiu.shiu_network(c, regime(c, name)))
+    sim = Simulation(_shiu.shiu_network(c, regime(c, name)), threads=threads)
     sim.step(sim.init(), 1)
     return sim, time.perf_counter() - start
 
@@ -165,7 +168,7 @@ def build_times(c: Connectome, note: Progress = lambda text: None) -> tuple[dict
             _shiu.shiu_network(_shiu.flywire_connectome(here / "edges.parquet", here / "cells.csv")).plan()
             found["from_parquet"] = time.perf_counter() - start
         except ImportError:
-            pass
+            pass  # no pyarrow, no Parquet: the report leaves it out
         note("building from cache")
         write_connectome(c, here / "cache.npz")
         start = time.perf_counter()
