@@ -6,17 +6,19 @@ jitted, vmapped, sharded, saved and restored, and has no hidden state and no glo
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from typing import Any
 
 os.environ.setdefault("NPROC", "1")  # XLA:CPU threads cost more than they give on small brains (jax 0.10)
 
+import brainevent
 import brainstate
 import jax
 import jax.numpy as jnp
 
-__all__ = ["brainstate", "functional", "jax", "jnp"]
+__all__ = ["brainevent", "brainstate", "functional", "jax", "jnp", "precision", "registered"]
 
 Tree = dict[str, Any]
 
@@ -37,3 +39,13 @@ def functional(module: Any, *example: Any) -> tuple[Tree, Callable[..., Tree]]:
         return values | dict(zip(order, new, strict=True))
 
     return {name: s.value for s, name in zip(module.states().values(), names.values(), strict=True)}, step
+
+
+def registered(kernel: Any, outs: tuple[Any, ...], in_place: dict[int, int]) -> Callable[..., Any]:
+    """A numba kernel (inputs, then outputs) as a JAX function on the CPU. in_place: inputs that outputs reuse."""
+    return brainevent.numba_kernel(kernel, outs=outs, input_output_aliases=in_place)
+
+
+def precision(x64: bool) -> Any:
+    """Context in which JAX keeps float64 as it is, or the default one."""
+    return jax.enable_x64(True) if x64 else contextlib.nullcontext()
