@@ -30,8 +30,8 @@ Progress = Callable[[int, int, float], None]
 class Stage:
     """One search: which parameters, which trials, and what they should give.
 
-    trials: tables with `task`, `medium`, `seconds`, `skip_s`, optional `options` of `bestiary.animal` and
-    `task_options`, and `targets`: measure -> [value, tolerance].
+    trials: tables with `task`, `medium`, `seconds`, `skip_s`, optional `options` of `bestiary.animal` (and in them
+    `fixed`, parameters held at a value in this trial), `repeats` (seeds over which the loss is averaged), `task_options` and `targets`: measure -> [value, tolerance].
     """
 
     name: str
@@ -90,17 +90,21 @@ class Objective:
         total, found = 0.0, []
         self._animals = {}
         for i, trial in enumerate(self.stage.trials):
-            try:
-                measured = self._run(i, trial, {**self.base, **values})
-            except (BestiaryError, np.linalg.LinAlgError):
-                measured = {}
-            for name, (target, tolerance) in trial["targets"].items():
-                error = (measured.get(name, np.nan) - target) / tolerance
-                total += 2 * (np.sqrt(1 + error**2) - 1) if np.isfinite(error) else 15.0
-            found.append(measured)
+            repeats = trial.get("repeats", 1)
+            for k in range(repeats):
+                try:
+                    measured = self._run(i, trial, {**self.base, **values}, self.seed + k)
+                except (BestiaryError, np.linalg.LinAlgError):
+                    measured = {}
+                for name, (target, tolerance) in trial["targets"].items():
+                    error = (measured.get(name, np.nan) - target) / tolerance
+                    total += (2 * (np.sqrt(1 + error**2) - 1) if np.isfinite(error) else 15.0) / repeats
+                found.append(measured)
         return float(total), found
 
-    def _run(self, i: int, trial: Mapping[str, Any], parameters: Mapping[str, float]) -> dict[str, float]:
+    def _run(
+        self, i: int, trial: Mapping[str, Any], parameters: Mapping[str, float], seed: int
+    ) -> dict[str, float]:
         from bestiary.envs import EmbodiedEnv
         from bestiary.tasks._measures import MEASURES
         from bestiary.tasks._trial import run_trial
@@ -114,9 +118,10 @@ class Objective:
                 task_options=trial.get("task_options"),
             )
         options = {**self.options, **trial.get("options", {})}
-        if (key := json.dumps(options)) not in self._animals:  # one brain for all trials that agree on it
+        parameters = {**parameters, **options.pop("fixed", {})}
+        if (key := json.dumps([options, trial.get("options", {})])) not in self._animals:  # one brain for all trials that agree on it
             self._animals[key] = bestiary.animal(self.animal, parameters=parameters, clock=self.stage.clock, **options)
-        track = run_trial(self._envs[i], self._animals[key], trial["seconds"], self.seed)
+        track = run_trial(self._envs[i], self._animals[key], trial["seconds"], seed)
         if track.divergence:
             return {}
         track = track.after(trial.get("skip_s", 0.0))
