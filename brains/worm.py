@@ -228,7 +228,7 @@ def neuron_rows(connectome: Connectome, query: Any) -> Array:
     rows = connectome.neurons
     if not (is_neuron := np.isin(found, rows)).all():
         muscle = connectome.ids[found[~is_neuron][0]]
-        raise UnknownNeuronError(f"{muscle} is a muscle, not a neuron: muscles are commanded by the action of that name")
+        raise UnknownNeuronError(f"{muscle} is a muscle, not a neuron: its command is the action of that name")
     return np.searchsorted(rows, found)
 
 

@@ -220,6 +220,7 @@ def build(
     schedule = tuple(parse(s) for s in ([stimulate] if isinstance(stimulate, str | Stimulus) else stimulate))
     asked = {"lesion": lesion, "silence": silence, "without": without, "stimuli": schedule}
     about = {**about, **asked, "control": chosen.name, "control_seed": chosen.seed, "clock": clock}
+    about["moved_share"] = chosen.moved_share
     return Animal(name, brain, interface, clock, schedule, chosen, about)
 
 

@@ -59,8 +59,9 @@ def assemble(
 class WormInterface:
     """Receptors and neuromuscular junctions of one worm.
 
-    stretch (n, 4 * n_joints): mV per unit strain, before saturation at stretch_mV (n,). touch (n, n_links): pA per N of change, before saturation.
-    nmj (95, n): muscle drive per unit release above rest. Chemical senses: see `encode`.
+    stretch (n, 4 * n_joints): mV per unit strain, before saturation at stretch_mV (n,). touch (n, n_links): pA at a
+    saturating change of force on each link. nmj (95, n): muscle drive per unit release above rest. Chemical senses: see
+    `encode`.
     """
 
     names: tuple[str, ...]
@@ -104,6 +105,8 @@ class WormInterface:
         per_strain = np.sqrt(2) / body.radius_at_m(joints) * 1e-3 / 4
         stretch = np.concatenate([bend * per_strain * side for side in (-1, -1, 1, 1)], axis=1)
 
+        limit = np.where(np.isin(types, GROUPS["a"]), p["stretch_max_a_mV"], p["stretch_max_mV"])
+
         links = (np.arange(body.n_links) + 0.5) / body.n_links
         touch = np.zeros((n, body.n_links))
         for kind, (low, high) in TOUCH_FIELDS.items():
@@ -127,7 +130,7 @@ class WormInterface:
         return cls(
             names=brain.names,  # type: ignore[attr-defined]
             stretch=stretch.astype(np.float32),
-            stretch_mV=np.where(np.isin(types, GROUPS["a"]), p["stretch_max_a_mV"], p["stretch_max_mV"]).astype(np.float32),
+            stretch_mV=limit.astype(np.float32),
             rest_nS=rest,
             touch=(touch * rest[:, None]).astype(np.float32),
             nmj=_junctions(connectome, p).astype(np.float32),

@@ -12,7 +12,7 @@ from bestiary.brains.connectome import load_connectome
 from bestiary.envs import Clock, EmbodiedEnv
 from bestiary.envs.perturb import PerturbBrain
 from bestiary.errors import ActionError, BestiaryError, DivergenceError, UnknownNeuronError
-from bestiary.interfaces._controls import CONTROLS
+from bestiary.interfaces._controls import CONTROLS, Rewiring
 from bestiary.interfaces._stimulus import Stimulus, parse
 
 
@@ -168,6 +168,16 @@ def test_every_control_runs_and_differs(control: str) -> None:
     intact, _ = rollout(bestiary.animal("worm"), "worm", 40)
     assert np.array_equal(actions, intact) == (control == "intact")
     assert np.isfinite(actions).all()
+
+
+@pytest.mark.parametrize("control", [c for c in CONTROLS if issubclass(CONTROLS[c], Rewiring)])
+def test_a_rewired_animal_keeps_its_muscles_and_says_how_much_moved(control: str) -> None:
+    intact = bestiary.animal("worm")
+    rewired = bestiary.animal("worm", control=control, control_seed=1)
+    kinds = ("neuromuscular", "muscle_gap")
+    assert intact.brain.connectome.moved_share(rewired.brain.connectome, kinds) == 0  # type: ignore[attr-defined]
+    assert np.array_equal(intact.interface.nmj, rewired.interface.nmj)  # type: ignore[attr-defined]
+    assert intact.about["moved_share"] == 0 and rewired.about["moved_share"] > 0.2
 
 
 def test_a_brain_that_is_no_longer_finite_is_named() -> None:
