@@ -234,7 +234,8 @@ def neuron_rows(connectome: Connectome, query: Any) -> Array:
 
 @lru_cache(8)
 def _shipped(name: str, gap_cap: float) -> Connectome:
-    return load_connectome("worm", name, gap_cap=gap_cap)
+    """The others have no junctions to single muscles, or those of the head only: all then take the default's."""
+    return load_connectome("worm", name, gap_cap=gap_cap, muscles=DEFAULT)
 
 
 @lru_cache(8)

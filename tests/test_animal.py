@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import bestiary
-from bestiary.brains.connectome import load_connectome
+from bestiary.brains.connectome import Connectome, load_connectome
 from bestiary.envs import Clock, EmbodiedEnv
 from bestiary.envs.perturb import PerturbBrain
-from bestiary.errors import ActionError, BestiaryError, DivergenceError, UnknownNeuronError
+from bestiary.errors import ActionError, BestiaryError, ConnectomeError, DivergenceError, UnknownNeuronError
 from bestiary.interfaces._controls import CONTROLS, Rewiring
 from bestiary.interfaces._stimulus import Stimulus, parse
 
@@ -195,19 +195,23 @@ def test_a_brain_that_is_no_longer_finite_is_named() -> None:
             animal.act(obs)
 
 
-def test_the_order_of_the_neurons_does_not_matter() -> None:
-    table = load_connectome("worm", "cook2019", gap_cap=81)
-    n = len(table.neurons)
-    order = np.r_[np.random.default_rng(0).permutation(n), n + np.arange(len(table) - n)]
+def reordered(table: Connectome, order: np.ndarray) -> Connectome:
     place = np.argsort(order)
     columns = ("ids", "names", "types", "kinds", "sides", "transmitters", "position_um")
-    turned = replace(
+    return replace(
         table,
         **{c: getattr(table, c)[order] for c in columns},
         extra={k: v[order] for k, v in table.extra.items()},
         pre=place[table.pre],
         post=place[table.post],
     )
+
+
+def test_the_order_of_the_neurons_does_not_matter() -> None:
+    table = load_connectome("worm", "cook2019", gap_cap=81)
+    n = len(table.neurons)
+    order = np.r_[np.random.default_rng(0).permutation(n), n + np.arange(len(table) - n)]
+    turned = reordered(table, order)
     quiet = {"noise_mV": 0.0, "noise_motor_mV": 0.0}  # noise goes by row
     runs = []
     for given in (table, turned):
@@ -215,6 +219,42 @@ def test_the_order_of_the_neurons_does_not_matter() -> None:
         actions, volts = rollout(animal, "worm", 60)
         runs.append(np.concatenate([actions, volts[:, np.argsort(animal.names)]], axis=1))
     assert np.abs(runs[0]).max() > 10 and runs[1] == pytest.approx(runs[0], abs=1e-3)
+
+
+def test_the_order_of_the_muscles_does_not_matter() -> None:
+    table = load_connectome("worm", "cook2019", gap_cap=81)
+    n = len(table.neurons)
+    order = np.r_[np.arange(n), n + np.random.default_rng(0).permutation(len(table) - n)]
+    runs = [
+        rollout(bestiary.animal("worm", connectome=given), "worm", 20)[0] for given in (table, reordered(table, order))
+    ]
+    assert runs[0].std() > 0.01 and runs[1] == pytest.approx(runs[0], abs=1e-4)
+
+
+def test_missing_muscles_and_junctions_are_named() -> None:
+    table = load_connectome("worm", "cook2019", gap_cap=81)
+    with pytest.raises(ConnectomeError, match="lacks 1 of the 95 muscles of the body: MDL07"):
+        renamed = np.where(table.ids == "MDL07", "MDL99", table.ids)
+        bestiary.animal("worm", connectome=replace(table, ids=renamed))
+    with pytest.raises(ConnectomeError, match="muscles='cook2019'"):
+        bestiary.animal("worm", connectome=load_connectome("worm", "white1986"))
+    with pytest.raises(ConnectomeError, match="along"):
+        bestiary.animal("worm", connectome=replace(table, extra={}))
+
+
+@pytest.mark.parametrize("connectome", ["witvliet8", "varshney2011", "white1986"])
+def test_other_connectomes_borrow_the_muscles_and_run(connectome: str) -> None:
+    cook, animal = bestiary.animal("worm"), bestiary.animal("worm", connectome=connectome)
+    other = animal.brain.connectome  # type: ignore[attr-defined]
+    assert other.source.endswith("neuromuscular edges from cook2019") and animal.about["connectome"] == other.source
+    assert "neuromuscular edges from" not in cook.about["connectome"]
+    kinds = ("neuromuscular", "muscle_gap")
+    table = cook.brain.connectome  # type: ignore[attr-defined]
+    assert [other.kind.counts()[k] for k in kinds] == [table.kind.counts()[k] for k in kinds]
+    own = load_connectome("worm", connectome).kind.counts()
+    assert other.kind.counts()["chemical"] == own["chemical"] != table.kind.counts()["chemical"]
+    actions, _ = rollout(animal, "worm")
+    assert np.isfinite(actions).all() and actions.std() > 0.005
 
 
 def test_halving_the_brain_step_keeps_the_voltages() -> None:
