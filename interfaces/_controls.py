@@ -145,15 +145,25 @@ class SignShuffle(Rewiring):
 
 
 class SensorPermutation(Control):
-    name, about = "sensor-permutation", "K8: the receptors of each sense are wired up in random order"
+    """Fields of the world that share shape and unit (odours, salt) change places in one cycle: none keeps its."""
+
+    name = "sensor-permutation"
+    about = "K8: the receptors of each sense are wired up in random order, and odours and salt in each other's place"
 
     def bind(self, interface: Any, body: Any, clock: Clock) -> None:
+        alike: dict[Any, list[str]] = {}
+        for s in body.senses:
+            alike.setdefault((s.shape, s.unit) if s.external else s.name, []).append(s.name)
+        self._from: dict[str, str] = {}
+        for names in alike.values():
+            cycle = [names[i] for i in stream(self.seed, f"senses {names[0]}").permutation(len(names))]
+            self._from |= dict(zip(cycle, cycle[1:] + cycle[:1], strict=True))
         self._order = {
             s.name: stream(self.seed, f"sense {s.name}").permutation(int(np.prod(s.shape))) for s in body.senses
         }
 
     def senses(self, obs: Mapping[str, Array]) -> Mapping[str, Array]:
-        return {key: value.ravel()[self._order[key]].reshape(value.shape) for key, value in obs.items()}
+        return {key: obs[self._from[key]].ravel()[self._order[key]].reshape(value.shape) for key, value in obs.items()}
 
 
 class MotorPermutation(Control):

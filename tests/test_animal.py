@@ -180,6 +180,37 @@ def test_a_rewired_animal_keeps_its_muscles_and_says_how_much_moved(control: str
     assert intact.about["moved_share"] == 0 and rewired.about["moved_share"] > 0.2
 
 
+def test_permuted_senses_are_all_there_and_none_in_its_place(name: str) -> None:
+    body = bestiary.load("bodies", name).BODY()
+    obs = {s.name: 100.0 * k + np.arange(np.prod(s.shape)).reshape(s.shape) for k, s in enumerate(body.senses)}
+    for seed in range(10):
+        given = CONTROLS["sensor-permutation"](seed)
+        given.bind(None, body, Clock())
+        new = given.senses(obs)
+        assert {k: v.shape for k, v in new.items()} == {k: v.shape for k, v in obs.items()}
+        assert sorted(np.concatenate([v.ravel() for v in new.values()])) == sorted(
+            np.concatenate([v.ravel() for v in obs.values()])
+        )
+        for s in body.senses:
+            alike = [t for t in body.senses if t.external and (t.shape, t.unit) == (s.shape, s.unit)]
+            shares = bool(np.isin(new[s.name], obs[s.name]).any())
+            assert shares == (not s.external or len(alike) == 1), s.name
+
+
+def test_a_permuted_worm_tastes_salt_with_other_neurons() -> None:
+    quiet = {"noise_mV": 0.0, "noise_motor_mV": 0.0}
+    volts = []
+    for control in (None, "sensor-permutation"):
+        animal = bestiary.animal("worm", control=control, parameters=quiet)
+        obs = {s.name: np.full(s.shape, s.rest) for s in bestiary.load("bodies", "worm").BODY().senses}
+        animal.reset(0)
+        for step in range(60):
+            obs["nacl_mol_per_m3"] = np.full(2, 50.0 + 10 * (step > 10))
+            animal.act(obs)
+        volts.append(animal.probe()["voltage_mV"][animal.index("ASEL")[0]])
+    assert volts[0] > volts[1] + 3
+
+
 def test_a_brain_that_is_no_longer_finite_is_named() -> None:
     animal = bestiary.animal("worm")
     animal.reset(0)
