@@ -265,6 +265,7 @@ def build(
     lesion: tuple[str, ...] = (),
     silence: tuple[str, ...] = (),
     without: tuple[str, ...] = (),
+    backend: str = BACKENDS[0],
 ) -> WormBrain:
     """The brain at parameters `p`. rewire: of the connectome, before any lesion, so the set points are its own."""
     table = connectome if isinstance(connectome, Connectome) else _shipped(connectome or DEFAULT, p["gap_cap_sections"])
@@ -278,7 +279,7 @@ def build(
     lesioned, silenced = pick(lesion), pick(silence)
     net = cut(network(table, p, without), lesioned, silenced)
     gone = tuple(np.union1d(lesioned, silenced).astype(int).tolist())
-    return WormBrain(table, net, clock, gone)
+    return WormBrain(table, net, clock, gone, backend)
 
 
 BRAIN = WormBrain

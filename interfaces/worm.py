@@ -43,6 +43,7 @@ def assemble(
     silence: tuple[str, ...],
     without: tuple[str, ...],
     clock: Clock,
+    backend: str | None = None,
 ) -> tuple[WormBrain, WormInterface, dict[str, Any]]:
     """Brain, interface and what a card says of them, for `bestiary.animal("worm", ...)`."""
     import bestiary
@@ -51,8 +52,8 @@ def assemble(
         if word not in COMPONENTS:
             raise LookupError(f"no component {word!r}; {bestiary.nearest(word, COMPONENTS, 'component')}")
     p = brains.parameters(parameters)
-    brain = brains.build(connectome, p, clock, rewire, lesion, silence, without)
-    about = {"parameters": p, "connectome": brain.connectome.source, "components": COMPONENTS}
+    brain = brains.build(connectome, p, clock, rewire, lesion, silence, without, backend or brains.BACKENDS[0])
+    about = {"parameters": p, "connectome": brain.connectome.source, "components": COMPONENTS, "backend": brain.backend}
     return brain, WormInterface.of(body, brain, p, without, clock.control_s), about
 
 

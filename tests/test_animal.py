@@ -288,6 +288,15 @@ def test_other_connectomes_borrow_the_muscles_and_run(connectome: str) -> None:
     assert np.isfinite(actions).all() and actions.std() > 0.005
 
 
+def test_both_back_ends_are_one_animal() -> None:
+    runs = {b: rollout(bestiary.animal("worm", backend=b), "worm", 20) for b in ("kernel", "brainstate")}
+    assert runs["brainstate"][0] == pytest.approx(runs["kernel"][0], abs=1e-3)
+    assert runs["brainstate"][1] == pytest.approx(runs["kernel"][1], abs=0.01)
+    assert bestiary.animal("worm").about["backend"] == "kernel"
+    with pytest.raises(LookupError, match="did you mean 'brainstate'"):
+        bestiary.animal("worm", backend="brainstat")
+
+
 def test_halving_the_brain_step_keeps_the_voltages() -> None:
     runs = []
     for brain in ("0.002", "0.001"):
