@@ -35,7 +35,7 @@ def advance(
     inhibitory_mV: float,
     dt: float,
 ) -> tuple[Array, Array, Array, Array, Array]:
-    """v, s, noise, w (n,), key (2,) after `steps` steps; inputs untouched. c (12, n): constants in the order of ROWS."""
+    """v, s, noise, w (n,), key (2,) after `steps` steps; inputs untouched. c (12, n): constants in ROWS' order."""
     n = len(v)
     v, s, noise, w, key = v.copy(), s.copy(), noise.copy(), w.copy(), key.copy()
     rhs = np.empty(n, np.float32)

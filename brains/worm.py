@@ -228,13 +228,14 @@ def neuron_rows(connectome: Connectome, query: Any) -> Array:
     rows = connectome.neurons
     if not (is_neuron := np.isin(found, rows)).all():
         muscle = connectome.ids[found[~is_neuron][0]]
-        raise UnknownNeuronError(f"{muscle} is a muscle, not a neuron: muscles are commanded by the action of that name")
+        raise UnknownNeuronError(f"{muscle} is a muscle, not a neuron: its command is the action of that name")
     return np.searchsorted(rows, found)
 
 
 @lru_cache(8)
 def _shipped(name: str, gap_cap: float) -> Connectome:
-    return load_connectome("worm", name, gap_cap=gap_cap)
+    """The others have no junctions to single muscles, or those of the head only: all then take the default's."""
+    return load_connectome("worm", name, gap_cap=gap_cap, muscles=DEFAULT)
 
 
 @lru_cache(8)
@@ -264,6 +265,7 @@ def build(
     lesion: tuple[str, ...] = (),
     silence: tuple[str, ...] = (),
     without: tuple[str, ...] = (),
+    backend: str = BACKENDS[0],
 ) -> WormBrain:
     """The brain at parameters `p`. rewire: of the connectome, before any lesion, so the set points are its own."""
     table = connectome if isinstance(connectome, Connectome) else _shipped(connectome or DEFAULT, p["gap_cap_sections"])
@@ -277,7 +279,7 @@ def build(
     lesioned, silenced = pick(lesion), pick(silence)
     net = cut(network(table, p, without), lesioned, silenced)
     gone = tuple(np.union1d(lesioned, silenced).astype(int).tolist())
-    return WormBrain(table, net, clock, gone)
+    return WormBrain(table, net, clock, gone, backend)
 
 
 BRAIN = WormBrain

@@ -192,6 +192,7 @@ def build(
     control_seed: int = 0,
     without: Iterable[str] = (),
     clock: Clock | Mapping[str, str] | None = None,
+    backend: str | None = None,
 ) -> Animal:
     """The animal `name`, ready for `reset`.
 
@@ -199,7 +200,8 @@ def build(
     the shipped ones, or the path of a file that `bestiary fit` wrote. lesion: neurons removed; silence: neurons whose
     outputs are cut. Both leave every other parameter as in the intact animal. stimulate: `Stimulus` objects or texts
     like "AVA:20pA@5-8", "AVB:light=1@2-4". control: a name from `controls()`; control_seed: of its permutations.
-    without: declared components beside the wiring that are taken out (`card` lists them). clock: periods.
+    without: declared components beside the wiring that are taken out (`card` lists them). clock: periods. backend: what
+    computes the brain, None for the animal's fastest on a CPU; for the worm `kernel` or `brainstate`.
     """
     module = bestiary.load("interfaces", name)
     body = bestiary.load("bodies", name).BODY
@@ -215,11 +217,13 @@ def build(
         silence=silence,
         without=without,
         clock=clock,
+        backend=backend,
     )
     chosen.bind(module, body(), clock)
     schedule = tuple(parse(s) for s in ([stimulate] if isinstance(stimulate, str | Stimulus) else stimulate))
     asked = {"lesion": lesion, "silence": silence, "without": without, "stimuli": schedule}
     about = {**about, **asked, "control": chosen.name, "control_seed": chosen.seed, "clock": clock}
+    about["moved_share"] = chosen.moved_share
     return Animal(name, brain, interface, clock, schedule, chosen, about)
 
 

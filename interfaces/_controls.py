@@ -21,6 +21,7 @@ class Control:
 
     name = "intact"
     about = "the measured wiring"
+    moved_share = 0.0  # of the edges between neurons, that `rewire` changed
 
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
@@ -89,51 +90,80 @@ class PoissonBrain(Control):
         self._x = state["x"]
 
 
-class ErdosRenyi(Control):
-    name, about = "erdos-renyi", "K3: as many edges of each kind and sign, between random neurons"
+class Rewiring(Control):
+    """Another wiring among the neurons. Junctions to muscle, and between muscles, stay those of the animal."""
+
+    kinds = ("chemical", "gap")
 
     def rewire(self, connectome: Any) -> Any:
-        return connectome.erdos_renyi(self.seed)
+        kinds = tuple(k for k in self.kinds if k in connectome.kind.values)
+        new = self.rewired(connectome, kinds)
+        self.moved_share = connectome.moved_share(new, kinds)
+        return new
+
+    def rewired(self, connectome: Any, kinds: tuple[str, ...]) -> Any:
+        raise NotImplementedError
 
 
-class DegreePreserving(Control):
-    name, about = "degree-preserving", "K4: edges swap targets, every neuron keeps its degrees"
+class ErdosRenyi(Rewiring):
+    name, about = "erdos-renyi", "K3: as many edges of each kind and sign, between random neurons; muscles keep theirs"
 
-    def rewire(self, connectome: Any) -> Any:
-        return connectome.rewire(self.seed)
-
-
-class ClassPreserving(Control):
-    name, about = "class-preserving", "K5: edges swap targets within neuron classes and weights"
-
-    def rewire(self, connectome: Any) -> Any:
-        return connectome.rewire(self.seed, keep="class", by="types")
+    def rewired(self, connectome: Any, kinds: tuple[str, ...]) -> Any:
+        return connectome.erdos_renyi(self.seed, kinds)
 
 
-class WeightShuffle(Control):
-    name, about = "weight-shuffle", "K6: the weights of each kind of edge are permuted"
+class DegreePreserving(Rewiring):
+    name = "degree-preserving"
+    about = "K4: edges between neurons swap targets, every neuron keeps its degrees; muscles keep theirs"
 
-    def rewire(self, connectome: Any) -> Any:
-        return connectome.shuffle_weights(self.seed)
+    def rewired(self, connectome: Any, kinds: tuple[str, ...]) -> Any:
+        return connectome.rewire(self.seed, kinds=kinds)
 
 
-class SignShuffle(Control):
-    name, about = "sign-shuffle", "K7: the signs of each kind of edge are permuted"
+class ClassPreserving(Rewiring):
+    name = "class-preserving"
+    about = "K5: as K4, within sensory, inter and motor neurons and within weights of one power of two"
 
-    def rewire(self, connectome: Any) -> Any:
-        return connectome.shuffle_signs(self.seed)
+    def rewired(self, connectome: Any, kinds: tuple[str, ...]) -> Any:
+        return connectome.rewire(self.seed, keep="class", by="kinds", weights="log2", kinds=kinds)
+
+
+class WeightShuffle(Rewiring):
+    name = "weight-shuffle"
+    about = "K6: the weights of each kind of edge between neurons are permuted; muscles keep theirs"
+
+    def rewired(self, connectome: Any, kinds: tuple[str, ...]) -> Any:
+        return connectome.shuffle_weights(self.seed, kinds)
+
+
+class SignShuffle(Rewiring):
+    name = "sign-shuffle"
+    about = "K7: the signs of each kind of edge between neurons are permuted; muscles keep theirs"
+
+    def rewired(self, connectome: Any, kinds: tuple[str, ...]) -> Any:
+        return connectome.shuffle_signs(self.seed, kinds)
 
 
 class SensorPermutation(Control):
-    name, about = "sensor-permutation", "K8: the receptors of each sense are wired up in random order"
+    """Fields of the world that share shape and unit (odours, salt) change places in one cycle: none keeps its."""
+
+    name = "sensor-permutation"
+    about = "K8: the receptors of each sense are wired up in random order, and odours and salt in each other's place"
 
     def bind(self, interface: Any, body: Any, clock: Clock) -> None:
+        alike: dict[Any, list[str]] = {}
+        for s in body.senses:
+            alike.setdefault((s.shape, s.unit) if s.external else s.name, []).append(s.name)
+        self._from: dict[str, str] = {}
+        for names in alike.values():
+            cycle = [names[i] for i in stream(self.seed, f"senses {names[0]}").permutation(len(names))]
+            self._from |= dict(zip(cycle, cycle[1:] + cycle[:1], strict=True))
         self._order = {
             s.name: stream(self.seed, f"sense {s.name}").permutation(int(np.prod(s.shape))) for s in body.senses
         }
 
     def senses(self, obs: Mapping[str, Array]) -> Mapping[str, Array]:
-        return {key: value.ravel()[self._order[key]].reshape(value.shape) for key, value in obs.items()}
+        return {key: obs[self._from[key]].ravel()[self._order[key]].reshape(value.shape) for key, value in obs.items()}
 
 
 class MotorPermutation(Control):

@@ -13,6 +13,7 @@ from bestiary.brains import worm as brains
 from bestiary.brains.connectome import Connectome
 from bestiary.brains.worm import GROUPS, HEAD_D, HEAD_V, WormBrain
 from bestiary.envs._clock import Clock
+from bestiary.errors import ConnectomeError
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -42,6 +43,7 @@ def assemble(
     silence: tuple[str, ...],
     without: tuple[str, ...],
     clock: Clock,
+    backend: str | None = None,
 ) -> tuple[WormBrain, WormInterface, dict[str, Any]]:
     """Brain, interface and what a card says of them, for `bestiary.animal("worm", ...)`."""
     import bestiary
@@ -50,8 +52,8 @@ def assemble(
         if word not in COMPONENTS:
             raise LookupError(f"no component {word!r}; {bestiary.nearest(word, COMPONENTS, 'component')}")
     p = brains.parameters(parameters)
-    brain = brains.build(connectome, p, clock, rewire, lesion, silence, without)
-    about = {"parameters": p, "connectome": brain.connectome.source, "components": COMPONENTS}
+    brain = brains.build(connectome, p, clock, rewire, lesion, silence, without, backend or brains.BACKENDS[0])
+    about = {"parameters": p, "connectome": brain.connectome.source, "components": COMPONENTS, "backend": brain.backend}
     return brain, WormInterface.of(body, brain, p, without, clock.control_s), about
 
 
@@ -59,8 +61,9 @@ def assemble(
 class WormInterface:
     """Receptors and neuromuscular junctions of one worm.
 
-    stretch (n, 4 * n_joints): mV per unit strain, before saturation at stretch_mV (n,). touch (n, n_links): pA per N of change, before saturation.
-    nmj (95, n): muscle drive per unit release above rest. Chemical senses: see `encode`.
+    stretch (n, 4 * n_joints): mV per unit strain, before saturation at stretch_mV (n,). touch (n, n_links): pA at a
+    saturating change of force on each link. nmj (95, n): muscle drive per unit release above rest. Chemical senses: see
+    `encode`.
     """
 
     names: tuple[str, ...]
@@ -78,6 +81,7 @@ class WormInterface:
         cls, body: Worm, brain: WormBrain, p: Mapping[str, float], without: tuple[str, ...], period_s: float
     ) -> WormInterface:
         connectome = brain.connectome
+        muscles = muscle_rows(connectome, body.motors)
         rows = connectome.neurons
         types, soma, acts = connectome.types[rows], connectome.extra["along"][rows], _places(connectome)
         rest = brain.rest_nS
@@ -104,6 +108,8 @@ class WormInterface:
         per_strain = np.sqrt(2) / body.radius_at_m(joints) * 1e-3 / 4
         stretch = np.concatenate([bend * per_strain * side for side in (-1, -1, 1, 1)], axis=1)
 
+        limit = np.where(np.isin(types, GROUPS["a"]), p["stretch_max_a_mV"], p["stretch_max_mV"])
+
         links = (np.arange(body.n_links) + 0.5) / body.n_links
         touch = np.zeros((n, body.n_links))
         for kind, (low, high) in TOUCH_FIELDS.items():
@@ -127,10 +133,10 @@ class WormInterface:
         return cls(
             names=brain.names,  # type: ignore[attr-defined]
             stretch=stretch.astype(np.float32),
-            stretch_mV=np.where(np.isin(types, GROUPS["a"]), p["stretch_max_a_mV"], p["stretch_max_mV"]).astype(np.float32),
+            stretch_mV=limit.astype(np.float32),
             rest_nS=rest,
             touch=(touch * rest[:, None]).astype(np.float32),
-            nmj=_junctions(connectome, p).astype(np.float32),
+            nmj=_junctions(connectome, muscles, p).astype(np.float32),
             chemical={k: (a.astype(np.float32), b.astype(np.float32)) for k, (a, b) in chemical.items()},
             p=p,
             period_s=period_s,
@@ -179,6 +185,28 @@ class WormInterface:
         return np.tanh(self.nmj @ active)
 
 
+def muscle_rows(connectome: Connectome, motors: tuple[str, ...]) -> Array:
+    """Rows of the body's muscles in the connectome, in the order of actions.
+
+    Raises ConnectomeError where it lacks them, their junctions, or the columns that this interface reads.
+    """
+    for column in ("along", "index"):
+        if column not in connectome.extra:
+            raise ConnectomeError(
+                f"the connectome has no extra[{column!r}], which says where its cells lie: see `load`"
+            )
+    row = {str(name): i for i, name in enumerate(connectome.ids.tolist())}
+    if missing := [m for m in motors if m not in row]:
+        first = ", ".join(missing[:5])
+        raise ConnectomeError(f"the connectome lacks {len(missing)} of the {len(motors)} muscles of the body: {first}")
+    if "neuromuscular" not in connectome.kind.values:
+        raise ConnectomeError(
+            "the connectome has no neuromuscular edges, so nothing would move; "
+            "load_connectome('worm', NAME, muscles='cook2019') takes those of another data set"
+        )
+    return np.array([row[m] for m in motors])
+
+
 def _places(connectome: Connectome) -> Array:
     """(n,) where each neuron acts: the middle of the muscles that it innervates, else its soma; 0 nose to 1 tail.
 
@@ -186,8 +214,6 @@ def _places(connectome: Connectome) -> Array:
     """
     rows, muscles = connectome.neurons, connectome.muscles
     along = connectome.extra["along"]
-    if "neuromuscular" not in connectome.kind.values:
-        return np.asarray(along[rows])
     count = connectome.matrix("neuromuscular").toarray()[np.ix_(rows, muscles)]
     total = count.sum(1)
     return np.where(total > 0, count @ along[muscles] / np.maximum(total, 1e-9), along[rows])
@@ -208,14 +234,14 @@ def _box(at: Array, x: float, p: Mapping[str, float]) -> Array:
     return _span(at, start, start + p["local_length_L"])
 
 
-def _junctions(connectome: Connectome, p: Mapping[str, float]) -> Array:
-    """(95, n): signed share of each motor neuron in the drive of each muscle.
+def _junctions(connectome: Connectome, muscles: Array, p: Mapping[str, float]) -> Array:
+    """(95, n): signed share of each motor neuron in the drive of each of the `muscles` (rows of the table).
 
     Section counts say who innervates whom and in what proportion; sections were counted more densely in some parts of
     the body than in others, so within each group of classes a muscle's counts are normalised to their sum, and the
     group's strength is one fitted gain. Muscles that are coupled by gap junctions share their drive.
     """
-    rows, muscles = connectome.neurons, connectome.muscles
+    rows = connectome.neurons
     count = connectome.matrix("neuromuscular").toarray()[np.ix_(rows, muscles)].T.astype(float)
     effect = connectome.matrix("neuromuscular", signed=True).toarray()[np.ix_(rows, muscles)].T
     types, place = connectome.types[rows], connectome.extra["index"][muscles]

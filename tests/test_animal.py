@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 import bestiary
-from bestiary.brains.connectome import load_connectome
+from bestiary.brains.connectome import Connectome, load_connectome
 from bestiary.envs import Clock, EmbodiedEnv
 from bestiary.envs.perturb import PerturbBrain
-from bestiary.errors import ActionError, BestiaryError, DivergenceError, UnknownNeuronError
-from bestiary.interfaces._controls import CONTROLS
+from bestiary.errors import ActionError, BestiaryError, ConnectomeError, DivergenceError, UnknownNeuronError
+from bestiary.interfaces._controls import CONTROLS, Rewiring
 from bestiary.interfaces._stimulus import Stimulus, parse
 
 
@@ -170,6 +170,47 @@ def test_every_control_runs_and_differs(control: str) -> None:
     assert np.isfinite(actions).all()
 
 
+@pytest.mark.parametrize("control", [c for c in CONTROLS if issubclass(CONTROLS[c], Rewiring)])
+def test_a_rewired_animal_keeps_its_muscles_and_says_how_much_moved(control: str) -> None:
+    intact = bestiary.animal("worm")
+    rewired = bestiary.animal("worm", control=control, control_seed=1)
+    kinds = ("neuromuscular", "muscle_gap")
+    assert intact.brain.connectome.moved_share(rewired.brain.connectome, kinds) == 0  # type: ignore[attr-defined]
+    assert np.array_equal(intact.interface.nmj, rewired.interface.nmj)  # type: ignore[attr-defined]
+    assert intact.about["moved_share"] == 0 and rewired.about["moved_share"] > 0.2
+
+
+def test_permuted_senses_are_all_there_and_none_in_its_place(name: str) -> None:
+    body = bestiary.load("bodies", name).BODY()
+    obs = {s.name: 100.0 * k + np.arange(np.prod(s.shape)).reshape(s.shape) for k, s in enumerate(body.senses)}
+    for seed in range(10):
+        given = CONTROLS["sensor-permutation"](seed)
+        given.bind(None, body, Clock())
+        new = given.senses(obs)
+        assert {k: v.shape for k, v in new.items()} == {k: v.shape for k, v in obs.items()}
+        assert sorted(np.concatenate([v.ravel() for v in new.values()])) == sorted(
+            np.concatenate([v.ravel() for v in obs.values()])
+        )
+        for s in body.senses:
+            alike = [t for t in body.senses if t.external and (t.shape, t.unit) == (s.shape, s.unit)]
+            shares = bool(np.isin(new[s.name], obs[s.name]).any())
+            assert shares == (not s.external or len(alike) == 1), s.name
+
+
+def test_a_permuted_worm_tastes_salt_with_other_neurons() -> None:
+    quiet = {"noise_mV": 0.0, "noise_motor_mV": 0.0}
+    volts = []
+    for control in (None, "sensor-permutation"):
+        animal = bestiary.animal("worm", control=control, parameters=quiet)
+        obs = {s.name: np.full(s.shape, s.rest) for s in bestiary.load("bodies", "worm").BODY().senses}
+        animal.reset(0)
+        for step in range(60):
+            obs["nacl_mol_per_m3"] = np.full(2, 50.0 + 10 * (step > 10))
+            animal.act(obs)
+        volts.append(animal.probe()["voltage_mV"][animal.index("ASEL")[0]])
+    assert volts[0] > volts[1] + 3
+
+
 def test_a_brain_that_is_no_longer_finite_is_named() -> None:
     animal = bestiary.animal("worm")
     animal.reset(0)
@@ -185,19 +226,23 @@ def test_a_brain_that_is_no_longer_finite_is_named() -> None:
             animal.act(obs)
 
 
-def test_the_order_of_the_neurons_does_not_matter() -> None:
-    table = load_connectome("worm", "cook2019", gap_cap=81)
-    n = len(table.neurons)
-    order = np.r_[np.random.default_rng(0).permutation(n), n + np.arange(len(table) - n)]
+def reordered(table: Connectome, order: np.ndarray) -> Connectome:
     place = np.argsort(order)
     columns = ("ids", "names", "types", "kinds", "sides", "transmitters", "position_um")
-    turned = replace(
+    return replace(
         table,
         **{c: getattr(table, c)[order] for c in columns},
         extra={k: v[order] for k, v in table.extra.items()},
         pre=place[table.pre],
         post=place[table.post],
     )
+
+
+def test_the_order_of_the_neurons_does_not_matter() -> None:
+    table = load_connectome("worm", "cook2019", gap_cap=81)
+    n = len(table.neurons)
+    order = np.r_[np.random.default_rng(0).permutation(n), n + np.arange(len(table) - n)]
+    turned = reordered(table, order)
     quiet = {"noise_mV": 0.0, "noise_motor_mV": 0.0}  # noise goes by row
     runs = []
     for given in (table, turned):
@@ -205,6 +250,51 @@ def test_the_order_of_the_neurons_does_not_matter() -> None:
         actions, volts = rollout(animal, "worm", 60)
         runs.append(np.concatenate([actions, volts[:, np.argsort(animal.names)]], axis=1))
     assert np.abs(runs[0]).max() > 10 and runs[1] == pytest.approx(runs[0], abs=1e-3)
+
+
+def test_the_order_of_the_muscles_does_not_matter() -> None:
+    table = load_connectome("worm", "cook2019", gap_cap=81)
+    n = len(table.neurons)
+    order = np.r_[np.arange(n), n + np.random.default_rng(0).permutation(len(table) - n)]
+    runs = [
+        rollout(bestiary.animal("worm", connectome=given), "worm", 20)[0] for given in (table, reordered(table, order))
+    ]
+    assert runs[0].std() > 0.01 and runs[1] == pytest.approx(runs[0], abs=1e-4)
+
+
+def test_missing_muscles_and_junctions_are_named() -> None:
+    table = load_connectome("worm", "cook2019", gap_cap=81)
+    with pytest.raises(ConnectomeError, match="lacks 1 of the 95 muscles of the body: MDL07"):
+        renamed = np.where(table.ids == "MDL07", "MDL99", table.ids)
+        bestiary.animal("worm", connectome=replace(table, ids=renamed))
+    with pytest.raises(ConnectomeError, match="muscles='cook2019'"):
+        bestiary.animal("worm", connectome=load_connectome("worm", "white1986"))
+    with pytest.raises(ConnectomeError, match="along"):
+        bestiary.animal("worm", connectome=replace(table, extra={}))
+
+
+@pytest.mark.parametrize("connectome", ["witvliet8", "varshney2011", "white1986"])
+def test_other_connectomes_borrow_the_muscles_and_run(connectome: str) -> None:
+    cook, animal = bestiary.animal("worm"), bestiary.animal("worm", connectome=connectome)
+    other = animal.brain.connectome  # type: ignore[attr-defined]
+    assert other.source.endswith("neuromuscular edges from cook2019") and animal.about["connectome"] == other.source
+    assert "neuromuscular edges from" not in cook.about["connectome"]
+    kinds = ("neuromuscular", "muscle_gap")
+    table = cook.brain.connectome  # type: ignore[attr-defined]
+    assert [other.kind.counts()[k] for k in kinds] == [table.kind.counts()[k] for k in kinds]
+    own = load_connectome("worm", connectome).kind.counts()
+    assert other.kind.counts()["chemical"] == own["chemical"] != table.kind.counts()["chemical"]
+    actions, _ = rollout(animal, "worm")
+    assert np.isfinite(actions).all() and actions.std() > 0.005
+
+
+def test_both_back_ends_are_one_animal() -> None:
+    runs = {b: rollout(bestiary.animal("worm", backend=b), "worm", 20) for b in ("kernel", "brainstate")}
+    assert runs["brainstate"][0] == pytest.approx(runs["kernel"][0], abs=1e-3)
+    assert runs["brainstate"][1] == pytest.approx(runs["kernel"][1], abs=0.01)
+    assert bestiary.animal("worm").about["backend"] == "kernel"
+    with pytest.raises(LookupError, match="did you mean 'brainstate'"):
+        bestiary.animal("worm", backend="brainstat")
 
 
 def test_halving_the_brain_step_keeps_the_voltages() -> None:

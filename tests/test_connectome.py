@@ -320,6 +320,42 @@ CONTROLS = {
     "class": lambda c, s: c.rewire(s, keep="class"),
     "random": lambda c, s: c.erdos_renyi(s),
 }
+RESTRICTED = {
+    "weights": lambda c, k: c.shuffle_weights(0, k),
+    "signs": lambda c, k: c.shuffle_signs(0, kinds=k),
+    "degree": lambda c, k: c.rewire(0, kinds=k),
+    "class": lambda c, k: c.rewire(0, keep="class", weights="log2", kinds=k),
+    "random": lambda c, k: c.erdos_renyi(0, k),
+}
+
+
+@pytest.mark.parametrize("name", RESTRICTED)
+def test_controls_leave_other_kinds_of_edges_alone(cook, name):
+    touched = ("chemical", "gap")
+    new = RESTRICTED[name](cook, touched)
+    stay = ~cook.kind.mask(*touched)
+    assert stay.sum() > 1000
+    for column in ("pre", "post", "weight", "sign"):
+        np.testing.assert_array_equal(getattr(new, column)[stay], getattr(cook, column)[stay])
+    assert cook.moved_share(new, touched) > 0.2
+    assert cook.moved_share(new) == pytest.approx(cook.moved_share(new, touched) * (~stay).mean())
+    with pytest.raises(ConnectomeError, match="did you mean 'chemical'"):
+        RESTRICTED[name](cook, ("chemicl",))
+
+
+def test_classes_and_powers_of_two_are_kept_while_most_edges_move(cook):
+    new = cook.rewire(0, keep="class", weights="log2")
+    assert cook.moved_share(new) > 0.6 > 6 * cook.moved_share(cook.rewire(0, keep="class", by="types"))
+
+    def blocks(t: Connectome) -> Counter:
+        power = np.floor(np.log2(np.maximum(t.weight, 1e-9)))
+        ends = [sorted(p) for p in zip(t.kinds[t.pre].tolist(), t.kinds[t.post].tolist(), strict=True)]
+        return Counter((*e, k, w) for e, k, w in zip(ends, t.kind.text().tolist(), power.tolist(), strict=True))
+
+    assert blocks(new) == blocks(cook)
+    assert degrees(new, "chemical") == degrees(cook, "chemical")
+    with pytest.raises(ConnectomeError, match="'exact' or 'log2'"):
+        cook.rewire(weights="log")
 
 
 @pytest.mark.parametrize("name", CONTROLS)

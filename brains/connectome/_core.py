@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import heapq
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
@@ -374,51 +375,87 @@ class Connectome:
         gone = hit[self.pre] | (hit[self.post] & (inputs_too | self.kind.mask(*UNDIRECTED)))
         return self.keep_edges(~gone)
 
-    def shuffle_weights(self, seed: int = 0) -> Self:
-        """Weights permuted among the edges of each kind: keeps who is wired to whom, signs and all weights."""
-        return replace(self, weight=self.weight[_controls.permute_within(self.kind.codes, seed, "weights")])
+    def shuffle_weights(self, seed: int = 0, kinds: Sequence[str] | None = None) -> Self:
+        """Weights permuted among the edges of each kind: keeps who is wired to whom, signs and all weights.
 
-    def shuffle_signs(self, seed: int = 0) -> Self:
+        kinds: of the edges that this touches, here and in the other controls; None is all.
+        """
+        return replace(self, weight=self.weight[self._permuted("weights", seed, kinds)])
+
+    def shuffle_signs(self, seed: int = 0, kinds: Sequence[str] | None = None) -> Self:
         """Signs permuted among the edges of each kind: keeps wiring, weights, and how many edges of each sign."""
-        order = _controls.permute_within(self.kind.codes, seed, "signs")
+        order = self._permuted("signs", seed, kinds)
         return replace(self, sign=self.sign[order], sign_by=self.sign_by[order])
 
-    def rewire(self, seed: int = 0, keep: str = "degree", *, by: str = "kinds", rounds: int = 20) -> Self:
+    def _permuted(self, name: str, seed: int, kinds: Sequence[str] | None) -> Array:
+        order = _controls.permute_within(self.kind.codes, seed, name)
+        return order if kinds is None else np.where(self._kind_mask(kinds), order, np.arange(self.n_edges))
+
+    def rewire(
+        self,
+        seed: int = 0,
+        keep: str = "degree",
+        *,
+        by: str = "kinds",
+        weights: str = "exact",
+        rounds: int = 20,
+        kinds: Sequence[str] | None = None,
+    ) -> Self:
         """Edges swap their targets (Maslov & Sneppen 2002 Science 296:910), within each kind of edge.
 
         keep="degree": in- and out-degree of every neuron, and its outgoing weights and signs (they go with the
         presynaptic side). keep="class": besides, its incoming weights and signs, and how many edges of each weight
         run between any two classes; a class is a word of the neuron column `by`. Edges that are alone in their class
-        and weight stay. No edge is doubled and no autapse made; autapses stay where they are.
+        and weight stay; weights="log2" takes weights from 2^k up to 2^(k+1) as one, so that fewer are alone. No edge
+        is doubled and no autapse made; autapses stay where they are. kinds: of the edges that swap; None is all.
         rounds: each tries half as many swaps as there are edges (15 million edges: about 12 s a round on one core).
         """
         if keep not in ("degree", "class"):
             raise ConnectomeError(f"keep must be 'degree' or 'class', got {keep!r}")
+        if weights not in ("exact", "log2"):
+            raise ConnectomeError(f"weights must be 'exact' or 'log2', got {weights!r}")
         if by not in _TEXT:
             raise ConnectomeError(f"no neuron column {by!r}; {bestiary.nearest(by, _TEXT, 'column')}")
+        at = np.arange(self.n_edges) if kinds is None else np.flatnonzero(self._kind_mask(kinds))
         muscle = (self.kinds == "muscle").astype(np.int64)
         classes = np.unique(getattr(self, by), return_inverse=True)[1] * 2 + muscle if keep == "class" else muscle
-        features = (self.weight, self.sign) if keep == "class" else ()
+        size = self.weight if weights == "exact" else np.frexp(self.weight)[1]
+        features = (size[at], self.sign[at]) if keep == "class" else ()
         undirected = self.kind.mask(*UNDIRECTED)
-        pre, post = _controls.swap(
-            self.pre, self.post, len(self), self.kind.codes, undirected, classes, features, seed, rounds
+        pre, post = self.pre.copy(), self.post.copy()
+        pre[at], post[at] = _controls.swap(
+            pre[at], post[at], len(self), self.kind.codes[at], undirected[at], classes, features, seed, rounds
         )
         return replace(self, pre=pre, post=post)
 
-    def erdos_renyi(self, seed: int = 0) -> Self:
+    def erdos_renyi(self, seed: int = 0, kinds: Sequence[str] | None = None) -> Self:
         """As many edges of each kind, with the same weights and signs, between neurons drawn at random.
 
-        Keeps only whether a side is neuron or muscle. No edge is doubled, no autapse made.
+        Keeps only whether a side is neuron or muscle. No edge is doubled, no autapse made. kinds: None is all.
         """
         muscle = self.kinds == "muscle"
         pre, post = self.pre.copy(), self.post.copy()
+        touched = np.ones(self.n_edges, bool) if kinds is None else self._kind_mask(kinds)
         for code, word in enumerate(self.kind.values):
-            at = np.flatnonzero(self.kind.codes == code)
+            at = np.flatnonzero((self.kind.codes == code) & touched)
             if at.size:
                 sides = [np.flatnonzero(np.isin(muscle, np.unique(muscle[end[at]]))) for end in (self.pre, self.post)]
                 a, b = sides
                 pre[at], post[at] = _controls.random_pairs(at.size, a, b, word in UNDIRECTED, len(self), seed, word)
         return replace(self, pre=pre, post=post)
+
+    def moved_share(self, other: Connectome, kinds: Sequence[str] | None = None) -> float:
+        """Share of the edges of `kinds` (None: all) that `other`, a control of this table, does not have as they are:
+        between these two neurons, with this weight and sign."""
+
+        def rows(table: Connectome) -> Counter[tuple[Any, ...]]:
+            at = np.arange(table.n_edges) if kinds is None else np.flatnonzero(table._kind_mask(kinds))
+            a, b, two = table.pre[at], table.post[at], table.kind[at].mask(*UNDIRECTED) & (table.pre > table.post)[at]
+            columns = (np.where(two, b, a), np.where(two, a, b), table.kind.codes[at], table.weight[at], table.sign[at])
+            return Counter(zip(*(c.tolist() for c in columns), strict=True))
+
+        mine = rows(self)
+        return (mine - rows(other)).total() / max(mine.total(), 1)
 
 
 def _frozen(value: Array) -> Array:

@@ -20,6 +20,7 @@ from bestiary.errors import ConnectomeError, DataError
 
 Array = np.ndarray[Any, np.dtype[Any]]
 WIRED = ("chemical", "gap", "neuromuscular", "neuromuscular_gap", "muscle_gap")
+MUSCULAR = WIRED[2:]
 AMINES = ("dopamine", "serotonin", "tyramine", "octopamine")
 PEPTIDES = ("short", "mid", "long")
 
@@ -45,7 +46,12 @@ def sources(animal: str = "worm") -> dict[str, str]:
 
 
 def load_connectome(
-    animal: str = "worm", name: str | None = None, *, gap_cap: float | None = None, wireless: Iterable[str] = ()
+    animal: str = "worm",
+    name: str | None = None,
+    *,
+    gap_cap: float | None = None,
+    wireless: Iterable[str] = (),
+    muscles: str | None = None,
 ) -> Connectome:
     """A shipped connectome: for the worm, 302 neurons and 95 body-wall muscles, always in the same order.
 
@@ -57,6 +63,7 @@ def load_connectome(
     wireless: also `dopamine`, `serotonin`, `tyramine`, `octopamine`, or `monoamine` for the four (Bentley 2016 PLoS
     Comput Biol 12:e1005283; weight 1, the transmitter is the kind of the edge), and `peptide_short`, `peptide_mid`,
     `peptide_long` (Ripoll-Sanchez 2023 Neuron 111:3570; weight = peptide-receptor pathways). They have sign 0.
+    muscles: the connectome whose edges onto and between muscles stand in place of this one's own; `source` says so.
 
     extra: `along` (N,), soma or muscle place as a fraction of body length, 0 nose to 1 tail; `row` (`DL`, `DR`, `VL`,
     `VR` for muscles) and `index` in the row, from 1 at the head (0 for neurons).
@@ -67,6 +74,9 @@ def load_connectome(
     name = next(iter(known)) if name is None else name
     if name not in known:
         raise LookupError(f"no connectome {name!r} for {animal!r}; {bestiary.nearest(name, known, 'connectome')}")
+    if muscles is not None and muscles not in known:
+        raise LookupError(f"no connectome {muscles!r} for {animal!r}; {bestiary.nearest(muscles, known, 'connectome')}")
+    lent = muscles or name
     extra_kinds = _wireless(wireless)
     cells = _read(folder, "neurons.csv")
     fibres = _read(folder, "muscles.csv")
@@ -78,7 +88,7 @@ def load_connectome(
     chosen = [
         i
         for i, (data, kind) in enumerate(zip(table["dataset"], table["kind"], strict=True))
-        if data == name or kind in extra_kinds
+        if data == (lent if kind in MUSCULAR else name) or kind in extra_kinds
     ]
     edges = {column: [values[i] for i in chosen] for column, values in table.items()}
     kind, by = edges["kind"], edges["sign_by"]
@@ -119,7 +129,7 @@ def load_connectome(
         kind=np.array(kind),  # type: ignore[arg-type]
         sign_by=np.array(by),  # type: ignore[arg-type]
         provenance=np.array(provenance),  # type: ignore[arg-type]
-        source=f"{animal} {name}: {known[name]}",
+        source=f"{animal} {name}: {known[name]}{f'; neuromuscular edges from {lent}' if lent != name else ''}",
     )
 
 
