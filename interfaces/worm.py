@@ -277,10 +277,11 @@ class Pattern:
     def __init__(self, body: Worm, frequency_Hz: float = 0.30, wavelength_L: float = 0.65, amplitude: float = 0.6):
         self._phase = 2 * np.pi * body.muscle_fraction / wavelength_L
         self._side = amplitude * np.array([1.0 if m[1] == "D" else -1.0 for m in body.motors])
-        self._turn = 2 * np.pi * frequency_Hz * float(CLOCK["control"])
+        self._turn = 2 * np.pi * frequency_Hz
 
-    def __call__(self, step: int) -> Array:
-        return self._side * np.sin(self._turn * step - self._phase)
+    def __call__(self, time_s: float) -> Array:
+        """Action (95,) at time_s of the episode."""
+        return self._side * np.sin(self._turn * time_s - self._phase)
 
 
 PATTERN = Pattern
