@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 
+import gymnasium
 import numpy as np
 import pytest
+from gymnasium.utils.env_checker import check_env
 
 import bestiary
 from bestiary.brains.connectome import Connectome, load_connectome
@@ -16,6 +19,7 @@ from bestiary.errors import (
     BestiaryError,
     ConnectomeError,
     DivergenceError,
+    EpisodeError,
     ObservationError,
     UnknownNeuronError,
 )
@@ -231,6 +235,18 @@ def test_the_wrapper_shines_on_named_neurons() -> None:
     assert runs[1][-1] > runs[0][-1] + 2
     with pytest.raises(ActionError, match="allowed is -2 to 2 rest conductances"):
         env.step(np.array([3.0]))
+
+
+def test_the_wrapper_passes_gymnasiums_own_check() -> None:
+    env = PerturbBrain(gymnasium.make("bestiary/WormCrawl-v0"), bestiary.animal("worm"), "AVA")
+    assert env.neurons == ("AVA",) and env.action_space.shape == (1,)
+    with pytest.raises(EpisodeError, match="before reset"):
+        PerturbBrain(EmbodiedEnv("worm", "locomotion"), bestiary.animal("worm"), "AVA").step(np.zeros(1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", ".*is different from the unwrapped version")
+        warnings.filterwarnings("ignore", ".*normalized space")  # ours is in pA
+        check_env(env, skip_render_check=True)
 
 
 @pytest.mark.parametrize("control", ["intact", *CONTROLS])
