@@ -267,6 +267,19 @@ def test_a_rewired_animal_keeps_its_muscles_and_says_how_much_moved(control: str
     assert intact.about["moved_share"] == 0 and rewired.about["moved_share"] > 0.2
 
 
+def test_a_kelvin_is_a_kelvin_at_any_temperature() -> None:
+    animal = bestiary.animal("worm")
+    currents = []
+    for cold in (0.0, 10.0, 30.0):
+        state = animal.interface.init()
+        for rise in (0.0, 0.1):
+            obs = {s.name: np.full(s.shape, s.rest) for s in animal.senses} | {"temperature_C": np.full(2, cold + rise)}
+            state, current = animal.interface.encode(state, obs)
+        currents.append(current[animal.index("AFD")])
+    assert currents[0].min() > 0
+    assert currents[1] == pytest.approx(currents[0], rel=1e-6) and currents[2] == pytest.approx(currents[0], rel=1e-6)
+
+
 def test_permuted_senses_are_all_there_and_none_in_its_place(name: str) -> None:
     body = bestiary.load("bodies", name).BODY()
     obs = {s.name: 100.0 * k + np.arange(np.prod(s.shape)).reshape(s.shape) for k, s in enumerate(body.senses)}
