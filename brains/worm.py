@@ -181,9 +181,9 @@ class WormBrain:
         put(self, "rest_nS", eq["rest_nS"].astype(np.float32))
         start = {"v": eq["v_eq"], "s": self.net.release_at_rest(), "noise": np.zeros(n), "w": np.full(n, 0.5)}
         put(self, "_start", {k: x.astype(np.float32) for k, x in start.items()})
-        put(self, "_most", self.net.release_max().astype(np.float32))
-        # a removed neuron releases nothing onto muscle either
+        # a removed neuron releases nothing onto muscle either: nothing takes it from its rest
         put(self, "_alive", ~np.isin(np.arange(n), self.lesioned))
+        put(self, "_most", np.where(self._alive, self.net.release_max(), start["s"]).astype(np.float32))
         put(self, "_advance", self._backend(self.net.compiled(self.clock.brain_s)))
 
     def _backend(self, constants: dict[str, Array]) -> Any:

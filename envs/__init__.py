@@ -2,8 +2,25 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from bestiary.envs._clock import Clock
-from bestiary.envs._embodied import EmbodiedEnv
-from bestiary.envs._streams import stream
+
+if TYPE_CHECKING:
+    from bestiary.envs._embodied import EmbodiedEnv
+    from bestiary.envs._streams import stream
 
 __all__ = ["Clock", "EmbodiedEnv", "stream"]
+
+
+def __getattr__(name: str) -> Any:
+    """The environment and the streams come when they are asked for: brains need the clock, not MuJoCo."""
+    if name == "EmbodiedEnv":
+        from bestiary.envs._embodied import EmbodiedEnv
+
+        return EmbodiedEnv
+    if name == "stream":
+        from bestiary.envs._streams import stream
+
+        return stream
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

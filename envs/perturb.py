@@ -11,7 +11,7 @@ from gymnasium import spaces
 
 from bestiary.bodies._base import Array
 from bestiary.envs._clock import check_same_control
-from bestiary.errors import ActionError
+from bestiary.errors import ActionError, EpisodeError
 
 LIGHT_LIMIT = 2.0  # rest conductances, as `Animal.shine` allows
 _UNITS = {
@@ -20,7 +20,9 @@ _UNITS = {
 }
 
 
-class PerturbBrain(gymnasium.Wrapper[dict[str, Array], Array, dict[str, Array], Array]):
+class PerturbBrain(
+    gymnasium.Wrapper[dict[str, Array], Array, dict[str, Array], Array], gymnasium.utils.RecordConstructorArgs
+):
     """Wraps (env, animal): the animal moves the body, the action perturbs its brain.
 
     Action: Box(-limit_pA, limit_pA, (len(neurons),), float32), the current into each named neuron in pA, held for one
@@ -29,20 +31,24 @@ class PerturbBrain(gymnasium.Wrapper[dict[str, Array], Array, dict[str, Array], 
     adds `action`, the motor commands of the animal, and `voltage_mV` (len(neurons),), the mean of each name's neurons,
     where the animal can be probed for it.
 
-    animal: has reset(episode_seed), act(obs), inject(indices, current_pA) or shine(indices, light), index(names), and
-    may have probe().
+    neurons: names, or one name. animal: has reset(episode_seed), act(obs), inject(indices, current_pA) or
+    shine(indices, light), index(names), and may have probe().
     Raises UnknownNeuronError for a name that the animal does not have, ClockError for an animal of another control
-    period, ActionError for a bad current.
+    period, ActionError for a bad current, EpisodeError for a step before reset.
     """
 
     def __init__(
-        self, env: Any, animal: Any, neurons: Sequence[str], limit_pA: float = 20.0, kind: str = "current"
+        self, env: Any, animal: Any, neurons: str | Sequence[str], limit_pA: float = 20.0, kind: str = "current"
     ) -> None:
-        super().__init__(env)
+        gymnasium.utils.RecordConstructorArgs.__init__(
+            self, _disable_deepcopy=True, animal=animal, neurons=neurons, limit_pA=limit_pA, kind=kind
+        )
+        gymnasium.Wrapper.__init__(self, env)
+        neurons = (neurons,) if isinstance(neurons, str) else tuple(neurons)
         if not neurons or not limit_pA > 0:
             raise ValueError(f"needs a neuron or more and a limit above 0 pA, got {list(neurons)} and {limit_pA}")
         check_same_control(animal, env.unwrapped.clock)
-        self.animal, self.neurons = animal, tuple(neurons)
+        self.animal, self.neurons = animal, neurons
         if kind not in _UNITS:
             raise ValueError(f"kind is 'current' or 'light', got {kind!r}")
         self.kind, self.limit = kind, float(limit_pA) if kind == "current" else LIGHT_LIMIT
@@ -52,7 +58,7 @@ class PerturbBrain(gymnasium.Wrapper[dict[str, Array], Array, dict[str, Array], 
         if len(np.unique(self._index)) < len(self._index):
             raise ValueError(f"a neuron is named twice, by itself or by its class: {', '.join(self.neurons)}")
         self.action_space = spaces.Box(-self.limit, self.limit, (len(each),), np.float32)
-        self._obs: dict[str, Array] = {}
+        self._obs: dict[str, Array] | None = None
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -63,6 +69,8 @@ class PerturbBrain(gymnasium.Wrapper[dict[str, Array], Array, dict[str, Array], 
         return self._obs, info
 
     def step(self, action: Array) -> tuple[dict[str, Array], Any, bool, bool, dict[str, Any]]:
+        if self._obs is None:
+            raise EpisodeError("step before reset: call reset(seed=...) first")
         what, unit, fix = _UNITS[self.kind]
         try:
             given = np.asarray(action, np.float64)

@@ -9,9 +9,10 @@ from typing import Any, Protocol
 import numpy as np
 
 import bestiary
-from bestiary.bodies._base import Array
+from bestiary.bodies._base import Array, Sense
 from bestiary.envs._clock import Clock
-from bestiary.errors import BestiaryError, DivergenceError
+from bestiary.envs._streams import checked_seed
+from bestiary.errors import BestiaryError, ConnectomeError, DivergenceError, ObservationError
 from bestiary.interfaces._controls import Control, control
 from bestiary.interfaces._stimulus import Stimulus, parse
 
@@ -32,7 +33,11 @@ class Brain(Protocol):
         ...
 
     def read(self, state: Any) -> dict[str, Array]:
-        """What can be recorded, by name with its unit: at least `voltage_mV` (n,), and what the decoder reads."""
+        """What can be recorded, by name with its unit, (n,) each: at least `voltage_mV`, and what the decoder reads.
+
+        The control `poisson` also needs `release`, `release_rest` and `release_max`; a neuron that is gone has its rest
+        in all three, so that nothing makes it release.
+        """
         ...
 
     def select(self, query: Any) -> Array:
@@ -54,12 +59,13 @@ class Interface(Protocol):
         ...
 
 
-@dataclass
+@dataclass(repr=False)
 class Animal:
     """A brain in its interface: `reset(episode_seed)`, then `act(obs)` once per control period.
 
     stimuli: the schedule of experimental stimulation. control: what stands in for the measured animal (DESIGN 7).
-    about: what it was made with, for recordings: parameters, connectome, lesions, control, clock.
+    about: what it was made with, for recordings: parameters, connectome, lesions, control, clock. senses: of its body,
+    to name what is wrong with an observation.
     """
 
     name: str
@@ -69,9 +75,16 @@ class Animal:
     stimuli: tuple[Stimulus, ...] = ()
     control: Control = field(default_factory=Control)
     about: dict[str, Any] = field(default_factory=dict)
+    senses: tuple[Sense, ...] = ()
+
+    def __repr__(self) -> str:
+        cut = [f"without {', '.join(self.about[k])}" for k in ("lesion", "silence", "without") if self.about.get(k)]
+        what = [f"{len(self.names)} neurons", str(self.about.get("connectome", "")), self.control.name, *cut]
+        return f"<Animal {self.name}: {'; '.join(w for w in what if w)}>"
 
     def __post_init__(self) -> None:
         self._targets = [(s, self.brain.select(list(s.neurons))) for s in self.stimuli]
+        self._shapes = [(s.name, s.shape) for s in self.senses]
         self._running = False
 
     @property
@@ -90,14 +103,15 @@ class Animal:
 
     def reset(self, episode_seed: int = 0) -> None:
         """Back to rest. episode_seed: `info["episode_seed"]` of the environment, so that one seed names a whole run."""
+        episode_seed = checked_seed(episode_seed, "episode_seed")
         n = len(self.names)
-        self._state = self.brain.init(int(episode_seed))
+        self._state = self.brain.init(episode_seed)
         self._skin = self.interface.init()
         self._reading = self.brain.read(self._state)
         self._injected = np.zeros(n, np.float32)
         self._lit = np.zeros(n, np.float32)
         self._steps = 0
-        self.control.reset(int(episode_seed))
+        self.control.reset(episode_seed)
         self._running = True
 
     def inject(self, rows: Array, current_pA: Array | float) -> None:
@@ -117,10 +131,21 @@ class Animal:
         self._lit[rows] = light * self.brain.rest_nS[rows]
 
     def act(self, obs: Mapping[str, Array]) -> Array:
-        """Action (n_motors,) float32 in [-1, 1] for observation `obs`; the brain moves on by one control period."""
+        """Action (n_motors,) float32 in [-1, 1] for observation `obs`; the brain moves on by one control period.
+
+        Raises ObservationError for a sense that is missing, not finite or of the wrong shape, with the state untouched.
+        """
         self._need_reset("act")
-        self._skin, current = self.interface.encode(self._skin, self.control.senses(obs))
-        current = current + self._injected
+        try:
+            if any(obs[sense].shape != shape for sense, shape in self._shapes):
+                raise ValueError("an observation of the wrong shape")
+            skin, current = self.interface.encode(self._skin, self.control.senses(obs))
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError):
+            self._check(obs)
+            raise
+        if not np.isfinite(current).all():
+            self._check(obs)
+        self._skin, current = skin, current + self._injected
         light = self._lit
         if self._targets:
             light = light.copy()
@@ -132,9 +157,9 @@ class Animal:
                     else:
                         light[rows] += stimulus.amount * self.brain.rest_nS[rows]
         self._state = self.brain.advance(self._state, current, light)
-        self._reading = self.brain.read(self._state)
+        self._reading = self.control.activity(self.brain.read(self._state))
         self._steps += 1
-        action = self.control.motors(self.interface.decode(self.control.activity(self._reading)))
+        action = self.control.motors(self.interface.decode(self._reading))
         if not np.isfinite(action).all():
             voltage = self._reading["voltage_mV"]
             bad = np.flatnonzero(~np.isfinite(voltage))
@@ -146,7 +171,8 @@ class Animal:
         return action.astype(np.float32, copy=False)
 
     def probe(self) -> dict[str, Array]:
-        """What `Brain.read` gave after the last `act`: `voltage_mV` (n,) and more."""
+        """What the decoder read in the last `act`: `voltage_mV` (n,) and more. `about["brain_heard"]` is False where a
+        control moves the muscles without the brain: the voltages then are those of a brain that nobody listens to."""
         self._need_reset("probe")
         return self._reading
 
@@ -156,6 +182,7 @@ class Animal:
         return {
             "brain": {k: np.array(v) for k, v in self._state.items()},
             "skin": {k: np.array(v) for k, v in self._skin.items()},
+            "reading": {k: np.array(v) for k, v in self._reading.items()},
             "injected": self._injected.copy(),
             "lit": self._lit.copy(),
             "steps": self._steps,
@@ -172,8 +199,27 @@ class Animal:
         self._injected, self._lit = state["injected"].copy(), state["lit"].copy()
         self._steps = state["steps"]
         self.control.set_state(state["control"])
-        self._reading = self.brain.read(self._state)
+        self._reading = dict(state["reading"])
         self._running = True
+
+    def _check(self, obs: Any) -> None:
+        """Raises ObservationError for the first sense that cannot be right."""
+        if not isinstance(obs, Mapping):
+            raise ObservationError(
+                f"an observation is a mapping of senses, got {type(obs).__name__}; env.reset gives one"
+            )
+        for sense in self.senses:
+            if sense.name not in obs:
+                raise ObservationError(
+                    f"the observation lacks {sense.name!r} {sense.shape} in {sense.unit}; it has {', '.join(obs)}"
+                )
+            value = np.asarray(obs[sense.name])
+            if value.shape != sense.shape:
+                raise ObservationError(f"{sense.name!r} has shape {value.shape}, expected {sense.shape}")
+            if value.dtype.kind not in "fiub" or not np.isfinite(value).all():
+                raise ObservationError(
+                    f"{sense.name!r} must be finite, from {sense.low:g} to {sense.high:g}; got {value}"
+                )
 
     def _need_reset(self, what: str) -> None:
         if not self._running:
@@ -203,6 +249,13 @@ def build(
     without: declared components beside the wiring that are taken out (`card` lists them). clock: periods. backend: what
     computes the brain, None for the animal's fastest on a CPU; for the worm `kernel` or `brainstate`.
     """
+    from bestiary.brains.connectome import Connectome
+
+    if connectome is not None and not isinstance(connectome, str | Connectome):
+        raise ConnectomeError(
+            f"connectome is a name or a Connectome, got {type(connectome).__name__}; "
+            "bestiary.brains.connectome has from_table, from_scipy and read_connectome"
+        )
     module = bestiary.load("interfaces", name)
     body = bestiary.load("bodies", name).BODY
     clock = Clock(**module.CLOCK) if clock is None else clock if isinstance(clock, Clock) else Clock(**clock)
@@ -223,8 +276,8 @@ def build(
     schedule = tuple(parse(s) for s in ([stimulate] if isinstance(stimulate, str | Stimulus) else stimulate))
     asked = {"lesion": lesion, "silence": silence, "without": without, "stimuli": schedule}
     about = {**about, **asked, "control": chosen.name, "control_seed": chosen.seed, "clock": clock}
-    about["moved_share"] = chosen.moved_share
-    return Animal(name, brain, interface, clock, schedule, chosen, about)
+    about |= {"moved_share": chosen.moved_share, "brain_heard": chosen.brain_heard}
+    return Animal(name, brain, interface, clock, schedule, chosen, about, body().senses)
 
 
 def _tuple(names: Iterable[str]) -> tuple[str, ...]:
@@ -232,4 +285,4 @@ def _tuple(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def control_of(name: str | None, seed: int) -> Control:
-    return Control() if name is None else control(name, seed)
+    return control(Control.name if name is None else name, seed)

@@ -10,8 +10,7 @@ import numpy as np
 import bestiary
 from bestiary.bodies._base import Array
 from bestiary.envs._clock import Clock
-from bestiary.envs._streams import stream
-from bestiary.errors import BestiaryError
+from bestiary.envs._streams import checked_seed, stream
 
 Rewire = Callable[[Any], Any]
 
@@ -22,6 +21,7 @@ class Control:
     name = "intact"
     about = "the measured wiring"
     moved_share = 0.0  # of the edges between neurons, that `rewire` changed
+    brain_heard = True  # False: the brain runs and is recorded, and moves no muscle
 
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
@@ -51,6 +51,7 @@ class Control:
 
 class BrainOff(Control):
     name, about = "brain-off", "K1: no brain, the muscles keep their resting tone"
+    brain_heard = False
 
     def motors(self, action: Array) -> Array:
         return np.zeros_like(action)
@@ -63,6 +64,7 @@ class PoissonBrain(Control):
     """
 
     name, about = "poisson", "K2: every neuron releases at random with its resting mean, blind to all others"
+    brain_heard = False
     smooth_s = 0.1  # as slow as muscle
 
     def bind(self, interface: Any, body: Any, clock: Clock) -> None:
@@ -178,9 +180,10 @@ class MotorPermutation(Control):
 
 class PatternGenerator(Control):
     name, about = "pattern-generator", "K10: the best rhythm for the body, without brain or senses"
+    brain_heard = False
 
     def bind(self, interface: Any, body: Any, clock: Clock) -> None:
-        self._pattern = interface.PATTERN(body)
+        self._pattern, self._period_s = interface.PATTERN(body), clock.control_s
         self._steps = 0
 
     def reset(self, episode_seed: int) -> None:
@@ -188,7 +191,7 @@ class PatternGenerator(Control):
 
     def motors(self, action: Array) -> Array:
         self._steps += 1
-        return self._pattern(self._steps)
+        return self._pattern(self._steps * self._period_s)
 
     def get_state(self) -> Any:
         return self._steps
@@ -215,11 +218,10 @@ CONTROLS: dict[str, type[Control]] = {
 
 
 def control(name: str, seed: int = 0) -> Control:
-    """The control `name`, seeded. Raises LookupError with the nearest name."""
+    """The control `name`, seeded. Raises LookupError with the nearest name, BestiaryError for a seed below 0."""
+    seed = checked_seed(seed, "control_seed")
     if name == Control.name:
         return Control(seed)
     if name not in CONTROLS:
         raise LookupError(f"no control {name!r}; {bestiary.nearest(name, ['intact', *CONTROLS], 'control')}")
-    if seed < 0:
-        raise BestiaryError(f"the seed of a control is 0 or more, got {seed}")
     return CONTROLS[name](seed)

@@ -30,6 +30,7 @@ COMPONENTS = {
 MUSCLE_GROUPS = {"head": GROUPS["head"], "b": GROUPS["b"], "a": GROUPS["a"], "as": ("AS",), "d": ("DD", "VD")}
 # From muscle 9 on, Cook 2019 gives the sublateral neurons one constant count per muscle: an extrapolation.
 LAST_TRACED_MUSCLE = 8
+INTERVAL = ("temperature_C",)  # senses where a difference means something and a share does not
 # Ends of the mechanosensory processes, fractions of the body (Chalfie 1985; White 1986).
 TOUCH_FIELDS = {"ALM": (0.0, 0.5), "AVM": (0.08, 0.5), "PLM": (0.5, 0.95)}
 
@@ -152,7 +153,8 @@ class WormInterface:
         Touch: the receptors answer to changes of force and adapt (O'Hagan 2005 Nat Neurosci 8:43), saturating with
         half at `touch_half_N`. Chemical senses: the difference of a fast and a slow average of the concentration at
         the nose, as a share of the slow one (Weber); ASEL and AWA answer to rises, ASER to falls, AWC to falls and is
-        quieted by rises (Suzuki 2008 Nature 454:114; Chalasani 2007 Nature 450:63). Oxygen and temperature likewise.
+        quieted by rises (Suzuki 2008 Nature 454:114; Chalasani 2007 Nature 450:63). Oxygen likewise; temperature, whose
+        zero in degC means nothing, by its difference in K.
         """
         p = self.p
         felt = np.tanh(self.stretch @ obs["stretch"].ravel() / self.stretch_mV)
@@ -174,7 +176,8 @@ class WormInterface:
                 a = b = now
             a, b = a + (now - a) * fast, b + (now - b) * slow
             averages[:, k] = a, b
-            signal = np.tanh((a - b) / (b + p["chemical_floor"]) / p["chemical_half"])
+            scale = 1.0 if sense in INTERVAL else b + p["chemical_floor"]
+            signal = np.tanh((a - b) / scale / p["chemical_half"])
             current = current + (rise * signal if signal > 0 else fall * -signal)
         new["averages"] = averages
         return new, current
@@ -277,10 +280,11 @@ class Pattern:
     def __init__(self, body: Worm, frequency_Hz: float = 0.30, wavelength_L: float = 0.65, amplitude: float = 0.6):
         self._phase = 2 * np.pi * body.muscle_fraction / wavelength_L
         self._side = amplitude * np.array([1.0 if m[1] == "D" else -1.0 for m in body.motors])
-        self._turn = 2 * np.pi * frequency_Hz * float(CLOCK["control"])
+        self._turn = 2 * np.pi * frequency_Hz
 
-    def __call__(self, step: int) -> Array:
-        return self._side * np.sin(self._turn * step - self._phase)
+    def __call__(self, time_s: float) -> Array:
+        """Action (95,) at time_s of the episode."""
+        return self._side * np.sin(self._turn * time_s - self._phase)
 
 
 PATTERN = Pattern

@@ -203,10 +203,10 @@ def run_fit(
             if progress is not None:
                 progress(done, budget, best)
             if out is not None:
-                _write(out, this, base | values, objective, log, budget, seed, options, began)
+                _write(out, _result(this, base | values, objective, log, budget, seed, options, began))
     result = _result(this, base | values, objective, log, budget, seed, options, began)
     if out is not None:
-        Path(out).write_text(json.dumps(result, indent=1), encoding="utf-8")
+        _write(out, result)
     return result
 
 
@@ -237,10 +237,10 @@ def _result(
     }
 
 
-def _write(out: str | Path, *arguments: Any) -> None:
-    """What has been found so far, so that an interrupted fit is not lost."""
+def _write(out: str | Path, result: Mapping[str, Any]) -> None:
+    """At once or not at all, also of what has been found so far: an interrupted fit is not lost."""
     file = Path(out)
     file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_suffix(".part")
-    part.write_text(json.dumps(_result(*arguments), indent=1), encoding="utf-8")
+    part.write_text(json.dumps(result, indent=1), encoding="utf-8")
     part.replace(file)

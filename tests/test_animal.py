@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 
+import gymnasium
 import numpy as np
 import pytest
+from gymnasium.utils.env_checker import check_env
 
 import bestiary
 from bestiary.brains.connectome import Connectome, load_connectome
 from bestiary.envs import Clock, EmbodiedEnv
 from bestiary.envs.perturb import PerturbBrain
-from bestiary.errors import ActionError, BestiaryError, ConnectomeError, DivergenceError, UnknownNeuronError
+from bestiary.errors import (
+    ActionError,
+    BestiaryError,
+    ConnectomeError,
+    DivergenceError,
+    EpisodeError,
+    ObservationError,
+    UnknownNeuronError,
+)
 from bestiary.interfaces._controls import CONTROLS, Rewiring
 from bestiary.interfaces._stimulus import Stimulus, parse
 
@@ -53,6 +64,70 @@ def test_actions_are_what_the_environment_takes(name: str) -> None:
 def test_act_before_reset_says_so(name: str) -> None:
     with pytest.raises(BestiaryError, match="reset"):
         bestiary.animal(name).act({})
+
+
+def test_an_animal_says_what_it_is(name: str) -> None:
+    neuron = bestiary.animal(name).names[0]
+    text = repr(bestiary.animal(name, lesion=[neuron], control="brain-off"))
+    assert name in text and neuron in text and "brain-off" in text and len(text) < 300
+
+
+def test_a_bad_observation_is_named_and_changes_nothing(name: str) -> None:
+    animal = bestiary.animal(name)
+    obs = {s.name: np.full(s.shape, s.rest, np.float32) for s in animal.senses}
+    animal.reset(0)
+    animal.act(obs)
+    kept = animal.get_state()
+    for sense in animal.senses:
+        lost = {k: v for k, v in obs.items() if k != sense.name}
+        unknown = obs | {sense.name: np.full(sense.shape, np.nan)}
+        short = obs | {sense.name: np.zeros(7)}
+        for bad, words in ((lost, "lacks"), (unknown, "finite"), (short, "shape")):
+            with pytest.raises(ObservationError, match=f"{sense.name}.*{words}|{words}.*{sense.name}"):
+                animal.act(bad)
+    with pytest.raises(ObservationError, match="mapping"):
+        animal.act([1.0])  # type: ignore[arg-type]
+    now = animal.get_state()
+    for part in ("brain", "skin"):
+        assert all(np.array_equal(kept[part][k], now[part][k], equal_nan=True) for k in kept[part])
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, "1", None, True])
+def test_a_bad_seed_is_named(name: str, seed: object) -> None:
+    with pytest.raises(BestiaryError, match="episode_seed is an integer of 0 or more"):
+        bestiary.animal(name).reset(seed)  # type: ignore[arg-type]
+    for control in (None, "intact", "weight-shuffle"):
+        with pytest.raises(BestiaryError, match="control_seed is an integer of 0 or more"):
+            bestiary.animal(name, control=control, control_seed=seed)
+
+
+def test_a_connectome_of_another_type_is_refused(name: str) -> None:
+    with pytest.raises(ConnectomeError, match="got ndarray"):
+        bestiary.animal(name, connectome=np.zeros((3, 3)))
+
+
+def test_what_can_be_probed_is_what_the_control_gave() -> None:
+    animal = bestiary.animal("worm", control="poisson", lesion=["DB1"], silence=["VB2"])
+    actions, _ = rollout(animal, "worm", 5)
+    reading = animal.probe()
+    gone = animal.index(["DB1", "VB2"])
+    moved = reading["release"] != reading["release_rest"]
+    assert not moved[gone].any() and moved.sum() > 250
+    assert np.array_equal(animal.interface.decode(reading).astype(np.float32), actions[-1])
+    heard = {c: bestiary.animal("worm", control=c).about["brain_heard"] for c in ["intact", *CONTROLS]}
+    assert [c for c in heard if not heard[c]] == ["brain-off", "poisson", "pattern-generator"]
+
+
+def test_the_pattern_generator_keeps_its_rhythm_at_any_clock() -> None:
+    obs = {s.name: np.full(s.shape, s.rest) for s in bestiary.load("bodies", "worm").BODY().senses}
+    waves = []
+    for clock, every in (("0.01", 2), ("0.02", 1)):
+        animal = bestiary.animal(
+            "worm", control="pattern-generator", clock={"control": clock, "brain": "0.002", "physics": "0.005"}
+        )
+        animal.reset(0)
+        waves.append(np.array([animal.act(obs) for _ in range(20 * every)])[every - 1 :: every])
+    assert waves[0].std() > 0.1 and waves[0] == pytest.approx(waves[1], abs=1e-6)
 
 
 @pytest.mark.parametrize("option", ["lesion", "silence", "stimulate"])
@@ -162,6 +237,18 @@ def test_the_wrapper_shines_on_named_neurons() -> None:
         env.step(np.array([3.0]))
 
 
+def test_the_wrapper_passes_gymnasiums_own_check() -> None:
+    env = PerturbBrain(gymnasium.make("bestiary/WormCrawl-v0"), bestiary.animal("worm"), "AVA")
+    assert env.neurons == ("AVA",) and env.action_space.shape == (1,)
+    with pytest.raises(EpisodeError, match="before reset"):
+        PerturbBrain(EmbodiedEnv("worm", "locomotion"), bestiary.animal("worm"), "AVA").step(np.zeros(1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", ".*is different from the unwrapped version")
+        warnings.filterwarnings("ignore", ".*normalized space")  # ours is in pA
+        check_env(env, skip_render_check=True)
+
+
 @pytest.mark.parametrize("control", ["intact", *CONTROLS])
 def test_every_control_runs_and_differs(control: str) -> None:
     actions, _ = rollout(bestiary.animal("worm", control=control, control_seed=1), "worm", 40)
@@ -178,6 +265,19 @@ def test_a_rewired_animal_keeps_its_muscles_and_says_how_much_moved(control: str
     assert intact.brain.connectome.moved_share(rewired.brain.connectome, kinds) == 0  # type: ignore[attr-defined]
     assert np.array_equal(intact.interface.nmj, rewired.interface.nmj)  # type: ignore[attr-defined]
     assert intact.about["moved_share"] == 0 and rewired.about["moved_share"] > 0.2
+
+
+def test_a_kelvin_is_a_kelvin_at_any_temperature() -> None:
+    animal = bestiary.animal("worm")
+    currents = []
+    for cold in (0.0, 10.0, 30.0):
+        state = animal.interface.init()
+        for rise in (0.0, 0.1):
+            obs = {s.name: np.full(s.shape, s.rest) for s in animal.senses} | {"temperature_C": np.full(2, cold + rise)}
+            state, current = animal.interface.encode(state, obs)
+        currents.append(current[animal.index("AFD")])
+    assert currents[0].min() > 0
+    assert currents[1] == pytest.approx(currents[0], rel=1e-6) and currents[2] == pytest.approx(currents[0], rel=1e-6)
 
 
 def test_permuted_senses_are_all_there_and_none_in_its_place(name: str) -> None:

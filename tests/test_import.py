@@ -37,6 +37,15 @@ def test_looking_up_an_id_needs_no_brain():
     assert run(code) == "[]"
 
 
+def test_clocks_streams_and_brains_need_no_physics():
+    heavy = "gymnasium mujoco jax matplotlib".split()  # noqa: SIM905
+    code = "import sys, bestiary.envs._clock, bestiary.envs._streams, bestiary.brains.connectome, bestiary.envs"
+    assert run(f"{code}\nprint([m for m in {heavy!r} if m in sys.modules])") == "[]"
+    assert run("from bestiary.envs import *; print(EmbodiedEnv.__name__, stream.__name__, Clock.__name__)") == (
+        "EmbodiedEnv stream Clock"
+    )
+
+
 @pytest.mark.parametrize(
     "before",
     [

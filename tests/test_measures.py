@@ -13,6 +13,7 @@ from bestiary.assets import registry
 from bestiary.errors import DataError
 from bestiary.tasks import _gait as gait
 from bestiary.tasks import _gradient as gradient
+from bestiary.tasks import _measures as fits
 from bestiary.tasks import _responses as responses
 from bestiary.tasks import _states as states
 from bestiary.tasks._catalogue import MEASURES, measure
@@ -30,6 +31,17 @@ def test_the_wave_comes_back_as_it_was_put_in(hz, wavelength):
     assert gait.rhythm_share(track, "all") > 0.95
     assert gait.rms_curvature_per_mm(track, "all") == pytest.approx(4 / math.sqrt(2), rel=0.02)
     assert gait.peak_curvature_per_mm(track, "all") == pytest.approx(4, rel=0.02)
+
+
+@pytest.mark.parametrize(("hz", "wavelength"), [(0.3, 0.65), (0.45, 0.9), (1.76, 1.54)])
+def test_the_measures_of_fits_and_of_reports_agree(hz, wavelength):
+    """Two ways to one number: a fit needs it smooth and always finite, a report only where it means something."""
+    track = wave_track(hz=hz, wavelength=wavelength, seconds=30, amplitude_per_mm=4)
+    assert math.exp(fits.log_frequency(track)) == pytest.approx(gait.frequency_Hz(track, "all"), rel=0.02)
+    assert 1 / fits.wavenumber_L(track) == pytest.approx(gait.wavelength_L(track, "all"), rel=0.03)
+    assert fits.bending_per_mm(track) == pytest.approx(gait.rms_curvature_per_mm(track, "all"), rel=0.02)
+    assert fits.body_speed_mm_per_s(track) == pytest.approx(gait.forward_speed_mm_per_s(track, "all"), rel=0.02)
+    assert fits.wavenumber_L(replace(track, curvature_per_m=track.curvature_per_m[:, ::-1])) < 0
 
 
 def test_no_rhythm_is_nan():

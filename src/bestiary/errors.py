@@ -11,6 +11,10 @@ class ActionError(BestiaryError, ValueError):
     """An action that is not finite, out of [-1, 1], or of the wrong shape. The state is untouched."""
 
 
+class ObservationError(BestiaryError, ValueError):
+    """An observation that lacks a sense, or holds one that is not finite or of the wrong shape. Nothing has moved."""
+
+
 class EpisodeError(BestiaryError, RuntimeError):
     """A call that this moment of an episode does not allow: step before reset, after the end or after close."""
 
