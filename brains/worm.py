@@ -130,14 +130,17 @@ def network(connectome: Connectome, p: Mapping[str, float], without: tuple[str, 
     rest = net.equilibrium()
     command = of(*FORWARD).astype(float) - of(*BACKWARD)
     drive = command * p["arousal_mV"] * rest["rest_nS"]
-    offset = np.zeros(n)
-    for classes, push in (((*GROUPS["b"], *GROUPS["head"]), drive), (GROUPS["a"], -drive)):
-        mine = of(*classes)
-        offset[mine] = (settled(net, mine, push) - rest["v_eq"])[mine]
+    ahead, aback = of(*GROUPS["b"], *GROUPS["head"]), of(*GROUPS["a"])
+    forward, backward = settled(net, ahead, drive), settled(net, aback, -drive)
+    offset = np.where(ahead, forward, np.where(aback, backward, rest["v_eq"])) - rest["v_eq"]
     offset[of(*GROUPS["b"])] += p["offset_b_mV"]
-    offset[of(*GROUPS["a"])] += p["offset_a_mV"]
+    offset[aback] += p["offset_a_mV"]
     net = replace(net, offset_mV=offset, tonic_pA=np.zeros(n) if "arousal" in without else drive)
-    return replace(net, frozen=replace(net, tonic_pA=np.zeros(n)).equilibrium())
+    frozen = replace(net, tonic_pA=np.zeros(n)).equilibrium()
+    # what muscles take as no drive: the release of the straight animal that is set to go forward
+    phi = 1 / (1 + np.exp(-net.beta_per_mV * (forward - frozen["half"])))
+    tone = net.rise_per_s * phi / (net.rise_per_s * phi + net.decay_per_s)
+    return replace(net, frozen=frozen | {"forward": forward, "tone": tone})
 
 
 def cut(net: GradedNetwork, lesioned: Array, silenced: Array) -> GradedNetwork:
@@ -179,7 +182,7 @@ class WormBrain:
         put(self, "names", tuple(self.connectome.ids[rows].tolist()))
         put(self, "groups", tuple(self.connectome.kinds[rows].tolist()))
         put(self, "rest_nS", eq["rest_nS"].astype(np.float32))
-        start = {"v": eq["v_eq"], "s": self.net.release_at_rest(), "noise": np.zeros(n), "w": np.full(n, 0.5)}
+        start = {"v": eq["forward"], "s": eq["tone"], "noise": np.zeros(n), "w": np.full(n, 0.5)}
         put(self, "_start", {k: x.astype(np.float32) for k, x in start.items()})
         # a removed neuron releases nothing onto muscle either: nothing takes it from its rest
         put(self, "_alive", ~np.isin(np.arange(n), self.lesioned))
@@ -201,7 +204,7 @@ class WormBrain:
         raise LookupError(f"no backend {self.backend!r}; {bestiary.nearest(self.backend, BACKENDS, 'backend')}")
 
     def init(self, seed: int) -> dict[str, Any]:
-        """At the equilibrium; seed: of the noise, any non-negative integer."""
+        """Set to go forward; seed: of the noise, any non-negative integer."""
         mixed = np.random.SeedSequence(seed).generate_state(1, np.uint32)[0]
         return {**self._start, "key": np.array([mixed, 0], np.uint32)}
 
