@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from dataclasses import replace
 
@@ -64,6 +65,29 @@ def test_actions_are_what_the_environment_takes(name: str) -> None:
 def test_act_before_reset_says_so(name: str) -> None:
     with pytest.raises(BestiaryError, match="reset"):
         bestiary.animal(name).act({})
+
+
+def test_an_animal_offers_what_the_readme_asks_for(name: str) -> None:
+    interface, brain, body = (bestiary.load(folder, name) for folder in ("interfaces", "brains", "bodies"))
+    clock = Clock(**interface.CLOCK)
+    assert all(isinstance(k, str) and about for k, about in interface.COMPONENTS.items())
+    wave = np.array([interface.PATTERN(body.BODY())(0.01 * k) for k in range(200)])
+    assert wave.shape == (200, len(body.BODY().motors)) and 0 < np.abs(wave).max() <= 1 and np.ptp(wave, axis=0).any()
+    table = brain.parameter_table()
+    for parameter, row in table.items():
+        assert {"value", "unit", "about", "source", "fitted_to", "low", "high"} <= set(row), parameter
+        assert row["low"] is None or row["low"] < row["high"], parameter
+        assert row["about"] and (row["source"] or row["fitted_to"]), parameter
+    values = brain.parameters()
+    assert values == {k: row["value"] for k, row in table.items()}
+    first = next(iter(values))
+    assert brain.parameters({first: 2 * values[first]})[first] == 2 * values[first]
+    asked = ("body", "connectome", "parameters", "rewire", "lesion", "silence", "without", "clock", "backend")
+    assert tuple(inspect.signature(interface.assemble).parameters) == asked
+    made, _, about = interface.assemble(body.BODY(), None, None, lambda c: c, (), (), (), clock)
+    assert isinstance(made, brain.BRAIN) and {"parameters", "connectome"} <= set(about)
+    for without in interface.COMPONENTS:
+        bestiary.animal(name, without=[without])
 
 
 def test_an_animal_says_what_it_is(name: str) -> None:
