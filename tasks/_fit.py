@@ -31,7 +31,8 @@ class Stage:
     """One search: which parameters, which trials, and what they should give.
 
     trials: tables with `task`, `medium`, `seconds`, `skip_s`, optional `options` of `bestiary.animal` (and in them
-    `fixed`, parameters held at a value in this trial), `repeats` (seeds over which the loss is averaged), `task_options` and `targets`: measure -> [value, tolerance].
+    `fixed`, parameters held at a value in this trial), `repeats` (seeds over which the loss is averaged),
+    `task_options` and `targets`: measure -> [value, tolerance].
     """
 
     name: str
@@ -102,9 +103,7 @@ class Objective:
                 found.append(measured)
         return float(total), found
 
-    def _run(
-        self, i: int, trial: Mapping[str, Any], parameters: Mapping[str, float], seed: int
-    ) -> dict[str, float]:
+    def _run(self, i: int, trial: Mapping[str, Any], parameters: Mapping[str, float], seed: int) -> dict[str, float]:
         from bestiary.envs import EmbodiedEnv
         from bestiary.tasks._measures import MEASURES
         from bestiary.tasks._trial import run_trial
@@ -119,7 +118,8 @@ class Objective:
             )
         options = {**self.options, **trial.get("options", {})}
         parameters = {**parameters, **options.pop("fixed", {})}
-        if (key := json.dumps([options, trial.get("options", {})])) not in self._animals:  # one brain for all trials that agree on it
+        key = json.dumps([options, trial.get("options", {})])
+        if key not in self._animals:  # one brain for all trials that agree on it
             self._animals[key] = bestiary.animal(self.animal, parameters=parameters, clock=self.stage.clock, **options)
         track = run_trial(self._envs[i], self._animals[key], trial["seconds"], seed)
         if track.divergence:
