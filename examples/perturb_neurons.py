@@ -37,7 +37,7 @@ def main():
         else:  # integral control, 2 pA per mV and step, into AVA alone
             held.append(info["voltage_mV"][0])
             error = np.mean(free) + options.shift_mV - held[-1]
-            current[0] = np.clip(current[0] + 2 * error, -env.limit_pA, env.limit_pA)
+            current[0] = np.clip(current[0] + 2 * error, -env.limit, env.limit)
         over = terminated or truncated
     env.close()
 

@@ -128,3 +128,15 @@ def test_a_field_that_the_world_lacks_rests():
         Chemotaxis(kind="square")
     with pytest.raises(ValueError, match="peak"):
         Chemotaxis(peak=1, floor=2)
+
+
+def test_a_fit_is_written_at_once_or_not_at_all(tmp_path):
+    from bestiary.tasks._fit import _write
+
+    file = tmp_path / "new" / "fit.json"
+    _write(file, {"loss": 1.0})
+    with pytest.raises(TypeError):
+        _write(file, {"loss": object()})
+    assert file.read_text() == '{\n "loss": 1.0\n}'
+    _write(file, {"loss": 2.0})
+    assert "2.0" in file.read_text() and [p.name for p in file.parent.iterdir()] == ["fit.json"]
