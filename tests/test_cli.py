@@ -81,6 +81,8 @@ UNKNOWN = {
     "component": (["run", "worm", "--without", "arousl"], "arousal"),
     "connectome": (["run", "worm", "--connectome", "cook2018"], "cook2019"),
     "medium": (["run", "worm", "--medium", "agr"], "agar"),
+    "brain": (["stimulate", "flywir", "--drive", "P9=1Hz"], "flywire"),
+    "bench": (["bench", "engin"], "engine"),
     "stage": (["fit", "worm", "--stage", "nothing"], ""),
 }
 
@@ -108,6 +110,12 @@ BAD = {
     "control seed": ["assay", "worm", "crawl", "--control", "weight-shuffle", "--control-seed", "-1"],
     "repeats": ["bench", "worm", "--repeats", "0"],
     "parameters": ["run", "worm", "--parameters", "nowhere.json"],
+    "graded brain": ["stimulate", "worm", "--drive", "AVA=10Hz"],
+    "no drive": ["stimulate", "p9"],
+    "no rate": ["stimulate", "p9", "--drive", "P9"],
+    "trials": ["stimulate", "p9", "--drive", "P9=1Hz", "--trials", "0"],
+    "bench options": ["bench", "worm", "--quick"],
+    "bench python": ["bench", "engine", "--brian2", "nowhere/python"],
 }
 
 

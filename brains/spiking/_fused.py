@@ -30,7 +30,7 @@ def kernel_source(plan: Plan) -> str:
     held_back = "synapse" in neuron.frozen
     # Where a spike clears g and what arrives in refractory time is lost, g is 0 all that time: it is enough to take it
     # as 0 up to the step in which refractory time ends, and deliver without asking. That spares a random read an event.
-    lazily = held_back and neuron.clears and not __import__("os").environ.get("NOLAZY")
+    lazily = held_back and neuron.clears
     plastic = [q for q, p in enumerate(projections) if p.synapse.release_states]
     n_rows = len(plan.rows)
     functions: list[str] = []
