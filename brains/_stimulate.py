@@ -222,6 +222,7 @@ def stimulate(
     seed: int = 0,
     dt_s: float = 1e-4,
     backend: str | None = None,
+    device: str | None = None,
     threads: int = 1,
     name: str | None = None,
     on_trial: Callable[[int], None] | None = None,
@@ -229,7 +230,8 @@ def stimulate(
     """Poisson input onto some neurons of a spiking brain under the equations of Shiu et al. 2024.
 
     what: see `brain`. drive: neurons (anything that Connectome.select takes) to rate in Hz, or texts "sugar=100Hz".
-    silence: cuts outputs, as the published code does; lesion: inputs too. record: None records all.
+    silence: cuts outputs, as the published code does; lesion: inputs too. record: None records all. backend, device: as in
+    Simulation.
     Trial k of seed s is the same whatever the number of trials and threads. name: in titles and
     files; else the brain's. on_trial(number done): for progress bars.
     Raises UnknownNeuronError, BestiaryError.
@@ -245,7 +247,7 @@ def stimulate(
     cut, gone = (np.empty(0, int) if np.size(q) == 0 else c.select(q) for q in (silence, lesion))
     wired = c.silence(cut) if len(cut) else c
     wired = wired.lesion(gone) if len(gone) else wired
-    sim = Simulation(shiu_network(wired, wanted, dt_s=dt_s), backend=backend, record=record)
+    sim = Simulation(shiu_network(wired, wanted, dt_s=dt_s), backend=backend, device=device, record=record)
     done = 0
 
     def one(k: int) -> Any:

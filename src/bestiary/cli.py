@@ -110,6 +110,7 @@ class Stimulate:
     trials: int = 30  # of equal input statistics
     seconds: float = 1.0  # of each trial
     jobs: int = 1  # trials at a time
+    device: Text = None  # cpu; gpu; prefer-gpu, which makes do with the CPU; else what JAX finds
     plots: bool = True  # draw raster and rates
     nwb: Flag = False  # write an NWB file too
     seed: int = 0  # of the whole experiment

@@ -45,6 +45,7 @@ def command(options: Any) -> Outcome:
             trials=options.trials,
             seconds=options.seconds,
             seed=options.seed,
+            device=options.device,
             threads=options.jobs,
             name=label,
             on_trial=lambda done: progress.update(done - progress.n),
