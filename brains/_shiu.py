@@ -102,7 +102,11 @@ def flywire_connectome(edges: str | Path | None = None, completeness: str | Path
     pre, post = (table[c].to_numpy().astype(np.int32) for c in wanted[:2])
     ends = table["Presynaptic_ID"].to_numpy()
     if len(pre) and max(pre.max(), post.max()) < len(ids) and (wrong := np.asarray(ids, np.int64)[pre] != ends).any():
-        raise DataError(f"{edges} and {completeness} do not belong together: {int(wrong.sum())} ids differ")
+        first = ", ".join(f"row {i}: {ends[i]}, not {ids[pre[i]]}" for i in np.flatnonzero(wrong)[:5].tolist())
+        raise DataError(
+            f"{edges} and {completeness} do not belong together: {int(wrong.sum())} ids differ ({first}); take both "
+            "from one release"
+        )
     return Connectome(
         ids=np.array(ids),
         **annotated(ids),  # type: ignore[arg-type]

@@ -230,10 +230,9 @@ def stimulate(
     """Poisson input onto some neurons of a spiking brain under the equations of Shiu et al. 2024.
 
     what: see `brain`. drive: neurons (anything that Connectome.select takes) to rate in Hz, or texts "sugar=100Hz".
-    silence: cuts outputs, as the published code does; lesion: inputs too. record: None records all. backend, device: as in
-    Simulation.
-    Trial k of seed s is the same whatever the number of trials and threads. name: in titles and
-    files; else the brain's. on_trial(number done): for progress bars.
+    silence: cuts outputs, as the published code does; lesion: inputs too. record: None records all.
+    backend, device: as in Simulation. name: in titles and files; else the brain's. on_trial(number done): for
+    progress bars. Trial k of seed s is the same whatever the number of trials and threads.
     Raises UnknownNeuronError, BestiaryError.
     """
     from bestiary.brains._shiu import shiu_network

@@ -28,10 +28,11 @@ from bestiary.brains.spiking import (
     Simulation,
     SpikeTrains,
     TsodyksMarkram,
+    _device,
+    _portable,
     neuron,
     synapse,
 )
-from bestiary.brains.spiking import _device, _portable
 from bestiary.brains.spiking._portable import poisson_spikes
 from bestiary.errors import BestiaryError, DivergenceError, EpisodeError
 

@@ -51,9 +51,9 @@ class Simulation:
 
     backend: "fused" (CPU: one compiled kernel call per `step`), "portable" (any device; vmapped `run_batch`), None:
     fused on the CPU. device: "cpu"; "gpu", BestiaryError where there is none or its memory is too small; "prefer-gpu",
-    which then warns once and takes the CPU; None: what JAX takes by itself. record: neurons whose spikes are kept, None all. trace: neurons whose potential is
-    kept every step. precision: "float32" or "float64". threads: cores of the fused kernel, for large brains; results
-    do not depend on it.
+    which then warns once and takes the CPU; None: what JAX takes by itself. record: neurons whose spikes are kept, None
+    all. trace: neurons whose potential is kept every step. precision: "float32" or "float64". threads: cores of the
+    fused kernel, for large brains; results do not depend on it.
 
     `step` uses up the state that it is given: keep a copy (`copy`) to go back. EpisodeError for a state that is none,
     is used up or belongs to another network.
@@ -214,7 +214,7 @@ class Simulation:
         if not isinstance(state, dict) or "F" not in state:
             raise EpisodeError(f"no state to step from, got {type(state).__name__}: begin with `state = sim.init()`")
         for key, shape in self._shapes.items():
-            value = state.get(key)
+            value: Any = state.get(key)
             if np.shape(value) != shape:
                 raise EpisodeError(
                     f"this state is of another network or back end: {key} has shape {np.shape(value)}, here {shape}; "
