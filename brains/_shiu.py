@@ -48,11 +48,10 @@ def p9_connectome(folder: str | Path | None = None) -> Connectome:
     if folder is None:
         from bestiary.assets import registry
 
-        root = registry.data_folder()
-        folder = (root or Path()) / "fly" / "p9_subnetwork630"
+        folder = registry.path("fly-p9")
     folder = Path(folder)
     if not (folder / "nodes.csv").is_file():
-        raise DataError(f"no nodes.csv in {folder}: set BESTIARY_DATA to the folder that holds fly/p9_subnetwork630")
+        raise DataError(f"no nodes.csv in {folder}; `bestiary data path fly-p9` names the folder that has it")
     nodes, edges = _rows(folder / "nodes.csv"), _rows(folder / "edges.csv")
     named = {f"{r['name']}_{r['side'].lower()}": r["root_id_630"] for r in _named(folder)}
     names = [r["id"] for r in nodes]

@@ -22,7 +22,11 @@ from bestiary.brains.connectome._core import Query
 from bestiary.errors import BestiaryError, DataError
 
 Array = np.ndarray[Any, np.dtype[Any]]
-BRAINS = ("flywire", "flywire-surrogate", "p9")
+BRAINS = {
+    "flywire": "FlyWire 783, the whole fly brain: 138,639 neurons; needs large data",
+    "flywire-surrogate": "its size and statistics, wired at random",
+    "p9": "196 neurons of FlyWire 630 that P9 makes fire; needs data",
+}
 
 
 def brain(name: str | Connectome) -> Connectome:

@@ -524,3 +524,16 @@ def test_steps_from_a_state_that_is_none_of_its_own(backend):
         with pytest.raises(EpisodeError, match="used up by an earlier step"):
             sim.step(first)
     assert sim.now_s(sim.step(kept, 3)[0]) == sim.now_s(after) == pytest.approx(3e-4)
+
+
+@pytest.mark.parametrize("backend", ["fused", "portable"])
+def test_a_state_from_a_file_goes_on_bit_for_bit(backend, tmp_path):
+    sim = Simulation(fly(random_net()), backend=backend)
+    state, _ = sim.step(sim.init(), 300, seed=5)
+    np.savez(tmp_path / "state.npz", **dict(reversed(state.items())))  # in another order
+    _, straight = sim.step(state, 300, seed=5)
+    with np.load(tmp_path / "state.npz") as saved:
+        _, resumed = sim.step(dict(saved), 300, seed=5)
+    assert len(straight.step) > 20
+    np.testing.assert_array_equal(resumed.step, straight.step)
+    np.testing.assert_array_equal(resumed.neuron, straight.neuron)

@@ -378,7 +378,8 @@ class Fused:
         self, state: dict[str, Any], steps: int, key: int, drive: Array, current: Array | None
     ) -> tuple[dict[str, Any], Array, Array]:
         """(state, spikes (m, 2) of step and neuron, trace (steps, n_trace)). The given state is used up."""
-        values = tuple(state.values())
+        names = [k for k in ("F", "I", "X") if k in state]
+        values = tuple(state[k] for k in names)
         spikes, traces, left = [], [], steps
         with self._precision():
             while left:
@@ -395,7 +396,7 @@ class Fused:
                 left -= done
         where = np.concatenate(traces) if traces else np.empty((steps, 0), self.plan.dtype)
         return (
-            dict(zip(state, values, strict=True)),
+            dict(zip(names, values, strict=True)),
             np.concatenate(spikes) if spikes else np.empty((0, 2), np.int32),
             where,
         )
