@@ -65,7 +65,14 @@ def test_list_knows_what_the_registry_knows():
     assert all(about["brain"] for name, about in got["animals"].items() if name in bestiary.animals("interfaces"))
     assert "weight-shuffle" in got["controls"] and "bestiary/WormCrawl-v0" in got["environments"]
     text = call("list")[1]
-    for name in (*got["animals"], *got["tasks"], *got["controls"], *got["environments"], *got["spiking_brains"], "cook2019"):
+    for name in (
+        *got["animals"],
+        *got["tasks"],
+        *got["controls"],
+        *got["environments"],
+        *got["spiking_brains"],
+        "cook2019",
+    ):
         assert name in text
 
 
