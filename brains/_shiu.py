@@ -48,11 +48,10 @@ def p9_connectome(folder: str | Path | None = None) -> Connectome:
     if folder is None:
         from bestiary.assets import registry
 
-        root = registry.data_folder()
-        folder = (root or Path()) / "fly" / "p9_subnetwork630"
+        folder = registry.path("fly-p9")
     folder = Path(folder)
     if not (folder / "nodes.csv").is_file():
-        raise DataError(f"no nodes.csv in {folder}: set BESTIARY_DATA to the folder that holds fly/p9_subnetwork630")
+        raise DataError(f"no nodes.csv in {folder}; `bestiary data path fly-p9` names the folder that has it")
     nodes, edges = _rows(folder / "nodes.csv"), _rows(folder / "edges.csv")
     named = {f"{r['name']}_{r['side'].lower()}": r["root_id_630"] for r in _named(folder)}
     names = [r["id"] for r in nodes]
@@ -102,7 +101,11 @@ def flywire_connectome(edges: str | Path | None = None, completeness: str | Path
     pre, post = (table[c].to_numpy().astype(np.int32) for c in wanted[:2])
     ends = table["Presynaptic_ID"].to_numpy()
     if len(pre) and max(pre.max(), post.max()) < len(ids) and (wrong := np.asarray(ids, np.int64)[pre] != ends).any():
-        raise DataError(f"{edges} and {completeness} do not belong together: {int(wrong.sum())} ids differ")
+        first = ", ".join(f"row {i}: {ends[i]}, not {ids[pre[i]]}" for i in np.flatnonzero(wrong)[:5].tolist())
+        raise DataError(
+            f"{edges} and {completeness} do not belong together: {int(wrong.sum())} ids differ ({first}); take both "
+            "from one release"
+        )
     return Connectome(
         ids=np.array(ids),
         **annotated(ids),  # type: ignore[arg-type]

@@ -1,5 +1,6 @@
 """Open-loop experiments: drive some neurons, silence others, see who fires. What `bestiary stimulate` runs.
 
+from bestiary.brains.spiking import stimulate
 result = stimulate("flywire", drive={"sugar/water & side=L": 100}, silence=["bitter"], record=["motor"], trials=30)
 print(result.table()[:10]); result.plot_raster("raster.png"); result.to_parquet("spikes.parquet")
 """
@@ -21,7 +22,11 @@ from bestiary.brains.connectome._core import Query
 from bestiary.errors import BestiaryError, DataError
 
 Array = np.ndarray[Any, np.dtype[Any]]
-BRAINS = ("flywire", "flywire-surrogate", "p9")
+BRAINS = {
+    "flywire": "FlyWire 783, the whole fly brain: 138,639 neurons; needs large data",
+    "flywire-surrogate": "its size and statistics, wired at random",
+    "p9": "196 neurons of FlyWire 630 that P9 makes fire; needs data",
+}
 
 
 def brain(name: str | Connectome) -> Connectome:
@@ -38,19 +43,26 @@ def brain(name: str | Connectome) -> Connectome:
         return _shiu.flywire_connectome() if name == "flywire" else _shiu.p9_connectome()
     if Path(name).is_file():
         return read_connectome(name)
+    if name in bestiary.animals("interfaces"):
+        raise LookupError(
+            f"{name} has no spiking brain, its neurons are graded: `bestiary run {name} --stimulate` drives them in "
+            f"the body. Spiking are {', '.join(BRAINS)} and any connectome file"
+        )
     raise LookupError(f"no spiking brain {name!r}, and no such file; {bestiary.nearest(name, BRAINS, 'brain')}")
 
 
-def parse_drive(words: Iterable[str]) -> dict[str, float]:
-    """{"sugar": 100.0} from ["sugar=100Hz"]. Raises BestiaryError for what has no rate."""
-    found = {}
+def parse_drive(words: Iterable[str]) -> dict[str | tuple[str, ...], float]:
+    """{"sugar": 100.0, ("a", "b"): 5.0} from ["sugar=100Hz", "a,b=5Hz"]. Raises BestiaryError for what has no rate."""
+    found: dict[str | tuple[str, ...], float] = {}
     for word in words:
-        query, _, rate = word.rpartition("=")
+        text, _, rate = word.rpartition("=")
+        parts = tuple(part.strip() for part in text.split(",") if part.strip())
+        query = parts[0] if len(parts) == 1 else parts
         try:
             found[query] = float(rate.strip().removesuffix("Hz"))
         except ValueError:
             found[query] = -1.0
-        if not query or not 0 <= found[query] < 1e4:
+        if not query or not 0 <= found[query] <= 1e4:
             raise BestiaryError(f"--drive takes NEURONS=RATE, as in sugar=100Hz (0 to 10000 Hz), got {word!r}")
     return found
 
@@ -156,7 +168,7 @@ class Stimulation:
             import pyarrow
             import pyarrow.parquet
         except ImportError:
-            raise DataError("writing Parquet needs pyarrow: pip install bestiary[parquet]") from None
+            raise DataError("writing Parquet needs pyarrow: pip install 'bestiary[parquet]'") from None
         table = {
             "t": self.time_s,
             "trial": self.trial.astype(np.int32),
@@ -169,31 +181,36 @@ class Stimulation:
         return Path(path)
 
     def to_nwb(self, path: str | Path) -> Path:
-        """NWB file: one unit for each recorded neuron, trials one after another, with their start and stop."""
+        """NWB file: a unit for each recorded neuron that fired; trials one after another, with their start and stop."""
         try:
             import pynwb
         except ImportError:
-            raise DataError("writing NWB needs pynwb: pip install pynwb") from None
+            raise DataError("writing NWB needs pynwb: pip install 'bestiary[nwb]'") from None
         from datetime import UTC, datetime
 
         start = datetime(1970, 1, 1, tzinfo=UTC)  # a simulation has no date; equal runs give equal files
         file = pynwb.NWBFile(
-            self.name or "stimulation", f"bestiary-{self.name}", start, source_script="bestiary stimulate"
+            self.name or "stimulation",
+            f"bestiary-{self.name}",
+            start,
+            source_script="bestiary stimulate",
+            source_script_file_name="bestiary",
         )
-        for column in ("neuron_id", "neuron_name", "neuron_type"):
-            file.add_unit_column(column, column)
+        for column in ("id", "name", "type"):
+            file.add_unit_column(f"neuron_{column}", f"{column} of the neuron in the connectome")
         for k in range(self.trials):
             file.add_trial(start_time=k * self.seconds, stop_time=(k + 1) * self.seconds)
         c, time = self.connectome, self.time_s + self.trial * self.seconds
-        for r in self.recorded:
+        order = np.lexsort((time, self.neuron))
+        rows, start_at = np.unique(self.neuron[order], return_index=True)
+        for r, spikes in zip(rows, np.split(time[order], start_at[1:]), strict=False):
             file.add_unit(
-                spike_times=time[self.neuron == r],
-                neuron_id=str(c.ids[r]),
-                neuron_name=str(c.names[r]),
-                neuron_type=str(c.types[r]),
+                spike_times=spikes, neuron_id=str(c.ids[r]), neuron_name=str(c.names[r]), neuron_type=str(c.types[r])
             )
-        with pynwb.NWBHDF5IO(str(path), "w") as out:
+        part = Path(path).with_suffix(".part.nwb")
+        with pynwb.NWBHDF5IO(str(part), "w") as out:
             out.write(file)
+        os.replace(part, path)
         return Path(path)
 
 
@@ -209,14 +226,17 @@ def stimulate(
     seed: int = 0,
     dt_s: float = 1e-4,
     backend: str | None = None,
+    device: str | None = None,
     threads: int = 1,
+    name: str | None = None,
     on_trial: Callable[[int], None] | None = None,
 ) -> Stimulation:
     """Poisson input onto some neurons of a spiking brain under the equations of Shiu et al. 2024.
 
     what: see `brain`. drive: neurons (anything that Connectome.select takes) to rate in Hz, or texts "sugar=100Hz".
     silence: cuts outputs, as the published code does; lesion: inputs too. record: None records all.
-    Trial k of seed s is the same whatever the number of trials and threads. on_trial(number done): for progress bars.
+    backend, device: as in Simulation. name: in titles and files; else the brain's. on_trial(number done): for
+    progress bars. Trial k of seed s is the same whatever the number of trials and threads.
     Raises UnknownNeuronError, BestiaryError.
     """
     from bestiary.brains._shiu import shiu_network
@@ -230,7 +250,7 @@ def stimulate(
     cut, gone = (np.empty(0, int) if np.size(q) == 0 else c.select(q) for q in (silence, lesion))
     wired = c.silence(cut) if len(cut) else c
     wired = wired.lesion(gone) if len(gone) else wired
-    sim = Simulation(shiu_network(wired, wanted, dt_s=dt_s), backend=backend, record=record)
+    sim = Simulation(shiu_network(wired, wanted, dt_s=dt_s), backend=backend, device=device, record=record)
     done = 0
 
     def one(k: int) -> Any:
@@ -257,7 +277,7 @@ def stimulate(
         trials=trials,
         seconds=seconds,
         dt_s=dt_s,
-        name=what if isinstance(what, str) else c.source,
+        name=name or (what if isinstance(what, str) else c.source),
     )
 
 

@@ -65,7 +65,14 @@ def test_list_knows_what_the_registry_knows():
     assert all(about["brain"] for name, about in got["animals"].items() if name in bestiary.animals("interfaces"))
     assert "weight-shuffle" in got["controls"] and "bestiary/WormCrawl-v0" in got["environments"]
     text = call("list")[1]
-    for name in (*got["animals"], *got["tasks"], *got["controls"], *got["environments"], "cook2019"):
+    for name in (
+        *got["animals"],
+        *got["tasks"],
+        *got["controls"],
+        *got["environments"],
+        *got["spiking_brains"],
+        "cook2019",
+    ):
         assert name in text
 
 
@@ -81,6 +88,8 @@ UNKNOWN = {
     "component": (["run", "worm", "--without", "arousl"], "arousal"),
     "connectome": (["run", "worm", "--connectome", "cook2018"], "cook2019"),
     "medium": (["run", "worm", "--medium", "agr"], "agar"),
+    "brain": (["stimulate", "flywir", "--drive", "P9=1Hz"], "flywire"),
+    "bench": (["bench", "engin"], "engine"),
     "stage": (["fit", "worm", "--stage", "nothing"], ""),
 }
 
@@ -108,6 +117,12 @@ BAD = {
     "control seed": ["assay", "worm", "crawl", "--control", "weight-shuffle", "--control-seed", "-1"],
     "repeats": ["bench", "worm", "--repeats", "0"],
     "parameters": ["run", "worm", "--parameters", "nowhere.json"],
+    "graded brain": ["stimulate", "worm", "--drive", "AVA=10Hz"],
+    "no drive": ["stimulate", "p9"],
+    "no rate": ["stimulate", "p9", "--drive", "P9"],
+    "trials": ["stimulate", "p9", "--drive", "P9=1Hz", "--trials", "0"],
+    "bench options": ["bench", "worm", "--quick"],
+    "bench python": ["bench", "engine", "--brian2", "nowhere/python"],
 }
 
 

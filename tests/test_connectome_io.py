@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import pickle
+import re
+import threading
 import tracemalloc
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -225,10 +229,72 @@ def test_cut_off_and_flipped_files(cook, tmp_path, name):
             read_connectome(path)
 
 
+class Trap:
+    """Makes a file where it is unpickled."""
+
+    def __init__(self, place):
+        self.place = place
+
+    def __reduce__(self):
+        return (open, (str(self.place), "w"))
+
+
 def test_never_unpickles(tmp_path):
-    np.savez(tmp_path / "x.npz", ids=np.array([object()]), pre=[0], post=[0], weight=[1.0])
-    with pytest.raises(ConnectomeError, match="damaged"):
+    trap = Trap(tmp_path / "sprung")
+    np.savez(tmp_path / "x.npz", ids=np.array([trap, trap]), pre=[0], post=[0], weight=[1.0])
+    (tmp_path / "y.npz").write_bytes(pickle.dumps(trap))
+    for name in ("x.npz", "y.npz"):
+        with pytest.raises(ConnectomeError, match="damaged"):
+            read_connectome(tmp_path / name)
+    assert not trap.place.exists()
+
+
+def test_the_library_unpickles_and_unpacks_nothing():
+    """No pickle is read, and no archive is unpacked into files, so none can write outside its folder."""
+    root = Path(__file__).resolve().parents[1]
+    if not (root / "brains").is_dir():
+        pytest.skip("looks at the files of a checkout")
+    folders = ("src", "bodies", "brains", "envs", "interfaces", "tasks", "assets")
+    files = [f for folder in folders for f in (root / folder).rglob("*.py")]
+    wrong = re.compile(
+        r"import pickle|pickle\.loads?\(|allow_pickle\s*=\s*True|\.extract(all)?\(|unpack_archive|Unzip|Untar"
+    )
+    assert len(files) > 50
+    assert [f.name for f in files if wrong.search(f.read_text(encoding="utf-8"))] == []
+
+
+def test_a_small_file_that_unpacks_to_too_much_is_refused(tmp_path, monkeypatch):
+    write_connectome(small(), tmp_path / "x.npz")
+    monkeypatch.setattr(_io, "_free_bytes", lambda: 100.0)
+    with pytest.raises(MemoryError, match=r"x.npz unpacks to"):
         read_connectome(tmp_path / "x.npz")
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_writer_that_fails_leaves_the_old_file(cook, tmp_path, monkeypatch, name):
+    needs(name)
+    write_connectome(small(), tmp_path / name)
+    before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
+
+    def broken(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", broken)
+    with pytest.raises(OSError, match="No space"):
+        write_connectome(cook, tmp_path / name)
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
+
+
+def test_two_writers_of_one_file(cook, tmp_path):
+    path = tmp_path / "cache.npz"
+    write_connectome(cook, path)
+    writers = [threading.Thread(target=write_connectome, args=(cook, path)) for _ in range(3)]
+    for writer in writers:
+        writer.start()
+    while any(writer.is_alive() for writer in writers):
+        assert read_connectome(path).n_edges == cook.n_edges  # never half a file
+    same(read_connectome(path), cook)
+    assert [p.name for p in tmp_path.iterdir()] == ["cache.npz"]
 
 
 def test_formats_and_extras_are_named(tmp_path, monkeypatch):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -26,11 +28,13 @@ from bestiary.brains.spiking import (
     Simulation,
     SpikeTrains,
     TsodyksMarkram,
+    _device,
+    _portable,
     neuron,
     synapse,
 )
 from bestiary.brains.spiking._portable import poisson_spikes
-from bestiary.errors import BestiaryError, DivergenceError
+from bestiary.errors import BestiaryError, DivergenceError, EpisodeError
 
 SHIU = (Projection(Exponential(0.005), 0.275),)
 
@@ -454,3 +458,82 @@ def test_a_network_that_blows_up_says_where_and_when():
     network = Network(pair(), Izhikevich(peak_mV=np.nan), (), delay_s=0, current=True, dt_s=1e-3)
     with pytest.raises(DivergenceError, match=r"no longer finite at .* s, first a"):
         Simulation(network).run(0.2, current=np.array([50.0, 0.0]))
+
+
+# --- devices, and calls at the wrong moment
+
+
+def test_a_gpu_that_is_not_there(monkeypatch):
+    monkeypatch.setattr(_device, "gpus", lambda: [])
+    monkeypatch.setattr(_device, "_warned", False)
+    network = Network(pair(), LIF(), SHIU, delay_s=0.001, current=True)
+    with pytest.raises(BestiaryError, match="device='gpu', but JAX finds no GPU"):
+        Simulation(network, device="gpu")
+    with pytest.raises(BestiaryError, match="did you mean 'prefer-gpu'"):
+        Simulation(network, device="prefer_gpu")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        sims = [Simulation(network, device=name) for name in ("prefer-gpu", "prefer-gpu", "cpu", None)]
+    assert [str(w.message) for w in caught if w.category is RuntimeWarning] == [
+        "JAX finds no GPU here: going on with the CPU"
+    ]
+    assert [s.backend for s in sims] == ["fused"] * 4
+    runs = [s.run(0.1, current=np.full(2, 600.0)) for s in sims]
+    assert len(runs[0].step) > 0 and all((r.step == runs[0].step).all() for r in runs)
+
+
+def test_a_gpu_that_is_too_small(monkeypatch):
+    """A pretended GPU: its memory is full when the network is put there."""
+
+    def full(*_):
+        raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 1 bytes.")
+
+    monkeypatch.setattr(_device, "gpus", lambda: [_device.cpu()])
+    monkeypatch.setattr(_device, "_warned", False)
+    network = Network(pair(), LIF(), SHIU, delay_s=0.001)
+    assert Simulation(network, device="gpu").backend == "portable"
+    with pytest.raises(BestiaryError, match="the fused kernel runs on the CPU"):
+        Simulation(network, device="gpu", backend="fused")
+    monkeypatch.setattr(_portable, "Portable", full)
+    with pytest.raises(BestiaryError, match="too little memory for 2 neurons"):
+        Simulation(network, device="gpu")
+    with pytest.warns(RuntimeWarning, match="too little memory for 2 neurons.*going on with the CPU"):
+        sim = Simulation(network, device="prefer-gpu")
+    assert sim.backend == "fused" and sim.run(0.01).steps == 100
+    monkeypatch.setattr(_portable, "Portable", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):  # what is no lack of memory stays what it is
+        Simulation(network, device="prefer-gpu")
+
+
+@pytest.mark.parametrize("backend", ["fused", "portable"])
+def test_steps_from_a_state_that_is_none_of_its_own(backend):
+    network = Network(pair(), LIF(), SHIU, delay_s=0.001)
+    sim = Simulation(network, backend=backend)
+    for nothing in (None, {}, 3):
+        with pytest.raises(EpisodeError, match="begin with"):
+            sim.step(nothing)
+    other = Simulation(network, backend={"fused": "portable", "portable": "fused"}[backend])
+    with pytest.raises(EpisodeError, match="another network or back end"):
+        sim.step(other.init())
+    with pytest.raises(EpisodeError, match="another network"):
+        sim.step(Simulation(Network(pair(), LIF(), SHIU, delay_s=0.01), backend=backend).init())
+    first = sim.init()
+    kept = sim.copy(first)
+    after, _ = sim.step(first, 3)
+    if backend == "fused":
+        with pytest.raises(EpisodeError, match="used up by an earlier step"):
+            sim.step(first)
+    assert sim.now_s(sim.step(kept, 3)[0]) == sim.now_s(after) == pytest.approx(3e-4)
+
+
+@pytest.mark.parametrize("backend", ["fused", "portable"])
+def test_a_state_from_a_file_goes_on_bit_for_bit(backend, tmp_path):
+    sim = Simulation(fly(random_net()), backend=backend)
+    state, _ = sim.step(sim.init(), 300, seed=5)
+    np.savez(tmp_path / "state.npz", **dict(reversed(state.items())))  # in another order
+    _, straight = sim.step(state, 300, seed=5)
+    with np.load(tmp_path / "state.npz") as saved:
+        _, resumed = sim.step(dict(saved), 300, seed=5)
+    assert len(straight.step) > 20
+    np.testing.assert_array_equal(resumed.step, straight.step)
+    np.testing.assert_array_equal(resumed.neuron, straight.neuron)

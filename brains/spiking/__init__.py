@@ -5,6 +5,7 @@ network = Network(connectome, Shiu(), (Projection(Exponential(0.005), 0.275),), 
 run = Simulation(network).run(1.0, seed=0)
 """
 
+from bestiary.brains._stimulate import Stimulation, stimulate
 from bestiary.brains.spiking._describe import Neuron, Synapse
 from bestiary.brains.spiking.network import Network, Poisson, Projection, SpikeTrains
 from bestiary.brains.spiking.neurons import (
@@ -42,8 +43,10 @@ __all__ = [
     "Shiu",
     "Simulation",
     "SpikeTrains",
+    "Stimulation",
     "Synapse",
     "TsodyksMarkram",
     "neuron",
+    "stimulate",
     "synapse",
 ]

@@ -30,7 +30,7 @@ def kernel_source(plan: Plan) -> str:
     held_back = "synapse" in neuron.frozen
     # Where a spike clears g and what arrives in refractory time is lost, g is 0 all that time: it is enough to take it
     # as 0 up to the step in which refractory time ends, and deliver without asking. That spares a random read an event.
-    lazily = held_back and neuron.clears and not __import__("os").environ.get("NOLAZY")
+    lazily = held_back and neuron.clears
     plastic = [q for q, p in enumerate(projections) if p.synapse.release_states]
     n_rows = len(plan.rows)
     functions: list[str] = []
@@ -378,7 +378,8 @@ class Fused:
         self, state: dict[str, Any], steps: int, key: int, drive: Array, current: Array | None
     ) -> tuple[dict[str, Any], Array, Array]:
         """(state, spikes (m, 2) of step and neuron, trace (steps, n_trace)). The given state is used up."""
-        values = tuple(state.values())
+        names = [k for k in ("F", "I", "X") if k in state]
+        values = tuple(state[k] for k in names)
         spikes, traces, left = [], [], steps
         with self._precision():
             while left:
@@ -395,7 +396,7 @@ class Fused:
                 left -= done
         where = np.concatenate(traces) if traces else np.empty((steps, 0), self.plan.dtype)
         return (
-            dict(zip(state, values, strict=True)),
+            dict(zip(names, values, strict=True)),
             np.concatenate(spikes) if spikes else np.empty((0, 2), np.int32),
             where,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -10,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from bestiary.brains.connectome._core import Query
+from bestiary.brains.spiking import _device
 from bestiary.brains.spiking._describe import Array, Value, in_steps
-from bestiary.brains.spiking.network import Network
-from bestiary.errors import BestiaryError, DivergenceError
+from bestiary.brains.spiking.network import Network, Plan
+from bestiary.errors import BestiaryError, DivergenceError, EpisodeError
 
 CHUNK_STEPS = 1000
 
@@ -48,11 +50,13 @@ class Simulation:
     """A network ready to run.
 
     backend: "fused" (CPU: one compiled kernel call per `step`), "portable" (any device; vmapped `run_batch`), None:
-    fused where JAX runs on the CPU. record: neurons whose spikes are kept, None all. trace: neurons whose potential is
-    kept every step. precision: "float32" or "float64". threads: cores of the fused kernel, for large brains; results
-    do not depend on it.
+    fused on the CPU. device: "cpu"; "gpu", BestiaryError where there is none or its memory is too small; "prefer-gpu",
+    which then warns once and takes the CPU; None: what JAX takes by itself. record: neurons whose spikes are kept, None
+    all. trace: neurons whose potential is kept every step. precision: "float32" or "float64". threads: cores of the
+    fused kernel, for large brains; results do not depend on it.
 
-    `step` uses up the state that it is given: keep a copy (`copy`) to go back.
+    `step` uses up the state that it is given: keep a copy (`copy`) to go back. EpisodeError for a state that is none,
+    is used up or belongs to another network.
     """
 
     def __init__(
@@ -64,15 +68,18 @@ class Simulation:
         trace: Query = (),
         precision: str = "float32",
         threads: int = 1,
+        device: str | None = None,
     ) -> None:
-        from bestiary.brains._engine import jax
-
         if precision not in ("float32", "float64"):
             raise BestiaryError(f"precision must be 'float32' or 'float64', got {precision!r}")
-        if backend is None:
-            backend = "fused" if jax.default_backend() == "cpu" else "portable"
-        if backend not in ("fused", "portable"):
+        if backend not in (None, "fused", "portable"):
             raise BestiaryError(f"backend must be 'fused' or 'portable', got {backend!r}")
+        if backend == "fused" and device is None:
+            device = "cpu"
+        self.device, on_gpu = _device.chosen(device)
+        if backend == "fused" and on_gpu:
+            raise BestiaryError(f"the fused kernel runs on the CPU: backend='portable' for device={device!r}")
+        backend = backend or ("portable" if on_gpu else "fused")
         c = network.connectome
         self.network, self.backend = network, backend
         self.recorded = np.arange(len(c)) if record is None else c.select(record)
@@ -81,27 +88,51 @@ class Simulation:
         self._thresholds = plan.thresholds()
         self._no_current = np.zeros(len(c), precision) if network.current else None
         self._zero = np.broadcast_to(np.asarray(network.neuron.zero_mV, float), len(c))[self.traced]
-        self.engine: Any
         rows = self.recorded.astype(np.int32), self.traced.astype(np.int32)
+        try:
+            self.engine = self._build(plan, rows, threads)
+        except Exception as error:
+            if not on_gpu or "RESOURCE_EXHAUSTED" not in str(error):
+                raise
+            text = f"the GPU has too little memory for {len(c)} neurons and {c.n_edges} edges"
+            if device != "prefer-gpu":
+                raise BestiaryError(f"{text}; device='prefer-gpu' goes on with the CPU") from error
+            _device.warn_once(f"{text}: going on with the CPU")
+            self.device, self.backend = _device.cpu(), "fused"
+            self.engine = self._build(plan, rows, threads)
+        self.plan = self.engine.plan
+        self._shapes = {k: np.shape(v) for k, v in self.init().items() if not isinstance(v, list)}
+
+    def _build(self, plan: Plan, rows: tuple[Array, Array], threads: int) -> Any:
+        """The back end, ready to run."""
         if threads != 1:
-            if threads < 1 or backend != "fused":
-                raise BestiaryError(f"threads must be at least 1, and need backend='fused'; got {threads}, {backend!r}")
+            if threads < 1 or self.backend != "fused":
+                raise BestiaryError(
+                    f"threads must be at least 1, and need backend='fused'; got {threads}, {self.backend!r}"
+                )
             from bestiary.brains.spiking._threads import Threads
 
-            self.engine = Threads(plan, *rows, threads)
-        elif backend == "fused":
-            from bestiary.brains.spiking._fused import Fused
+            return Threads(plan, *rows, threads)
+        with self._on_device():
+            if self.backend == "fused":
+                from bestiary.brains.spiking._fused import Fused
 
-            self.engine = Fused(plan, *rows)
-        else:
+                return Fused(plan, *rows)
             from bestiary.brains.spiking._portable import Portable
 
-            self.engine = Portable(plan, *rows)
-        self.plan = self.engine.plan
+            return Portable(plan, *rows)
+
+    def _on_device(self) -> Any:
+        if self.device is None:
+            return contextlib.nullcontext()
+        from bestiary.brains._engine import jax
+
+        return jax.default_device(self.device)
 
     def init(self) -> dict[str, Any]:
         """The state at rest, at time 0: a dict of arrays."""
-        return self.engine.init()
+        with self._on_device():
+            return self.engine.init()
 
     def step(
         self,
@@ -127,7 +158,9 @@ class Simulation:
                 raise BestiaryError(f"current must be ({self.plan.n},), got {current.shape}")
         drive = self._thresholds if rate_Hz is None else self.plan.thresholds(rate_Hz)
         given = self._no_current if current is None else current
-        state, spikes, trace = self.engine.advance(state, steps, _key(seed), drive, given)
+        self._refuse_foreign(state)
+        with self._on_device():
+            state, spikes, trace = self.engine.advance(state, steps, _key(seed), drive, given)
         return state, Run(spikes[:, 0], spikes[:, 1], trace + self._zero, steps, self.network.dt_s)
 
     def run(
@@ -172,9 +205,23 @@ class Simulation:
             raise BestiaryError("run_batch needs backend='portable'; the fused kernel runs trials one by one")
         total = int(in_steps(seconds, self.network.dt_s, "duration"))
         drive = self._thresholds if rate_Hz is None else self.plan.thresholds(rate_Hz)
-        found = self.engine.batch(np.array([_key(s) for s in seeds], np.uint32), drive, total)
+        with self._on_device():
+            found = self.engine.batch(np.array([_key(s) for s in seeds], np.uint32), drive, total)
         none = np.empty((total, 0))
         return [Run(s[:, 0], s[:, 1], none, total, self.network.dt_s) for s in found]
+
+    def _refuse_foreign(self, state: Any) -> None:
+        if not isinstance(state, dict) or "F" not in state:
+            raise EpisodeError(f"no state to step from, got {type(state).__name__}: begin with `state = sim.init()`")
+        for key, shape in self._shapes.items():
+            value: Any = state.get(key)
+            if np.shape(value) != shape:
+                raise EpisodeError(
+                    f"this state is of another network or back end: {key} has shape {np.shape(value)}, here {shape}; "
+                    "begin with `state = sim.init()`"
+                )
+            if getattr(value, "is_deleted", bool)():  # of JAX; a restored state may be NumPy
+                raise EpisodeError("this state was used up by an earlier step: go on from what that step returned")
 
     def check(self, state: dict[str, Any]) -> None:
         """Raises DivergenceError with the first neuron and the time if the state is no longer finite."""

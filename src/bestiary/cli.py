@@ -99,12 +99,37 @@ class Card:
 
 
 @dataclass(frozen=True)
+class Stimulate:
+    """Drives some neurons of a spiking brain with Poisson input and sees who fires; no body."""
+
+    brain: Positional[str]  # flywire, flywire-surrogate, p9, or a connectome file
+    drive: Names = ()  # "P9=150Hz"; neurons are ids, names, types or classes, joined with &: "motor & side=L=50Hz"
+    silence: Names = ()  # neurons whose outputs are cut
+    lesion: Names = ()  # neurons whose outputs and inputs are cut
+    record: Names = ()  # neurons whose spikes are kept; else all
+    trials: int = 30  # of equal input statistics
+    seconds: float = 1.0  # of each trial
+    jobs: int = 1  # trials at a time
+    device: Text = None  # cpu; gpu; prefer-gpu, which makes do with the CPU; else what JAX finds
+    plots: bool = True  # draw raster and rates
+    nwb: Flag = False  # write an NWB file too
+    seed: int = 0  # of the whole experiment
+    out: Text = None  # folder; else runs/stimulate-BRAIN-SEED
+    json: Flag = False  # one JSON object instead of text
+
+
+@dataclass(frozen=True)
 class Bench:
     """Speed against real time and against its bare parts, start-up times, peak memory; on one core."""
 
-    name: Positional[str]  # an animal
-    seconds: float = 5.0  # of the animal's time in each repeat
+    name: Positional[str]  # an animal, or engine: a spiking network of the fly's size
+    seconds: Annotated[float | None, arg(metavar="FLOAT", help_behavior_hint="")] = (
+        None  # simulated in each repeat; else 5 of an animal, 0.3 of the engine
+    )
     repeats: int = 5  # of which the median is taken
+    quick: Flag = False  # of the engine: a small network, two repeats
+    threads: int = 1  # of the engine: cores of its kernel
+    brian2: Text = None  # of the engine: a Python that has Brian2, to run side by side
     startup: bool = True  # also times of import and make, and the memory of the demo
     seed: int = 0  # of the run
     json: Flag = False  # one JSON object instead of text
@@ -144,7 +169,9 @@ class Doctor:
     json: Flag = False  # one JSON object instead of text
 
 
-VERBS: dict[str, Any] = {c.__name__.lower(): c for c in (List, Run, Plot, Assay, Card, Bench, Data, Fit, Doctor)}
+VERBS: dict[str, Any] = {
+    c.__name__.lower(): c for c in (List, Run, Plot, Assay, Card, Stimulate, Bench, Data, Fit, Doctor)
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,19 +1,26 @@
-"""`bestiary bench NAME`."""
+"""`bestiary bench NAME`, `bestiary bench engine`."""
 
 from __future__ import annotations
 
+import contextlib
+from pathlib import Path
 from typing import Any
 
-from bestiary._commands._show import Outcome, bar, known_animal, number, physics, size, table
+import bestiary
+from bestiary._commands._show import Outcome, bar, number, physics, size, table
 from bestiary.errors import BestiaryError
 
 
 def command(options: Any) -> Outcome:
-    known_animal(options.name, "interfaces")
-    if options.repeats < 1 or not 0 < options.seconds < 1e6:
-        raise BestiaryError(
-            f"a bench needs seconds above 0 and repeats of 1 or more, got {options.seconds:g} s and {options.repeats}"
-        )
+    if options.name == "engine":
+        return _engine(options)
+    if options.name not in bestiary.animals("interfaces"):
+        names = [*bestiary.animals("interfaces"), "engine"]
+        raise LookupError(f"no animal {options.name!r}; {bestiary.nearest(options.name, names, 'animal')}")
+    seconds = 5.0 if options.seconds is None else options.seconds
+    _check(options, seconds)
+    if options.quick or options.threads != 1 or options.brian2 is not None:
+        raise BestiaryError("--quick, --threads and --brian2 are of `bestiary bench engine`")
     physics()
     from bestiary.tasks import _bench
 
@@ -27,7 +34,7 @@ def command(options: Any) -> Outcome:
         with _bench.one_core():
             here = _bench.machine()
             startup = _bench.bench_startup(options.name, options.repeats, note) if options.startup else {}
-            loop = _bench.bench_loop(options.name, options.seconds, options.repeats, options.seed, note)
+            loop = _bench.bench_loop(options.name, seconds, options.repeats, options.seed, note)
     rows = [
         ("closed loop", loop["times_real_time"], "times real time"),
         ("closed loop", loop["times_bare"], "times MuJoCo plus the bare brain step"),
@@ -48,3 +55,62 @@ def command(options: Any) -> Outcome:
         + ", ".join(f"{name} {version}" for name, version in here["versions"].items())
     )
     return Outcome({"loop": loop, "startup": startup, "machine": here}, text)
+
+
+def _check(options: Any, seconds: float) -> None:
+    if options.repeats < 1 or not 0 < seconds < 1e6:
+        raise BestiaryError(
+            f"a bench needs seconds above 0 and repeats of 1 or more, got {seconds:g} s and {options.repeats}"
+        )
+
+
+def _engine(options: Any) -> Outcome:
+    repeats = min(options.repeats, 2) if options.quick else options.repeats
+    seconds = options.seconds if options.seconds is not None else 0.1 if options.quick else 0.3
+    _check(options, seconds)
+    if options.threads < 1:
+        raise BestiaryError(f"threads must be 1 or more, got {options.threads}")
+    if options.brian2 is not None and not Path(options.brian2).is_file():
+        raise BestiaryError(f"--brian2 names no Python: {options.brian2}")
+    from bestiary.brains._surrogate import flywire_surrogate
+    from bestiary.tasks import _bench, _bench_engine
+
+    total = 3 * repeats + 6 + 6 * (options.brian2 is not None)
+    with (
+        bar(total, "bench engine", "parts", "{desc} {n}/{total} [{elapsed}] {postfix}") as progress,
+        _bench.one_core() if options.threads == 1 else contextlib.nullcontext(),
+    ):
+
+        def note(text: str) -> None:
+            progress.set_postfix_str(text, refresh=False)
+            progress.update()
+
+        here = _bench.machine()
+        small = flywire_surrogate(neurons=5000, edges=200_000, real_tables=False) if options.quick else None
+        found = _bench_engine.bench_engine(
+            repeats, seconds, connectome=small, threads=options.threads, brian2_python=options.brian2, note=note
+        )
+    regimes = [
+        (
+            name,
+            r["wall_s_per_s"],
+            r["spikes_per_s"],
+            r["events_per_wall_s"],
+            100 * r["share_of_bandwidth"],
+            r["first_call_s"],
+        )
+        for name, r in found["regimes"].items()
+    ]
+    head = ("regime", "wall s per s", "spikes per s", "events per wall s", "% of bandwidth", "first call s")
+    rest = [(f"300 neurons, {k.removesuffix('_us').replace('_', ' ')}", us, "us") for k, us in found["small"].items()]
+    rest += [(f"building, {k.replace('_', ' ')}", s, "s") for k, s in found["build_s"].items()]
+    for name, r in found.get("brian2", {}).items():
+        if name != "mode":
+            rest.append((f"{name}, times faster than Brian2 {found['brian2']['mode']}", r["times_faster"], ""))
+    text = (
+        f"{found['neurons']} neurons, {found['edges']} edges, {options.threads} core{'s' * (options.threads > 1)}\n"
+        f"{table(regimes, head)}\n{table(rest)}\n  peak memory: {size(found['peak_bytes'])}\n"
+        f"  medians of {repeats} over {seconds:g} s on {here['processor']} "
+        f"({here['cores']} cores, load {number(here['load'])})"
+    )
+    return Outcome({"engine": found, "machine": here}, text)

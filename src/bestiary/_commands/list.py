@@ -13,6 +13,7 @@ from bestiary.errors import DataError
 
 def command(options: Any) -> Outcome:
     from bestiary._ids import IDS
+    from bestiary.brains._stimulate import BRAINS
     from bestiary.brains.connectome._load import sources
     from bestiary.interfaces._controls import CONTROLS
 
@@ -33,11 +34,13 @@ def command(options: Any) -> Outcome:
     tasks = {name: _first_line("tasks", name) for name in bestiary.animals("tasks")}
     controls = {name: control.about for name, control in CONTROLS.items()}
     report = {"animals": animals, "environments": IDS, "tasks": tasks, "controls": controls}
+    report["spiking_brains"] = BRAINS
     parts = {
         "Animals": [(n, a["about"] + ("" if a["brain"] else " (body only)")) for n, a in animals.items()],
         "Environments": [(n, f"{i['animal']}, {i['task']}, {i['medium']}") for n, i in IDS.items()],
         "Tasks": list(tasks.items()),
         "Connectomes": [(f"{n} {c}", about) for n, these in known.items() for c, about in these.items()],
+        "Spiking brains": list(BRAINS.items()),
         "Controls": list(controls.items()),
         "Assays": [(f"{n} {key}", about) for n, a in animals.items() for key, about in a["assays"].items()],
     }
