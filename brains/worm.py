@@ -171,6 +171,7 @@ class WormBrain:
     rest_nS: Array = field(init=False)
     _start: dict[str, Array] = field(init=False)
     _most: Array = field(init=False)
+    _lean: Array = field(init=False)
     _alive: Array = field(init=False)
     _advance: Any = field(init=False)
 
@@ -186,6 +187,11 @@ class WormBrain:
         put(self, "_start", {k: x.astype(np.float32) for k, x in start.items()})
         # a removed neuron releases nothing onto muscle either: nothing takes it from its rest
         put(self, "_alive", ~np.isin(np.arange(n), self.lesioned))
+        types = self.connectome.types[rows]
+        lean = 15.0 * (
+            np.isin(types, HEAD_D).astype(np.float32) - np.isin(types, HEAD_V)
+        )  # mV: off the symmetric point
+        put(self, "_lean", lean.astype(np.float32))
         put(self, "_most", np.where(self._alive, self.net.release_max(), start["s"]).astype(np.float32))
         put(self, "_advance", self._backend(self.net.compiled(self.clock.brain_s)))
 
@@ -204,9 +210,11 @@ class WormBrain:
         raise LookupError(f"no backend {self.backend!r}; {bestiary.nearest(self.backend, BACKENDS, 'backend')}")
 
     def init(self, seed: int) -> dict[str, Any]:
-        """Set to go forward; seed: of the noise, any non-negative integer."""
+        """Set to go forward, the head leaning to the dorsal or the ventral side; seed: of the noise, any non-negative integer."""
         mixed = np.random.SeedSequence(seed).generate_state(1, np.uint32)[0]
-        return {**self._start, "key": np.array([mixed, 0], np.uint32)}
+        side = 1 if mixed & 1 else -1
+        v = self._start["v"] + np.float32(side) * self._lean
+        return {**self._start, "v": v, "key": np.array([mixed, 0], np.uint32)}
 
     def advance(self, state: dict[str, Any], current_pA: Array, light_nS: Array) -> dict[str, Any]:
         return self._advance(state, current_pA, light_nS)  # type: ignore[no-any-return]
