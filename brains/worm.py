@@ -210,7 +210,7 @@ class WormBrain:
         raise LookupError(f"no backend {self.backend!r}; {bestiary.nearest(self.backend, BACKENDS, 'backend')}")
 
     def init(self, seed: int) -> dict[str, Any]:
-        """Set to go forward, the head leaning to the dorsal or the ventral side; seed: of the noise, any non-negative integer."""
+        """Set to go forward, the head leaning to one side. seed: of that side and the noise, a non-negative integer."""
         mixed = np.random.SeedSequence(seed).generate_state(1, np.uint32)[0]
         side = 1 if mixed & 1 else -1
         v = self._start["v"] + np.float32(side) * self._lean
