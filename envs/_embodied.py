@@ -53,7 +53,7 @@ class _World:
         if value is not None:
             return value  # type: ignore[no-any-return]
         if (key := (sense, len(position_m))) not in self._resting:
-            self._resting[key] = np.full(len(position_m), self.rest[sense])
+            self._resting[key] = np.full(len(position_m), self.rest.get(sense, 0.0))
         return self._resting[key]
 
 
