@@ -28,12 +28,13 @@ Progress = Callable[[int, int], None]
 
 _WORLD = ("task", "medium", "seconds", "skip_s", "task_options")
 _ANIMAL = ("lesion", "silence", "stimulate", "without", "connectome", "control")
-_HOW = ("value", "difference", "ratio", "percent", "trend")
+_HOW = ("value", "difference", "ratio", "percent", "trend", "exceeds")
 
 
 @dataclass(frozen=True)
 class Row:
-    """One published quantity. measure, options: of the catalogue. arms, how: what is combined (`_statistics.combine`).
+    """One published quantity. measure, options: of the catalogue. arms, how: what is combined (`_statistics.combine`),
+    margin: of "exceeds" (`_statistics.estimate`).
 
     value: as published, for the eye. low, high: the range that is scored. rule: "range", "+", "-" or "beside"; why says
     what the rule rests on where the source alone does not.
@@ -46,6 +47,7 @@ class Row:
     options: dict[str, Any] = field(default_factory=dict)
     arms: tuple[str, ...] = ("intact",)
     how: str = "value"
+    margin: float = 0.0
     value: Any = None
     low: float | None = None
     high: float | None = None
@@ -220,7 +222,8 @@ def _judge(
     if missing:
         found, reason = Estimate(math.nan, math.nan, math.nan, 0), f"arm {missing[0]} has a control of its own"
     else:
-        found = estimate([trials[arm][_key(row)] for arm in row.arms], row.how, row.measure in FRACTIONS)
+        values = [trials[arm][_key(row)] for arm in row.arms]
+        found = estimate(values, row.how, row.measure in FRACTIONS, margin=row.margin)
         stopped = [text for where, text in failures.items() if where.split(", seed")[0] in row.arms]
         reason = f"{len(stopped)} trials stopped: {stopped[0]}" if stopped else ""
     return {

@@ -63,13 +63,20 @@ def combine(how: str, arms: Sequence[Array]) -> Array:
     raise ValueError(f"arms are combined as value, difference, ratio, percent or trend; got {how!r}")
 
 
-def estimate(values: Sequence[Sequence[object]], how: str = "value", fraction: bool = False, seed: int = 0) -> Estimate:
+def estimate(
+    values: Sequence[Sequence[object]], how: str = "value", fraction: bool = False, seed: int = 0, margin: float = 0.0
+) -> Estimate:
     """What one or several arms give together. values: per arm, per trial; trial i of every arm shares its seed.
 
-    The interval is the percentile bootstrap over trials, drawn together in all arms; for a fraction of one arm it is
-    Wilson's (J Am Stat Assoc 22:209, 1927).
+    how: see `combine`; or "exceeds", the share of seeds at which the first arm is above the second by margin or more.
+    The interval is the percentile bootstrap over trials, drawn together in all arms; for a fraction of one arm, and for
+    "exceeds", it is Wilson's (J Am Stat Assoc 22:209, 1927).
     """
     arms = [pairs(v) for v in values]
+    if how == "exceeds":
+        first, second = (_quotient(a) for a in arms)
+        above = (first - second >= margin)[np.isfinite(first - second)]
+        arms, how, fraction = [np.stack([above, np.ones(len(above))], 1).astype(float)], "value", True
     n = min(int((a[:, 1] > 0).sum()) for a in arms)
     together = np.concatenate(arms, 1)[np.all([a[:, 1] > 0 for a in arms], 0)]
     distinct = len(np.unique(together, axis=0))
