@@ -96,7 +96,7 @@ class Compass(RatePart):
         return float(np.angle(vector)), float(abs(vector))
 
     def steering(self, state: dict[str, Any]) -> float:
-        """PFL3 of the right bridge less the left, whose axons cross (Hulse 2021 eLife 10:e66039): positive turns left."""
+        """PFL3 of the right bridge less the left, whose axons cross (Hulse 2021 eLife 10:e66039): + turns left."""
         pfl3 = self.table.types == "PFL3"
         rate = state["r"] * self._heard
         side = np.array([_glomerulus(n)[0] for n in self.table.names[pfl3].tolist()])
