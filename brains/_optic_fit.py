@@ -1,8 +1,9 @@
 """The fit of the optic lobe to optic flow: what a fly's T4 and T5 must tell of how a scene drifts.
 
-Time constants, resting potentials and one scale for each pair of types are found by gradient descent (Adam; the gradient
-runs backwards through time by hand, `_optic_kernel.backward`) so that a linear read-out of the eight types T4a-d, T5a-d
-gives the velocity at every column. Nothing says which type should prefer which direction: that is left to the wiring.
+Time constants, resting potentials and one scale for each pair of types are found by gradient descent (Adam; the
+gradient runs backwards through time by hand, `_optic_kernel.backward`) so that a linear read-out of the eight types
+T4a-d, T5a-d gives the velocity at every column. Nothing says which type should prefer which direction: that is
+left to the wiring.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ STEPS, SKIP = 45, 15  # of DT_S: a scene lasts 0.45 s, and its first 0.15 s are 
 UNIT = 8.0  # columns/s: the target is direction * sqrt(speed / UNIT)
 TAU_S = (0.012, 0.5)
 REST = (-2.0, 4.0)
-_SIGMA = 0.3  # activity at which the decoder's normalisation sets in
+_SIGMA = 0.05  # activity at which the decoder's normalisation sets in
 
 
 @dataclass
@@ -105,7 +106,7 @@ class Flow:
         value = float(size.mean())
         late = v[1 + SKIP :]
         mean = late.mean((0, 2, 3)) / np.maximum(self.density, 1e-9)  # of v, per type
-        low, high = np.maximum(0.2 - mean, 0), np.maximum(mean - 3, 0)
+        low, high = np.maximum(0.05 - mean, 0), np.maximum(mean - 3, 0)
         total = value + 0.1 * float((low**2).sum()) + 0.02 * float((high**2).sum())
         e = error / size / size.size
         d_top = e / bottom

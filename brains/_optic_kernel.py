@@ -1,7 +1,8 @@
 """The optic lobe's arithmetic in numba: hexagonal convolutions of rectified activity, forwards and backwards.
 
 `steps` runs a padded hexagon, one long stripe per cell type, so that an offset is one shift of the stripe.
-`forward` and `backward` run a torus of columns with several movies side by side (lanes), and give the gradient of any loss.
+`forward` and `backward` run a torus of columns with several movies side by side (lanes), and give the gradient of any
+loss.
 """
 
 from __future__ import annotations

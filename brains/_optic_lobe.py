@@ -111,14 +111,18 @@ class Parameters:
         return np.asarray(1 - np.exp(-dt_s / self.tau_s))
 
 
-def untrained(w: Wiring, gain: float = 1.5) -> Parameters:
-    """Where the fit begins: tau 50 ms and rest 0.5 as in Lappalainen 2024; every synapse of a target type counts alike,
-    and all that a type gets adds up to `gain` (theirs, 0.01 a pair, lets no signal reach T4 and T5)."""
-    into = np.bincount(w.post, w.count, len(w.types))
+def untrained(w: Wiring, gain: float = 1.5, level: float = 0.2, quiet: float = 0.02) -> Parameters:
+    """Where the fit begins: tau 50 ms for all (Lappalainen 2024), every synapse onto a type counts alike and all that
+    it gets adds up to `gain`, and rest such that in even light every type stands at `level`, T4 and T5 at `quiet`.
+    (Theirs, 0.01 a pair and rest 0.5, begins with types that are silent and signals that do not reach T4 and T5.)"""
+    n = len(w.types)
+    into = np.bincount(w.post, w.count, n)
     target = np.zeros(len(w.pairs), int)
     target[w.pair] = w.post
-    n = len(w.types)
-    return Parameters(np.full(n, 0.05), np.full(n, 0.5), gain / np.maximum(into[target], 1e-9))
+    p = Parameters(np.full(n, 0.05), np.zeros(n), gain / np.maximum(into[target], 1e-9))
+    v = np.where(np.isin(w.types, MOTION), quiet, level)
+    spread = np.bincount(w.post, p.weight(w) * (v / w.stride.prod(1))[w.pre], n)  # a strided type is that much rarer
+    return replace(p, rest=v - spread - 0.5 * np.isin(w.types, RECEPTORS))
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Movies for the optic lobe, made here: natural-like scenes for the fit, and edges that no fit has seen for the test."""
+"""Movies for the optic lobe, made here: natural-like scenes for the fit, and edges that no fit has seen to test it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _modes(side: int) -> tuple[Array, Array]:
 
 
 def scenes(rng: np.random.Generator, lanes: int, steps: int, side: int, dt_s: float) -> tuple[Array, Array]:
-    """(light (steps, side^2, lanes), velocity (steps, 2, lanes) columns/s): random scenes that drift, or stand and flicker.
+    """(light (steps, side^2, lanes), velocity (steps, 2, lanes) columns/s): random scenes that drift, stand or flicker.
 
     Amplitudes fall as 1/f^a (a 0.7-1.5), as in natural images; half of the scenes are cut to patches with sharp edges.
     Direction and speed (SPEED, even in the logarithm) are drawn once a scene and turn once within it. One in eight
@@ -78,7 +78,9 @@ def scenes(rng: np.random.Generator, lanes: int, steps: int, side: int, dt_s: fl
             movie = np.tanh(rng.uniform(1, 4) * (movie - rng.uniform(-0.5, 0.5)))
             movie = (movie - movie.mean()) / max(movie.std(), 1e-6)
         if still and rng.random() < 0.5:
-            movie *= np.sign(np.sin(2 * np.pi * rng.uniform(1, 8) * dt_s * np.arange(steps) + rng.uniform(0, 6)))[:, None]
+            movie *= np.sign(np.sin(2 * np.pi * rng.uniform(1, 8) * dt_s * np.arange(steps) + rng.uniform(0, 6)))[
+                :, None
+            ]
         light[:, :, lane] = np.clip(rng.uniform(0.3, 0.7) + rng.uniform(0.15, 0.5) * movie, 0, 1)
     return light, velocity
 
