@@ -170,7 +170,8 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
         """One control period under `action` (n_motors,) in [-1, 1].
 
         A body that diverges ends the episode: terminated, with `info["divergence"]` saying what and when; observation
-        and measures are then the last good ones. Raises ActionError (state untouched) and EpisodeError.
+        and measures are then the last good ones. A body that cannot go on where it is (a fish out of the water) ends it
+        too, with `info["ended"]`. Raises ActionError (state untouched) and EpisodeError.
         """
         if self._phase != "running":
             raise EpisodeError(
@@ -187,6 +188,8 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
         self._obs = self.body.sense(self.bound, self.data, self._world)
         reward, terminated, measures = self.task.judge(self._state, self.pose(), self.time_s)
         self._info = {"time_s": self.time_s, **measures}
+        if ended := self._ended():
+            terminated, self._info["ended"] = True, ended
         if self.bad_action == "clip":
             self._info["clipped"] = clipped
         truncated = self._steps >= self._last_step
@@ -250,6 +253,11 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
                 if len(bad):
                     return f"{name}[{bad[0]}] is {getattr(data, name)[bad[0]]} at {data.time:.6g} s"
         return ""
+
+    def _ended(self) -> str:
+        """Why the body cannot go on (a fish out of water), or ""; bodies without `ended` always can."""
+        ended = getattr(self.body, "ended", None)
+        return ended(self.bound, self.data) if ended is not None else ""
 
     def pose(self) -> dict[str, Array]:
         """Ground truth of the present posture: `body.pose`, SI."""
