@@ -31,8 +31,7 @@ MEASURES: dict[str, Measure] = {
         _states.omegas_per_min,
         _responses.reversal_response,
         _responses.reversal_latency_s,
-        _responses.speed_change_mm_per_s,
-        _responses.acceleration_response,
+        _responses.speed_after_mm_per_s,
         _gradient.chemotaxis_index,
         _gradient.plate_index,
         _gradient.turns_per_min,
@@ -43,7 +42,7 @@ MEASURES: dict[str, Measure] = {
 }
 
 # Counts out of counts: their interval is Wilson's
-FRACTIONS = ("omega_share", "reversal_response", "acceleration_response")
+FRACTIONS = ("omega_share", "reversal_response")
 
 
 def measure(name: str) -> Measure:
