@@ -26,6 +26,7 @@ _FATAL = {
 }
 _FATAL_INDEX = list(_FATAL.values())
 _STATE = mujoco.mjtState.mjSTATE_INTEGRATION
+_DOWN_S = 1.0  # upside down for so long: a body that stands has fallen
 
 
 def _nothing(_: str) -> None:
@@ -53,7 +54,7 @@ class _World:
         if value is not None:
             return value  # type: ignore[no-any-return]
         if (key := (sense, len(position_m))) not in self._resting:
-            self._resting[key] = np.full(len(position_m), self.rest[sense])
+            self._resting[key] = np.full(len(position_m), self.rest.get(sense, 0.0))
         return self._resting[key]
 
 
@@ -126,7 +127,7 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
         self._last_step = (
             round(self.task.seconds / self.clock.control_s) if math.isfinite(self.task.seconds) else math.inf
         )
-        self._steps = 0
+        self._steps = self._down = 0
         self._phase = "new"  # new, running, or why no step is possible
         self._state: dict[str, Any] = {}
         self._obs: dict[str, Array] = {}
@@ -155,8 +156,9 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
         rng = stream(self.episode_seed, "task")
         self._state = self.task.start(self.body, self.bound, self.model, self.data, rng)
         self._world = _World(self.task, self._state, self._rest)
-        self._steps = 0
+        self._steps = self._down = 0
         self._phase = "running"
+        self._move()
         mujoco.mj_forward(self.model, self.data)
         self._obs = self.body.sense(self.bound, self.data, self._world)
         self._info = {"time_s": 0.0, **self.task.judge(self._state, self.pose(), 0.0)[2]}
@@ -170,13 +172,16 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
         """One control period under `action` (n_motors,) in [-1, 1].
 
         A body that diverges ends the episode: terminated, with `info["divergence"]` saying what and when; observation
-        and measures are then the last good ones. Raises ActionError (state untouched) and EpisodeError.
+        and measures are then the last good ones. So does one that stands (its pose tells `upright`, the cosine of its
+        tilt) and lies on its back for 1 s, and one that its body says cannot go on where it is (`Body.ended`: a fish
+        out of the water): `info["ended"]` says so. Raises ActionError (state untouched) and EpisodeError.
         """
         if self._phase != "running":
             raise EpisodeError(
                 "step before reset: call reset() first" if self._phase == "new" else f"step after {self._phase}"
             )
         command, clipped = self._checked(action)
+        self._move()
         divergence = self._physics(command)
         self._steps += 1
         self.data.time = self.time_s  # MuJoCo's own sum drifts: senses and task would differ on when a stimulus begins
@@ -185,8 +190,14 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
             info = {**self._info, "time_s": self.time_s, "divergence": divergence}
             return dict(self._obs), 0.0, True, False, info
         self._obs = self.body.sense(self.bound, self.data, self._world)
-        reward, terminated, measures = self.task.judge(self._state, self.pose(), self.time_s)
+        pose = self.pose()
+        reward, terminated, measures = self.task.judge(self._state, pose, self.time_s)
         self._info = {"time_s": self.time_s, **measures}
+        if ended := self._ended():
+            terminated, self._info["ended"] = True, ended
+        self._down = self._down + 1 if float(pose.get("upright", 1.0)) < 0 else 0
+        if self._down * self.clock.control_s >= _DOWN_S:
+            terminated, self._info["ended"] = True, f"it fell, and lay on its back from {self.time_s - _DOWN_S:.3g} s"
         if self.bad_action == "clip":
             self._info["clipped"] = clipped
         truncated = self._steps >= self._last_step
@@ -195,6 +206,10 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
         if self.render_mode == "human":
             self.render()
         return dict(self._obs), float(reward), bool(terminated), truncated, dict(self._info)
+
+    def _move(self) -> None:
+        if (move := getattr(self.task, "move", None)) is not None:
+            move(self._state, self.model, self.data, self.time_s)
 
     def _checked(self, action: Any) -> tuple[Array, int]:
         """The action as float64 and how many of its entries were cut into [-1, 1]."""
@@ -251,6 +266,11 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
                     return f"{name}[{bad[0]}] is {getattr(data, name)[bad[0]]} at {data.time:.6g} s"
         return ""
 
+    def _ended(self) -> str:
+        """Why the body cannot go on (a fish out of water), or ""; bodies without `ended` always can."""
+        ended = getattr(self.body, "ended", None)
+        return ended(self.bound, self.data) if ended is not None else ""
+
     def pose(self) -> dict[str, Array]:
         """Ground truth of the present posture: `body.pose`, SI."""
         return self.body.pose(self.bound, self.data)
@@ -261,7 +281,7 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
             raise EpisodeError("get_state needs a running episode: call reset() first")
         physics = np.empty(mujoco.mj_stateSize(self.model, _STATE))
         mujoco.mj_getState(self.model, self.data, physics, _STATE)
-        kept = (self._state, self._steps, self._phase, self._obs, self._info, self.episode_seed)
+        kept = (self._state, self._steps, self._down, self._phase, self._obs, self._info, self.episode_seed)
         return {"physics": physics, "kept": copy.deepcopy(kept), "rng": copy.deepcopy(self.np_random)}
 
     def set_state(self, state: dict[str, Any]) -> dict[str, Array]:
@@ -274,7 +294,7 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
         mujoco.mj_resetData(self.model, self.data)
         mujoco.mj_setState(self.model, self.data, state["physics"], _STATE)
         kept = copy.deepcopy(state["kept"])
-        self._state, self._steps, self._phase, self._obs, self._info, self.episode_seed = kept
+        self._state, self._steps, self._down, self._phase, self._obs, self._info, self.episode_seed = kept
         self._world = _World(self.task, self._state, self._rest)
         self.np_random = copy.deepcopy(state["rng"])
         mujoco.mj_step1(self.model, self.data)  # what depends on positions and velocities; touches no state
@@ -289,7 +309,8 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
             size_m = 2 * getattr(self.task, "arena_m", 5 * self.body.length_m) if wide else 1.6 * self.body.length_m
             camera.lookat = np.zeros(3) if wide else com_m / length
             camera.distance = size_m / length * 1.25
-            camera.azimuth, camera.elevation = 90, -90 if wide else -70
+            # a body that does not lie flat says from where it is best seen
+            camera.azimuth, camera.elevation = (90, -90) if wide else getattr(self.body, "view_deg", (90, -70))
             return camera
         number = mujoco.mj_name2id(self.model, mujoco.mjtObj.mjOBJ_CAMERA.value, self.camera)
         if number < 0:

@@ -18,8 +18,9 @@ _GAP = 0.01  # body lengths between two discs: less, and a camera far away mixes
 
 
 def _height(body: Body, sunk: int) -> float:
-    """Model units, of what lies `sunk` layers under the lowest point of the body."""
-    return -(getattr(body, "radius_m", 0.05 * body.length_m) + sunk * _GAP * body.length_m) / body.units.length
+    """Model units, of what lies `sunk` layers under the ground of the body: under its lowest point, or `ground_m`."""
+    ground_m = getattr(body, "ground_m", -getattr(body, "radius_m", 0.05 * body.length_m))
+    return (ground_m - sunk * _GAP * body.length_m) / body.units.length
 
 
 def ground(spec: mujoco.MjSpec, body: Body, radius_m: float, layers: int = 0, tint: Sequence[float] = _GROUND) -> None:

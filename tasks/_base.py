@@ -16,6 +16,9 @@ class Task(Protocol):
     """A world and a question. Frozen dataclass: what varies between episodes is drawn in `start` and kept in `state`.
 
     The state is plain data (numbers, texts, arrays), so that an environment can copy, save and restore it.
+
+    A task whose world moves by itself has one method more, called before the physics of every control step, and at the
+    start: `move(state, model, data, time_s)` sets mocap bodies, which are part of the saved physics.
     """
 
     seconds: float  # the episode is truncated here; infinite: never

@@ -6,12 +6,11 @@ import math
 
 import numpy as np
 
-from bestiary.bodies._base import Array
-from bestiary.tasks._posture import period_s
+from bestiary.tasks._posture import period_s, places, rhythm
 from bestiary.tasks._states import REVERSING, along_body_L_per_s, direction
 from bestiary.tasks._trial import Track
 
-FASTER_L_PER_S = 0.02  # the least change of speed that counts as a response: a tenth of a crawl
+_RECALL_S = 10.0  # of the track before a stimulus, from which the period of the gait is taken
 
 
 def stimuli_s(track: Track, at_s: tuple[float, ...] | list[float] | None = None, where: str = "any") -> list[float]:
@@ -71,38 +70,37 @@ def reversal_latency_s(
     return sum(waits), float(len(waits))
 
 
-def _changes(track: Track, times: list[float], before_s: float, delay_s: float, after_s: float) -> Array:
+def _window_s(track: Track, at: float, delay_s: float, after_s: float) -> float:
+    """A whole number of gait periods, at least after_s where the track is long enough; 0 where not one fits in.
+
+    Speed swings with the phase of the gait: over parts of a period, animals that change nothing seem to.
+    """
+    room = float(track.time_s[-1]) - at - delay_s
+    before = (track.time_s >= at - _RECALL_S) & (track.time_s < at)
+    gait_s = math.nan
+    if track.curvature_per_m.shape[1] and before.sum() > 16:
+        gait_s = 1 / rhythm(track.curvature_per_m[before] * track.length_m, period_s(track), places(track)).frequency_Hz
+    if not math.isfinite(gait_s):
+        return min(after_s, room)
+    return min(math.ceil(after_s / gait_s), math.floor(room / gait_s)) * gait_s
+
+
+def speed_after_mm_per_s(
+    track: Track,
+    at_s: tuple[float, ...] | None = None,
+    where: str = "any",
+    delay_s: float = 0.5,
+    after_s: float = 3.0,
+) -> tuple[float, float]:
+    """(sum over stimuli of the mean velocity along the body after them, stimuli), mm/s; + is towards the head.
+
+    The mean is over whole periods of the gait before the stimulus, after_s or longer. Alone it says little: compare it
+    with a sham of the same seed, whose animal was doing the same until the stimulus (how = "difference", "exceeds").
+    """
     v, t = along_body_L_per_s(track), track.time_s
-    out = []
-    for at in times:
-        before = v[(t >= at - before_s) & (t < at)]
-        after = v[(t >= at + delay_s) & (t < at + delay_s + after_s)]
-        if len(before) and len(after):
-            out.append(after.mean() - before.mean())
-    return np.array(out)
-
-
-def speed_change_mm_per_s(
-    track: Track,
-    at_s: tuple[float, ...] | None = None,
-    where: str = "any",
-    before_s: float = 3.0,
-    delay_s: float = 0.5,
-    after_s: float = 3.0,
-) -> tuple[float, float]:
-    """(sum over stimuli of velocity along the body after minus before, stimuli), mm/s; + is faster to the nose."""
-    changes = _changes(track, stimuli_s(track, at_s, where), before_s, delay_s, after_s)
-    return float(changes.sum()) * track.length_m * 1e3, float(len(changes))
-
-
-def acceleration_response(
-    track: Track,
-    at_s: tuple[float, ...] | None = None,
-    where: str = "any",
-    before_s: float = 3.0,
-    delay_s: float = 0.5,
-    after_s: float = 3.0,
-) -> tuple[float, float]:
-    """(stimuli after which the animal goes forward faster by 0.02 body lengths/s or more, stimuli)."""
-    changes = _changes(track, stimuli_s(track, at_s, where), before_s, delay_s, after_s)
-    return float((changes > FASTER_L_PER_S).sum()), float(len(changes))
+    means = []
+    for at in stimuli_s(track, at_s, where):
+        begin = at + delay_s
+        if (kept := (t >= begin) & (t < begin + _window_s(track, at, delay_s, after_s))).any():
+            means.append(float(v[kept].mean()))
+    return sum(means) * track.length_m * 1e3, float(len(means))

@@ -41,9 +41,10 @@ def _quotient(sums: Array) -> Array:
         return np.where(sums[..., 1] > 0, sums[..., 0] / sums[..., 1], np.nan)  # type: ignore[no-any-return]
 
 
-def combine(how: str, arms: Sequence[Array]) -> Array:
-    """`how`: "value" of the first arm; "difference", "ratio" or "percent" change of the first against the second; or
-    "trend", Spearman's rank correlation of the arms with their order. Arms are arrays of one shape."""
+def combine(how: str, arms: Sequence[Array], x: Sequence[float] = ()) -> Array:
+    """`how`: "value" of the first arm; "difference", "ratio" or "percent" change of the first against the second;
+    "trend", Spearman's rank correlation of the arms with their order; or "peak", the x of the highest arm. Arms are
+    arrays of one shape."""
     first = arms[0]
     with np.errstate(divide="ignore", invalid="ignore"):
         if how == "value":
@@ -60,26 +61,41 @@ def combine(how: str, arms: Sequence[Array]) -> Array:
         order = np.arange(len(arms), dtype=float).reshape(-1, *[1] * first.ndim)
         rho = ((rank - rank.mean(0)) * (order - order.mean())).sum(0) / ((order - order.mean()) ** 2).sum()
         return np.where(np.isfinite(stack).all(0), rho, np.nan)  # type: ignore[no-any-return]
-    raise ValueError(f"arms are combined as value, difference, ratio, percent or trend; got {how!r}")
+    if how == "peak":
+        stack = np.stack(arms)
+        return np.where(np.isfinite(stack).all(0), np.asarray(x, float)[stack.argmax(0)], np.nan)  # type: ignore[no-any-return]
+    raise ValueError(f"arms are combined as value, difference, ratio, percent, trend or peak; got {how!r}")
 
 
-def estimate(values: Sequence[Sequence[object]], how: str = "value", fraction: bool = False, seed: int = 0) -> Estimate:
+def estimate(
+    values: Sequence[Sequence[object]],
+    how: str = "value",
+    fraction: bool = False,
+    seed: int = 0,
+    margin: float = 0.0,
+    x: Sequence[float] = (),
+) -> Estimate:
     """What one or several arms give together. values: per arm, per trial; trial i of every arm shares its seed.
 
-    The interval is the percentile bootstrap over trials, drawn together in all arms; for a fraction of one arm it is
-    Wilson's (J Am Stat Assoc 22:209, 1927).
+    how: see `combine`; or "exceeds", the share of seeds at which the first arm is above the second by margin or more.
+    The interval is the percentile bootstrap over trials, drawn together in all arms; for a fraction of one arm, and for
+    "exceeds", it is Wilson's (J Am Stat Assoc 22:209, 1927).
     """
     arms = [pairs(v) for v in values]
+    if how == "exceeds":
+        first, second = (_quotient(a) for a in arms)
+        above = (first - second >= margin)[np.isfinite(first - second)]
+        arms, how, fraction = [np.stack([above, np.ones(len(above))], 1).astype(float)], "value", True
     n = min(int((a[:, 1] > 0).sum()) for a in arms)
     together = np.concatenate(arms, 1)[np.all([a[:, 1] > 0 for a in arms], 0)]
     distinct = len(np.unique(together, axis=0))
-    value = float(combine(how, [_quotient(a.sum(0)) for a in arms]))
+    value = float(combine(how, [_quotient(a.sum(0)) for a in arms], x))
     if not math.isfinite(value):
         return Estimate(math.nan, math.nan, math.nan, n, distinct)
     if fraction and how == "value":
         return Estimate(value, *wilson(float(arms[0][:, 0].sum()), float(arms[0][:, 1].sum())), n, distinct)
     draws = np.random.default_rng(seed).integers(len(arms[0]), size=(DRAWS, len(arms[0])))
-    drawn = combine(how, [_quotient(a[draws].sum(1)) for a in arms])
+    drawn = combine(how, [_quotient(a[draws].sum(1)) for a in arms], x)
     drawn = drawn[np.isfinite(drawn)]
     low, high = np.percentile(drawn, [2.5, 97.5]) if n > 1 and len(drawn) else (math.nan, math.nan)
     return Estimate(value, float(low), float(high), n, distinct)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,10 @@ from bestiary.envs._clock import check_same_control
 class Track:
     """What measures are computed from; simulated and recorded animals share it.
 
-    time_s (T,), midline_m (T, n, 3) nose first, com_m (T, 3), curvature_per_m (T, n_joints) dorsal positive; info: the
-    task's numbers, (T,) each. length_m: of the body. divergence: why the trial ended early, or "".
+    time_s (T,), midline_m (T, n, 3) nose first, com_m (T, 3), curvature_per_m (T, n_joints) dorsal positive, (T, 0) for
+    a body that does not bend; info: the task's numbers, (T,) each. length_m: of the body. divergence, ended: why the
+    trial stopped early, because the numbers ran away or by the rules of the world, or "". pose: whatever else
+    `Body.pose` tells, (T, ...) each: `claws_m`, `claw_load_N`, `heading_rad` ... joints: names of pose["joint_rad"].
     """
 
     time_s: Array
@@ -28,22 +31,29 @@ class Track:
     length_m: float
     seed: int = 0
     divergence: str = ""
+    ended: str = ""
+    pose: dict[str, Array] = field(default_factory=dict)
+    joints: tuple[str, ...] = ()
 
     def after(self, start_s: float) -> Track:
         """Without what came before start_s."""
-        keep = self.time_s >= start_s
-        return Track(
-            self.time_s[keep],
-            self.midline_m[keep],
-            self.com_m[keep],
-            self.curvature_per_m[keep],
-            {k: v[keep] for k, v in self.info.items()},
-            self.length_m,
-            self.seed,
-            self.divergence,
+        return self.between(start_s, math.inf)
+
+    def between(self, start_s: float, stop_s: float) -> Track:
+        """What was from start_s until before stop_s; times stay as they are."""
+        keep = (self.time_s >= start_s) & (self.time_s < stop_s)
+        return replace(
+            self,
+            time_s=self.time_s[keep],
+            midline_m=self.midline_m[keep],
+            com_m=self.com_m[keep],
+            curvature_per_m=self.curvature_per_m[keep],
+            info={k: v[keep] for k, v in self.info.items()},
+            pose={k: v[keep] for k, v in self.pose.items()},
         )
 
 
+_FIELDS = ("midline_m", "com_m", "curvature_per_m")
 Step = Callable[[Array, dict[str, Array], float, dict[str, Any]], None]
 
 
@@ -68,13 +78,13 @@ def run_trial(
     steps = round(seconds / inner.clock.control_s) if seconds is not None else None
     rows: list[dict[str, Array]] = []
     notes: list[dict[str, Any]] = []
-    done, k, divergence = False, 0, ""
+    done, k, divergence, ended = False, 0, "", ""
     while not done and (steps is None or k < steps):
         action = policy.act(obs)
         obs, reward, terminated, truncated, info = env.step(action)
         k += 1
         done = terminated or truncated
-        divergence = info.get("divergence", "")
+        divergence, ended = info.get("divergence", ""), info.get("ended", "")
         if on_step is not None:
             on_step(action, obs, float(reward), info)
         if k % every == 0 and not divergence:
@@ -94,4 +104,7 @@ def run_trial(
         length_m=inner.body.length_m,
         seed=seed,
         divergence=divergence,
+        ended=ended,
+        pose={key: stack(key) for key in (rows[0] if rows else ()) if key not in _FIELDS},
+        joints=getattr(inner.body, "joints", ()),
     )

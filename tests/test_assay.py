@@ -10,6 +10,8 @@ from _wave import wave_animal
 import bestiary
 from bestiary.errors import DataError, DivergenceError
 from bestiary.tasks import _assay as assay
+from bestiary.tasks import _assay_table as tables
+from bestiary.tasks._assay_controls import finding, run_controls
 from bestiary.tasks._statistics import Estimate, estimate, verdict, wilson
 
 _ROW = {"quantity": "q", "source": "s"}
@@ -48,7 +50,7 @@ def result():
     seen = []
     out = assay.run_assay(
         "worm",
-        assay.parse(_SMALL)["small"],
+        tables.parse(_SMALL)["small"],
         seed=3,
         jobs=1,
         factory=wave_animal,
@@ -76,14 +78,14 @@ def test_arms_share_their_seeds_and_runs_repeat(result):
         {"id": "D", "measure": "centroid_speed_mm_per_s", "arms": ["intact", "same"], "how": "difference"} | _ROW
     ]
     small["rows"][0]["low"] = 0
-    out = assay.run_assay("worm", assay.parse({"small": small})["small"], seed=3, jobs=1, factory=wave_animal)
+    out = assay.run_assay("worm", tables.parse({"small": small})["small"], seed=3, jobs=1, factory=wave_animal)
     assert out.trials["intact"] == out.trials["same"]
     first, second = out.trials["intact"]["centroid_speed_mm_per_s"]
     assert first != second and out.rows[0]["value"] == 0
 
 
 def test_processes_give_the_same_numbers(result):
-    many = assay.run_assay("worm", assay.parse(_SMALL)["small"], seed=3, jobs=2, factory=wave_animal)
+    many = assay.run_assay("worm", tables.parse(_SMALL)["small"], seed=3, jobs=2, factory=wave_animal)
     assert json.dumps(many.as_dict()["rows"]) == json.dumps(result.as_dict()["rows"])
 
 
@@ -104,14 +106,14 @@ def test_a_brain_that_diverges_is_reported_and_kept_out():
         def index(self, name):
             return np.array([0])
 
-    small = assay.parse(_SMALL)["small"]
+    small = tables.parse(_SMALL)["small"]
     out = assay.run_assay("worm", small, n=1, jobs=1, factory=lambda name, **options: Diverges())
     assert all(row["verdict"].startswith("not measured (1 trials stopped") for row in out.rows if row["id"] in "FSR")
     assert "AVAL" in out.failures["intact, seed 0"]
 
 
 def test_a_trial_of_which_nothing_is_left_is_reported():
-    short = assay.parse({"small": {**_SMALL["small"], "seconds": 1}})["small"]
+    short = tables.parse({"small": {**_SMALL["small"], "seconds": 1}})["small"]
     out = assay.run_assay("worm", short, n=1, jobs=1, factory=wave_animal)
     assert out.rows[0]["verdict"].startswith("not measured") and "nothing is left" in out.failures["intact, seed 0"]
 
@@ -125,7 +127,18 @@ def test_controls_say_what_the_wiring_earns():
         {"id": "A", "measure": "centroid_speed_mm_per_s", "high": 9.0} | _ROW,
         {"id": "B", "measure": "centroid_speed_mm_per_s", "rule": "beside"} | _ROW,
     ]
-    wiring = assay.run_controls("worm", [assay.parse(table)["small"]], k=2, n=1, jobs=1, factory=wave_animal)
+    small = tables.parse(table)["small"]
+    seen = []
+    wiring = run_controls(
+        "worm",
+        [small],
+        {"degree-preserving": 2, "no AVA": {"lesion": ["AVAL", "AVAR"]}},
+        n=1,
+        jobs=1,
+        factory=wave_animal,
+        progress=lambda done, total: seen.append((done, total)),
+    )
+    assert seen == [(i + 1, 4) for i in range(4)]
     found = {r["id"]: r for r in wiring.rows}
     assert {i: r["finding"] for i, r in found.items()} == {
         "F": "earned by the wiring",
@@ -134,17 +147,21 @@ def test_controls_say_what_the_wiring_earns():
         "B": "not scored",
     }
     assert found["C"]["verdict"] == "in range"
-    assert [found[i]["passed"] for i in "FA"] == [0, 2] and not wiring.refitted
+    assert [found[i]["controls"]["degree-preserving"]["passed"] for i in "FA"] == [0, 2] and not wiring.refitted
+    assert found["F"]["controls"]["no AVA"] == {"values": [pytest.approx(math.nan, nan_ok=True)], "passed": 0, "k": 1}
+    assert found["C"]["controls"]["degree-preserving"]["k"] == 0
     assert all(len(line) <= 120 for line in str(wiring).splitlines())
     assert str(wiring).splitlines()[2].endswith("earned by the wiring")
     json.dumps(wiring.as_dict(), allow_nan=False)
-    with pytest.raises(ValueError, match="2 controls need 2"):
-        assay.run_controls("worm", ["crawl"], k=2, parameters=[{}])
+    with pytest.raises(ValueError, match="2 controls need as many"):
+        run_controls("worm", ["crawl"], {"degree-preserving": 2}, parameters=[{}])
+    with pytest.raises(DataError, match="lists no controls"):
+        run_controls("worm", [small])
 
 
 @pytest.mark.parametrize("animal", [a for a in bestiary.animals("bodies") if a == "worm"])
 def test_the_shipped_assays_can_be_read(animal):
-    known = assay.assays(animal)
+    known = tables.assays(animal)
     assert {"crawl", "swim", "viscosity", "touch", "ablation", "spontaneous", "chemotaxis"} <= set(known)
     ids = [row.id for a in known.values() for row in a.rows]
     assert len(ids) == len(set(ids))
@@ -153,7 +170,7 @@ def test_the_shipped_assays_can_be_read(animal):
         for row in a.rows:
             assert row.source and (row.rule != "range" or row.low is not None or row.high is not None), row.id
     with pytest.raises(LookupError, match="crawl"):
-        assay.find(animal, "crawll")
+        tables.find(animal, "crawll")
 
 
 @pytest.mark.parametrize(
@@ -163,11 +180,14 @@ def test_the_shipped_assays_can_be_read(animal):
         ({"rows": [{"id": "X", "measure": "frequency_Hz", "arms": ["intatc"]} | _ROW]}, "intact"),
         ({"rows": [{"id": "X", "measure": "frequency_Hz", "rule": "maybe"} | _ROW]}, "maybe"),
         ({"colour": 1}, "colour"),
+        ({"controls": {"x": 0}}, "draws"),
+        ({"controls": {"no AVA": {"lesoin": []}}}, "lesion"),
+        ({"rows": [{"id": "X", "measure": "frequency_Hz", "how": "peak"} | _ROW]}, "as many x"),
     ],
 )
 def test_a_table_that_cannot_be_right_is_refused(change, message):
     with pytest.raises(DataError, match=message):
-        assay.parse({"a": {"about": "", "task": "locomotion", **change}})
+        tables.parse({"a": {"about": "", "task": "locomotion", **change}})
 
 
 def test_wilson_is_wilson():
@@ -203,6 +223,11 @@ def test_verdicts():
     assert say(0.2, "+", 0.3) == "falls short" and say(-0.2, "-", None, -0.1) == "sign ok"
     assert say(0.2, "beside") == "beside"
     assert say(math.nan, "range", 0, 1) == "not measured (nothing to measure in any trial)"
-    assert assay.finding("in range", 0, 10) == "earned by the wiring"
-    assert assay.finding("in range", 1, 10) == "partly"
-    assert assay.finding("falls short", 10, 10) == "does not come out"
+    shuffles = ("degree-preserving", "weight-shuffle")
+    assert finding("in range", {name: (1, 20) for name in shuffles}) == "earned by the wiring"
+    assert finding("in range", {"degree-preserving": (0, 20), "weight-shuffle": (2, 20)}) == "partly"
+    assert finding("sign ok", {"degree-preserving": (0, 20), "weight-shuffle": (10, 20)}) == "any wiring gives it"
+    assert finding("in range", {"degree-preserving": (0, 20), "pattern-generator": (1, 1)}) == "needs no brain"
+    assert finding("in range", {"degree-preserving": (0, 20), "brain-off": (0, 1)}) == "earned by the wiring"
+    assert finding("in range", {"brain-off": (0, 1)}) == "not scored"  # nothing was shuffled
+    assert finding("falls short", {"degree-preserving": (20, 20)}) == "does not come out"

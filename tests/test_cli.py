@@ -9,7 +9,7 @@ import os
 import signal
 import subprocess
 import sys
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
 import pytest
 
@@ -264,9 +264,10 @@ def test_media_as_text():
 def test_every_card_adds_up():
     for animal in bestiary.animals("interfaces"):
         got = report("card", animal)
-        for shares in (got["wiring"]["provenance"], got["wiring"]["signs_by"]):
-            for share in ("edges", "weight"):
-                assert sum(s[share] for s in shares.values()) == pytest.approx(1)
+        for part in got["wiring"]["parts"].values():
+            for shares in filter(None, (part["provenance"], part["signs_by"])):
+                for share in ("edges", "weight"):
+                    assert sum(s[share] for s in shares.values()) == pytest.approx(1)
         for parameter in got["parameters"].values():
             assert {"value", "unit", "source", "fitted_to"} <= parameter.keys()
         levels = list(got["rubric"].values())
@@ -307,15 +308,17 @@ def test_an_assay_stands_beside_the_published_value(tmp_path, monkeypatch):
             about="crawling", table=lambda: [row], as_dict=lambda: {"rows": [row]}, failures={"intact, seed 7": "NaN"}
         )
 
-    def run_controls(animal, names, *, k, control, parameters, **options):
-        asked.update(control=control, parameters=parameters)
-        rows = [{**row, "intact": 0.31, "passed": 0, "k": k, "finding": "earned by the wiring"}]
-        return SimpleNamespace(rows=rows, control=control, refitted=False, as_dict=lambda: {"rows": rows})
+    def run_controls(animal, names, controls, *, parameters, **options):
+        asked.update(controls=controls, parameters=parameters)
+        passed = {name: {"passed": 0, "k": k} for name, k in (controls or {"brain-off": 1}).items()}
+        rows = [{**row, "intact": 0.31, "controls": passed, "finding": "earned by the wiring"}]
+        return SimpleNamespace(rows=rows, refitted=False, as_dict=lambda: {"rows": rows})
 
-    fake = ModuleType("bestiary.tasks._assay")
-    fake.run_controls = run_controls
-    fake.assays, fake.run_assay = lambda animal: {"crawl": SimpleNamespace(about="crawling")}, run_assay
-    monkeypatch.setitem(sys.modules, "bestiary.tasks._assay", fake)
+    from bestiary.tasks import _assay, _assay_controls, _assay_table
+
+    monkeypatch.setattr(_assay_controls, "run_controls", run_controls)
+    monkeypatch.setattr(_assay, "run_assay", run_assay)
+    monkeypatch.setattr(_assay_table, "assays", lambda animal: {"crawl": SimpleNamespace(about="crawling")})
     got = report("assay", "worm", "crawl", "--n", "3", "--seed", "5", "--control", "brain-off", "--out", tmp_path)
     assert got["assays"]["crawl"]["rows"] == [row]
     assert (asked["name"], asked["n"], asked["seed"], asked["control"]) == ("crawl", 3, 5, "brain-off")
@@ -327,7 +330,13 @@ def test_an_assay_stands_beside_the_published_value(tmp_path, monkeypatch):
     code, _, err = call("assay", "worm", "crawll")
     assert code == 2 and "did you mean 'crawl'?" in err
     text = call("assay", "worm", "--rewired", "10")[1]
-    assert asked["control"] == "degree-preserving" and asked["parameters"] is None
-    assert "NOT refitted" in text and "0 of 10" in text and "earned by the wiring" in text
+    assert asked["controls"] == {"degree-preserving": 10} and asked["parameters"] is None
+    assert "NOT refitted" in text and "degree-preserving 0/10" in text and "earned by the wiring" in text
+    call("assay", "worm", "--controls", "weight-shuffle=20,brain-off")
+    assert asked["controls"] == {"weight-shuffle": 20, "brain-off": 1}
+    call("assay", "worm", "--controls", "all")
+    assert asked["controls"] is None
+    assert "did you mean 'weight-shuffle'" in call("assay", "worm", "--controls", "weight-shufle=2")[2]
+    assert "degree-preserving=20" in call("assay", "worm", "--controls", "weight-shuffle=x")[2]
     assert call("assay", "worm", "--rewired", "2", "--refits", "one.json")[0] == 2
     assert call("assay", "worm", "--n", "0")[0] == 2

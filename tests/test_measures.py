@@ -17,6 +17,7 @@ from bestiary.tasks import _measures as fits
 from bestiary.tasks import _responses as responses
 from bestiary.tasks import _states as states
 from bestiary.tasks._catalogue import MEASURES, measure
+from bestiary.tasks._statistics import estimate
 from bestiary.tasks._trial import Track
 from bestiary.tasks.chemotaxis import Chemotaxis
 from bestiary.tasks.step import Step
@@ -134,14 +135,30 @@ def test_touch_responses_are_told_from_none():
     assert responses.stimuli_s(track.after(15.0)) == pytest.approx([20.0, 32.0])  # the touch at 10 s was cut off
 
 
-def test_acceleration_is_told_from_steady_motion():
+def test_speed_after_a_stimulus_does_not_hang_on_the_phase_of_the_gait():
+    """A speed that swings with the gait: means over 3 s differ between phases, over whole periods they do not."""
     t = np.arange(0, 40, 0.05)
-    track = wave_track(seconds=40, speed_L_per_s=np.where(t < 20, 0.15, 0.25))
-    touched = _touched(track, [10.0, 20.0], [0.2, 0.8])
-    assert responses.acceleration_response(touched, where="rear") == (1.0, 1.0)
-    assert responses.acceleration_response(touched, where="front") == (0.0, 1.0)
-    total, count = responses.speed_change_mm_per_s(touched, where="rear")
-    assert total / count == pytest.approx(0.1, rel=0.25)
+    swing = 0.15 + 0.1 * np.sin(2 * np.pi * 0.45 * t)
+    track = wave_track(seconds=40, speed_L_per_s=swing, hz=0.45)
+    touched = _touched(track, [20.0, 20.7, 21.5, 22.0], [0.2, 0.8, 0.2, 0.2])
+    speeds = [responses.speed_after_mm_per_s(touched, at_s=[at])[0] for at in (20.0, 20.7, 21.5, 22.0)]
+    assert max(speeds) - min(speeds) < 0.003
+    raw = [swing[(t >= at) & (t < at + 3)].mean() for at in (20.0, 20.7, 21.5, 22.0)]
+    assert max(raw) - min(raw) > 0.03
+    assert responses.speed_after_mm_per_s(touched, where="rear")[1] == 1
+    assert responses.speed_after_mm_per_s(track.after(39.0), at_s=[39.5]) == (0.0, 0.0)  # nothing is left to average
+
+
+def test_faster_than_the_sham_of_the_same_seed():
+    t = np.arange(0, 40, 0.05)
+    base = np.random.default_rng(0).uniform(0.1, 0.3, 6)  # seeds differ more than the touch does
+    touched = [wave_track(seconds=40, speed_L_per_s=np.where(t < 20, v, v + 0.04)) for v in base]
+    sham = [wave_track(seconds=40, speed_L_per_s=v) for v in base]
+    fast, slow = ([responses.speed_after_mm_per_s(k, at_s=[20.0]) for k in arm] for arm in (touched, sham))
+    assert estimate([fast, slow], "exceeds", margin=0.02).value == 1
+    assert estimate([slow, fast], "exceeds", margin=0.02).value == 0
+    assert estimate([fast, slow], "exceeds", margin=0.06).value == 0
+    assert estimate([fast, slow], "exceeds", margin=0.02).low95 == pytest.approx(0.61, abs=0.01)  # Wilson, 6 of 6
 
 
 def _in_field(track: Track, task: Chemotaxis, source) -> Track:

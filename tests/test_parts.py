@@ -102,7 +102,7 @@ def test_lesions_find_their_part() -> None:
 def test_neurons_are_found_in_every_part() -> None:
     b = brain()
     assert b.select(["B1", "M2", "A"]).tolist() == [2, 4, 0, 1]
-    with pytest.raises(UnknownNeuronError, match="did you mean .M"):
+    with pytest.raises(UnknownNeuronError, match=r"did you mean .M"):
         b.select("M3")
 
 

@@ -79,7 +79,8 @@ class Assay:
     )
     control: Text = None  # put a control in the animal's place
     control_seed: int = 0  # of the control's permutations
-    rewired: Count = None  # put so many controls beside the animal, and say what the wiring earns
+    rewired: Count = None  # put so many draws of one control beside the animal, and say what the wiring earns
+    controls: Names = ()  # several: all that the assay lists, or degree-preserving=20,brain-off
     refits: Names = ()  # a file of `bestiary fit --control` for each of them; else they keep the animal's parameters
     without: Names = ()  # components beside the wiring to take out
     parameters: Text = None  # a file that `bestiary fit` wrote; else the shipped ones

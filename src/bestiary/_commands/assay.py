@@ -18,7 +18,7 @@ _HEAD = ("fact", "quantity", "model", "95 % interval", "n", "published", "unit",
 def command(options: Any) -> Outcome:
     known_animal(options.animal, "interfaces")
     physics()
-    from bestiary.tasks._assay import assays
+    from bestiary.tasks._assay_table import assays
 
     known = assays(options.animal)
     if options.assay != "all" and options.assay not in known:
@@ -31,8 +31,8 @@ def command(options: Any) -> Outcome:
             f"{len(options.refits)} refits for {options.rewired or 0} rewired connectomes: give one each"
         )
     names = list(known) if options.assay == "all" else [options.assay]
-    if options.rewired is not None:
-        report, text = _rewired(options, names)
+    if options.rewired is not None or options.controls:
+        report, text = _controls(options, names)
     else:
         report, text = _assays(options, names)
     outcome = Outcome({"animal": options.animal, "seed": options.seed, "control": options.control, **report}, text)
@@ -68,16 +68,15 @@ def _assays(options: Any, names: list[str]) -> tuple[dict[str, Any], str]:
     return {"assays": found}, "\n\n".join(texts)
 
 
-def _rewired(options: Any, names: list[str]) -> tuple[dict[str, Any], str]:
-    """The same assays with rewired connectomes: which rows does the wiring earn?"""
-    from bestiary.tasks._assay import run_controls
+def _controls(options: Any, names: list[str]) -> tuple[dict[str, Any], str]:
+    """The same assays with controls in the animal's place: which rows does the wiring earn?"""
+    from bestiary.tasks._assay_controls import passes, run_controls
 
-    with _bar(f"{options.animal}, measured and rewired") as note:
+    with _bar(f"{options.animal}, measured and controls") as note:
         wiring = run_controls(
             options.animal,
             names,
-            k=options.rewired,
-            control=options.control or "degree-preserving",
+            _asked(options),
             parameters=options.refits or None,
             intact_parameters=options.parameters,
             n=options.n,
@@ -86,12 +85,30 @@ def _rewired(options: Any, names: list[str]) -> tuple[dict[str, Any], str]:
             progress=note,
         )
     rows = [
-        (r["id"], r["quantity"], r["intact"], r["unit"], r["verdict"], f"{r['passed']} of {r['k']}", r["finding"])
-        for r in wiring.rows
+        (r["id"], r["quantity"], r["intact"], r["unit"], r["verdict"], passes(r), r["finding"]) for r in wiring.rows
     ]
     how = "refitted with the same budget" if wiring.refitted else "NOT refitted: the measured wiring has the advantage"
-    head = ("fact", "quantity", "measured wiring", "unit", "verdict", "rewired that pass", "finding")
-    return {"wiring": wiring.as_dict()}, f"{wiring.control}, {options.rewired} connectomes, {how}\n{table(rows, head)}"
+    head = ("fact", "quantity", "measured wiring", "unit", "verdict", "controls that pass", "finding")
+    return {"wiring": wiring.as_dict()}, f"controls, {how}\n{table(rows, head)}"
+
+
+def _asked(options: Any) -> dict[str, int] | None:
+    """Controls and their draws from the command line; None for those that the assays list."""
+    if options.rewired is not None:
+        return {options.control or "degree-preserving": options.rewired}
+    from bestiary.interfaces._controls import CONTROLS
+
+    if list(given := words(options.controls)) == ["all"]:
+        return None
+    asked = {}
+    for text in given:
+        name, _, k = text.partition("=")
+        if name not in CONTROLS:
+            raise LookupError(f"no control {name!r}; {bestiary.nearest(name, ['all', *CONTROLS], 'control')}")
+        if not (k or "1").isdigit() or int(k or 1) < 1:
+            raise BestiaryError(f"cannot read the control {text!r}; write NAME or NAME=DRAWS, degree-preserving=20")
+        asked[name] = int(k or 1)
+    return asked
 
 
 @contextlib.contextmanager

@@ -57,7 +57,7 @@ def _first_line(folder: str, name: str) -> str:
 
 def _assays(animal: str) -> dict[str, str]:
     try:
-        from bestiary.tasks._assay import assays
+        from bestiary.tasks._assay_table import assays
 
         return {name: assay.about for name, assay in assays(animal).items()}
     except (ImportError, DataError):  # an animal without assays yet
