@@ -69,26 +69,21 @@ def tables(connectome: str | None = None) -> dict[str, Connectome]:
     return out | {k: p.table for k, p in optional.items()} | {"cord": cord_table()}
 
 
-def central(
-    connectome: Connectome | str | None, clock: Clock, rewire: Callable[[Connectome], Connectome] | None, spontaneous: bool
-) -> Part:
+def central(connectome: Connectome | str | None, clock: Clock, rewire: Any, spontaneous: bool) -> Part:
     """The spiking part. rewire: of its edges, before anything is cut."""
-    from bestiary.brains._fly_circuits import background_Hz
     from bestiary.brains._spiking_part import SpikingPart
 
     table = connectome if isinstance(connectome, Connectome) else central_table(connectome or default())
     if rewire is not None:
         table = rewire(table)
-    part = SpikingPart(
+    return SpikingPart(
         table,
         clock.control_s,
         clock.brain_s,
         poisson=np.flatnonzero(table.kinds == "sensory"),
-        background_Hz=background_Hz(table) if spontaneous else None,
+        background_Hz=None,
         gap_nS=1.0 if "gap" in table.kind.values else 0.0,
     )
-    object.__setattr__(part, "slow", len(table) > 5_000)
-    return part
 
 
 def optional_parts(clock: Clock, without: Sequence[str]) -> tuple[dict[str, Part], dict[str, str]]:

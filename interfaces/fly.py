@@ -16,7 +16,7 @@ from bestiary.brains._parts import Composite
 from bestiary.brains.connectome import Connectome
 from bestiary.envs._clock import Clock
 from bestiary.interfaces._fly_motor import Motor, Proprioception, Template
-from bestiary.interfaces._fly_tripod import PATTERN
+from bestiary.interfaces._fly_tripod import tripod
 
 __all__ = ["CLOCK", "COMPONENTS", "PATTERN", "FlyInterface", "assemble"]
 
@@ -85,4 +85,8 @@ class FlyInterface:
         return reading["motor"]
 
 
-Encoder = Callable[[Any, Mapping[str, Array]], tuple[Any, Array]]
+def PATTERN(body: Fly) -> Callable[[float], Array]:
+    """A scripted tripod at 10 steps a second: (78,) at a time in s, for the control `pattern-generator`."""
+    actions = tripod(body)
+    period_s = float(body.control_s)
+    return lambda time_s: np.asarray(actions[round(time_s / period_s) % len(actions)])
