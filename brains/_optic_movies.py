@@ -53,6 +53,8 @@ def scenes(rng: np.random.Generator, lanes: int, steps: int, side: int, dt_s: fl
     stands still, half of these flickering: they carry no motion. Mean luminance 0.3-0.7, rms contrast 0.15-0.5.
     """
     number, wave = _modes(side)
+    first = number[:, 0] * side + number[:, 1] > 0  # of each pair of conjugate modes
+    number, wave = number[first], wave[first]
     k = np.linalg.norm(wave, axis=1)
     at = np.exp(2j * np.pi * torus(side) @ number.T / side)  # (columns, modes)
     blur = np.exp(-0.5 * (k * _BLUR) ** 2)
@@ -72,8 +74,9 @@ def scenes(rng: np.random.Generator, lanes: int, steps: int, side: int, dt_s: fl
         if still:
             velocity[:, :, lane] = 0
         place = np.cumsum(velocity[:, :, lane], 0) * dt_s
-        movie = (np.exp(-1j * place @ wave.T) * spectrum) @ at.T
-        movie = movie.real / movie.real.std()
+        wave_t = np.exp(-1j * place @ wave.T) * spectrum
+        movie = wave_t.real @ at.real.T - wave_t.imag @ at.imag.T
+        movie /= movie.std()
         if rng.random() < 0.5:
             movie = np.tanh(rng.uniform(1, 4) * (movie - rng.uniform(-0.5, 0.5)))
             movie = (movie - movie.mean()) / max(movie.std(), 1e-6)
