@@ -2,22 +2,35 @@
 
 Time constants, resting potentials and one scale for each pair of types are found by gradient descent (Adam; the
 gradient runs backwards through time by hand, `_optic_kernel.backward`) so that a linear read-out of the eight types
-T4a-d, T5a-d gives the velocity at every column. Nothing says which type should prefer which direction: that is
-left to the wiring.
+T4a-d, T5a-d gives the velocity at every column; a weak prior holds synapses onto one type alike. Nothing says which
+type should prefer which direction: that is left to the wiring.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+import bestiary
 from bestiary.bodies._hex import NEIGHBOURS
 from bestiary.brains import _optic_movies as movies
 from bestiary.brains._optic_kernel import backward, forward
-from bestiary.brains._optic_lobe import DT_S, MOTION, RECEPTORS, Parameters, Wiring, untrained
+from bestiary.brains._optic_lobe import (
+    DT_S,
+    MOTION,
+    RECEPTORS,
+    Lobe,
+    Parameters,
+    Wiring,
+    parameters,
+    untrained,
+    wiring,
+)  # fmt: skip
+from bestiary.brains._optic_probe import direction_table
 from bestiary.envs._streams import stream
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -28,6 +41,7 @@ STEPS, SKIP, EVERY = 45, 15, 3  # of DT_S: 0.45 s a scene; every third step afte
 JUDGED = slice(SKIP, None, EVERY)
 UNIT = 8.0  # columns/s: the target is direction * sqrt(speed / UNIT)
 ALIVE = 0.05  # mean v of a type that a penalty keeps it above: one that falls silent does not come back
+PRIOR = 2e-4  # of the squared logarithm by which a pair's strength per synapse leaves that of its target's others
 TAU_S = (0.012, 0.5)
 REST = (-2.0, 4.0)
 _SIGMA = 0.05  # activity at which the decoder's normalisation sets in
@@ -161,7 +175,7 @@ def descend(
     seed: int,
     start: Parameters | None = None,
     decoder: Array | None = None,
-    rate: float = 0.03,
+    rate: float = 0.015,
     keep: Callable[[int, Found], None] | None = None,
 ) -> Found:
     """`budget` steps of gradient descent, each on LANES new scenes. (parameters, decoder (2, 8), log of the loss).
@@ -171,6 +185,7 @@ def descend(
     flow, p = Flow(w), start or untrained(w)
     rng = stream(seed, "optic flow")
     decoder = flow.decoder(p, rng) if decoder is None else decoder
+    alike = np.log(untrained(w).scale)
     x = {"scale": np.log(p.scale), "tau_s": np.log(p.tau_s), "rest": p.rest, "decoder": decoder}
     adam = {k: Adam.of(a, rate) for k, a in x.items()}
     log: list[dict[str, float]] = []
@@ -179,6 +194,7 @@ def descend(
         light, velocity = movies.scenes(rng, LANES, STEPS, SIDE, DT_S)
         p = Parameters(np.exp(x["tau_s"]), x["rest"], np.exp(x["scale"]))
         value, g = flow.loss(p, x["decoder"], light, velocity)
+        g["scale"] += 2 * PRIOR * (x["scale"] - alike)
         norm = {k: float(np.linalg.norm(g[k])) for k in x}
         if np.isfinite(sum(norm.values())):
             share = min(1.0, 2 * (1 - i / budget) + 0.05)  # the second half slows down
@@ -195,3 +211,83 @@ def descend(
             if keep is not None:
                 keep(i + 1, (p, x["decoder"], log))
     return p, x["decoder"], log
+
+
+CONTROLS = {
+    "offset-shuffle": "column offsets permuted among all rows: who reaches whom, how strongly, but not from where",
+    "weight-shuffle": "synapse counts permuted among all rows",
+}
+
+
+def shuffled(w: Wiring, control: str | None, seed: int) -> Wiring:
+    """The wiring, or one of CONTROLS of it. Raises LookupError."""
+    if control is None:
+        return w
+    if control not in CONTROLS:
+        raise LookupError(f"no control {control!r} of the optic lobe; {bestiary.nearest(control, CONTROLS, 'control')}")
+    order = stream(seed, control).permutation(len(w.pre))
+    return replace(w, offset=w.offset[order]) if control == "offset-shuffle" else replace(w, count=w.count[order])
+
+
+def run(
+    budget: int,
+    seed: int,
+    start: Any = None,
+    control: str | None = None,
+    control_seed: int = 0,
+    keep: Callable[[dict[str, Any], int, float], None] | None = None,
+) -> dict[str, Any]:
+    """The stage `visual` of `bestiary fit fly`: the descent, then moving edges that it has not seen.
+
+    start: a file of an earlier fit to go on from; None: `untrained`. keep: gets the result so far, step and loss.
+    """
+    w = shuffled(wiring(), control, control_seed)
+    first = None if start is None else parameters(start)[0]
+    began = time.process_time()
+
+    def so_far(step: int, found: Found) -> None:
+        if keep is not None:
+            keep(described(w, found, np.ones(len(MOTION))), step, found[2][-1]["loss"])
+
+    p, decoder, log = descend(w, budget, seed, first, keep=so_far)
+    table = direction_table(Lobe(w, p, radius=8))
+    result = described(w, (p, decoder, log), np.array([r["peak"] for r in table]))
+    right = sum(r["off_by_deg"] < 30 for r in table)
+    rows = [
+        (r["type"], f"dsi {r['dsi']:.2f} to {r['direction_deg']:.0f} deg ({r['published_deg']:.0f})") for r in table
+    ]
+    summary = [*rows, ("within 30 deg of the published direction", f"{right} of {len(table)}")]
+    return {**result, "directions": table, "summary": summary, "cpu_s": round(time.process_time() - began, 1)}
+
+
+def described(w: Wiring, found: Found, peak: Array) -> dict[str, Any]:
+    """parameters: each with value, unit, about, source and fitted_to; decoder, loss and log."""
+    p, decoder, log = found
+    task = "optic flow of generated natural-like scenes (`bestiary fit fly visual`)"
+
+    def row(names: tuple[str, ...], value: Array, unit: str, about: str, source: str, fitted_to: str = task) -> Any:
+        value = [float(f"{x:.6g}") for x in value]
+        return {
+            "value": dict(zip(names, value, strict=True)),
+            "unit": unit,
+            "about": about,
+            "source": source,
+            "fitted_to": fitted_to,
+        }
+
+    lappalainen = "form of Lappalainen 2024 Nature 634:1132"
+    return {
+        "parameters": {
+            "tau_s": row(w.types, p.tau_s, "s", "time constant of a type", f"{lappalainen}; begins at 50 ms"),
+            "rest": row(w.types, p.rest, "1", "resting potential of a type, in units of light 0..1", lappalainen),
+            "scale": row(w.pairs, p.scale, "1/synapse", "input per synapse and unit of activity", lappalainen),
+            "edge_peak": row(
+                MOTION, peak, "1", "peak activity above grey at the best moving edge: unit of motion energy",
+                "measured on the fitted lobe", "",
+            ),
+        },
+        "decoder": np.round(decoder, 4).tolist(),
+        "fitted": ["tau_s", "rest", "scale"],
+        "loss": log[-1]["loss"],
+        "log": log[::5],
+    }  # fmt: skip

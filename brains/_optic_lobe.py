@@ -176,7 +176,7 @@ class Lobe:
         """Of v: (types, stripe)."""
         return self._arrays["speaks"].shape  # type: ignore[no-any-return]
 
-    def start(self, luminance: float = 0.5, seconds: float = 2.0) -> Array:
+    def start(self, luminance: float = 0.5, seconds: float = 4.0) -> Array:
         """v (types, stripe) float32 after so long in an even light."""
         v = np.zeros(self.shape, np.float32)
         v[:, self.place] = self.parameters.rest[:, None]
@@ -230,6 +230,10 @@ def parameters(given: Mapping[str, Any] | str | Path | None = None) -> tuple[Par
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"these are no parameters of the optic lobe: {error!r} is missing or no number") from None
     for kind, value in zip(("tau_s", "rest", "scale", "edge_peak"), found, strict=True):
-        if not np.isfinite(value).all() or (kind != "rest" and (value < 0).any()) or (kind == "tau_s" and not value.all()):
+        if (
+            not np.isfinite(value).all()
+            or (kind != "rest" and (value < 0).any())
+            or (kind == "tau_s" and not value.all())
+        ):
             raise DataError(f"{kind} of the optic lobe must be finite{'' if kind == 'rest' else ' and above 0'}")
     return Parameters(*found[:3]), found[3]

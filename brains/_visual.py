@@ -75,8 +75,8 @@ def _named(name: str, side: str) -> str:
 class Visual:
     """Both optic lobes. Its input is light on R1 to R8 (`lit`), in units of luminance; so is `drive_mV` for all units.
 
-    table: the neurons, named TYPE_SIDE_u_v, and read-outs (`LC4_L1`, `HSE_R`, ...). lobes: left, right. grey (8,),
-    peak (8,): activity of T4 and T5 in grey, and above it at the best moving edge: units of motion energy.
+    table: the neurons, named TYPE_SIDE_u_v, and read-outs (`LC4_L1`, `HSE_R`, ...). lobes: left, right.
+    grey (2, 8, columns), peak (8,): activity of T4 and T5 in grey, and above it at the best edge: motion energy 1.
     adapt_s: photoreceptors divide by the mean light of their eye over so long (Weber's law); 0 takes light as it is.
     """
 
@@ -98,11 +98,10 @@ class Visual:
         lobe = self.lobes[0]
         _, unit = _neurons(lobe.radius, self.readouts.names, self.readouts.types)
         put(self, "_unit", unit[:, 0] * lobe.shape[1] + lobe.place[unit[:, 1]])
-        start = np.stack([each.start(0.5) for each in self.lobes])
+        same = self.lobes[0] is self.lobes[1]
+        start = np.stack([lobe.start(0.5)] * 2 if same else [each.start(0.5) for each in self.lobes])
         put(self, "_start", start)
-        rows = [lobe.wiring.row(name) for name in MOTION]
-        middle = lobe.place[len(lobe.place) // 2]
-        put(self, "grey", np.maximum(self.lobes[0].start(0.5)[rows, middle], 0).astype(np.float32))
+        put(self, "grey", self._motion(start))
         at = np.full((len(lobe.wiring.types), len(lobe.axial)), -1)
         at[unit[:, 0], unit[:, 1]] = np.arange(len(unit))
         eye = at[[lobe.wiring.row(name) for name in RECEPTORS]].T
@@ -118,7 +117,9 @@ class Visual:
 
         Raises BestiaryError for another shape."""
         if np.shape(luminance) != self.receptors.shape[:2]:
-            raise BestiaryError(f"luminance is {self.receptors.shape[:2]}, an ommatidium a column; got {np.shape(luminance)}")
+            raise BestiaryError(
+                f"luminance is {self.receptors.shape[:2]}, an ommatidium a column; got {np.shape(luminance)}"
+            )
         drive = np.zeros(len(self.table), np.float32)
         drive[self.receptors] = np.asarray(luminance, np.float32)[..., None]
         return drive
@@ -155,14 +156,16 @@ class Visual:
 
     def energy(self, v: Array) -> Array:
         """Motion energy (2, 8, columns) of v: activity of T4a-d and T5a-d above that in grey, 1 at the best edge."""
+        return np.asarray(np.maximum(self._motion(v) - self.grey, 0) / self.peak[:, None], np.float32)
+
+    def _motion(self, v: Array) -> Array:
+        """relu of T4a-d, T5a-d, (2, 8, columns)."""
         rows = [self.lobes[0].wiring.row(name) for name in MOTION]
-        now = np.maximum(v[:, rows][:, :, self.lobes[0].place], 0) - self.grey[:, None]
-        return np.asarray(np.maximum(now, 0) / self.peak[:, None], np.float32)
+        return np.maximum(v[:, rows][:, :, self.lobes[0].place], 0)  # type: ignore[no-any-return]
 
     def _rates(self, v: Array) -> Array:
         units = np.maximum(v.reshape(2, -1)[:, self._unit], 0)
-        read = [self.readouts.rate_Hz(each) for each in self.energy(v)]
-        out = np.concatenate([units.ravel(), *read])
+        out = np.concatenate([units.ravel(), self.readouts.rate_Hz(self.energy(v)).ravel()])
         out[self.quiet] = 0
         return out
 
@@ -212,7 +215,10 @@ def build(clock: Clock, given: Any = None, peak: Array | None = None, adapt_s: f
     ratio = clock.control_s / DT_S
     every, steps = max(1, round(1 / ratio)), max(1, round(ratio))
     if abs(steps / every - ratio) > 1e-6 * ratio:
-        raise BestiaryError(f"the optic lobe moves in steps of {DT_S} s, got a control period of {clock.control} s; 0.002, 0.005 or 0.01 fit")  # fmt: skip
+        raise BestiaryError(
+            f"the optic lobe moves in steps of {DT_S} s, got a control period of {clock.control} s; "
+            "0.002, 0.005 or 0.01 fit"
+        )
     lobe = Lobe(wiring(), p)
     read = readouts(hexagons(RADIUS))
     table, _ = _neurons(RADIUS, read.names, read.types)
