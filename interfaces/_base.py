@@ -32,11 +32,11 @@ class Brain(Protocol):
         """One control period under constant current (n,) and optogenetic conductance (n,)."""
         ...
 
-    def read(self, state: Any) -> dict[str, Array]:
+    def read(self, state: Any) -> Mapping[str, Array]:
         """What can be recorded, by name with its unit, (n,) each: at least `voltage_mV`, and what the decoder reads.
 
         The control `poisson` also needs `release`, `release_rest` and `release_max`; a neuron that is gone has its rest
-        in all three, so that nothing makes it release.
+        in all three, so that nothing makes it release. A brain of parts (brains/_parts.py) needs none of them.
         """
         ...
 
@@ -170,7 +170,7 @@ class Animal:
             )
         return action.astype(np.float32, copy=False)
 
-    def probe(self) -> dict[str, Array]:
+    def probe(self) -> Mapping[str, Array]:
         """What the decoder read in the last `act`: `voltage_mV` (n,) and more. `about["brain_heard"]` is False where a
         control moves the muscles without the brain: the voltages then are those of a brain that nobody listens to."""
         self._need_reset("probe")
@@ -179,10 +179,11 @@ class Animal:
     def get_state(self) -> dict[str, Any]:
         """Everything from which the animal goes on bit for bit."""
         self._need_reset("get_state")
+        settle = getattr(self.brain, "settle", lambda state: state)
         return {
-            "brain": {k: np.array(v) for k, v in self._state.items()},
-            "skin": {k: np.array(v) for k, v in self._skin.items()},
-            "reading": {k: np.array(v) for k, v in self._reading.items()},
+            "brain": _copied(settle(self._state)),
+            "skin": _copied(self._skin),
+            "reading": _copied(dict(self._reading)),
             "injected": self._injected.copy(),
             "lit": self._lit.copy(),
             "steps": self._steps,
@@ -191,11 +192,12 @@ class Animal:
 
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Goes back to a `get_state` of this or an equal animal. Raises BestiaryError for that of another brain."""
-        for key, value in self.brain.init(0).items():
-            if (got := np.shape(state["brain"].get(key))) != np.shape(value):
+        given = dict(_leaves(state["brain"]))
+        for key, value in _leaves(self.brain.init(0)):
+            if (got := np.shape(given[key]) if key in given else None) != np.shape(value):
                 raise BestiaryError(f"the state holds {key!r} of shape {got}, this brain {np.shape(value)}: another's?")
-        self._state = dict(state["brain"])
-        self._skin = {k: np.array(v) for k, v in state["skin"].items()}
+        self._state = _copied(state["brain"])
+        self._skin = _copied(state["skin"])
         self._injected, self._lit = state["injected"].copy(), state["lit"].copy()
         self._steps = state["steps"]
         self.control.set_state(state["control"])
@@ -273,11 +275,32 @@ def build(
         backend=backend,
     )
     chosen.bind(module, body(), clock)
+    if hasattr(brain, "attach"):
+        brain.attach(chosen)
+    elif chosen.name == "cord-alone":
+        raise BestiaryError(f"{name} has no cord apart from its brain: control='brain-off' silences both")
     schedule = tuple(parse(s) for s in ([stimulate] if isinstance(stimulate, str | Stimulus) else stimulate))
     asked = {"lesion": lesion, "silence": silence, "without": without, "stimuli": schedule}
     about = {**about, **asked, "control": chosen.name, "control_seed": chosen.seed, "clock": clock}
     about |= {"moved_share": chosen.moved_share, "brain_heard": chosen.brain_heard}
     return Animal(name, brain, interface, clock, schedule, chosen, about, body().senses)
+
+
+def _copied(tree: Any) -> Any:
+    """A copy of a state: dicts and lists of arrays."""
+    if isinstance(tree, Mapping):
+        return {k: _copied(v) for k, v in tree.items()}
+    return [_copied(v) for v in tree] if isinstance(tree, list | tuple) else np.array(tree)
+
+
+def _leaves(tree: Any, path: str = "") -> Iterable[tuple[str, Any]]:
+    """(path, array) of a state."""
+    items: Iterable[tuple[Any, Any]]
+    items = tree.items() if isinstance(tree, Mapping) else enumerate(tree) if isinstance(tree, list | tuple) else ()
+    if not isinstance(tree, Mapping | list | tuple):
+        yield path, tree
+    for key, value in items:
+        yield from _leaves(value, f"{path}.{key}" if path else str(key))
 
 
 def _tuple(names: Iterable[str]) -> tuple[str, ...]:

@@ -37,8 +37,12 @@ class Control:
     def senses(self, obs: Mapping[str, Array]) -> Mapping[str, Array]:
         return obs
 
-    def activity(self, reading: dict[str, Array]) -> dict[str, Array]:
+    def activity(self, reading: Mapping[str, Array]) -> Mapping[str, Array]:
         return reading
+
+    def descending(self, part: str, rate_Hz: Array) -> Array:
+        """What the cord hears of a part of the brain, for a brain that is made of parts."""
+        return rate_Hz
 
     def motors(self, action: Array) -> Array:
         return action
@@ -57,6 +61,16 @@ class BrainOff(Control):
         return np.zeros_like(action)
 
 
+class CordAlone(Control):
+    """Only for a brain that is made of parts, of which one is the cord."""
+
+    name, about = "cord-alone", "K1b: the cord with its senses, and no brain above it"
+    brain_heard = False
+
+    def descending(self, part: str, rate_Hz: Array) -> Array:
+        return np.zeros_like(rate_Hz)
+
+
 class PoissonBrain(Control):
     """Many random releases, smoothed, are a Gaussian noise around their mean (an Ornstein-Uhlenbeck process).
 
@@ -68,20 +82,29 @@ class PoissonBrain(Control):
     smooth_s = 0.1  # as slow as muscle
 
     def bind(self, interface: Any, body: Any, clock: Clock) -> None:
+        self._period_s = clock.control_s
         self._keep = float(np.exp(-clock.control_s / self.smooth_s))
 
     def reset(self, episode_seed: int) -> None:
         self._rng = stream(episode_seed, "poisson brain")
         self._x: Array | None = None
 
-    def activity(self, reading: dict[str, Array]) -> dict[str, Array]:
+    def descending(self, part: str, rate_Hz: Array) -> Array:
+        """As many spikes as now among all neurons, each from a random one."""
+        total = int(self._rng.poisson(max(float(rate_Hz.sum()) * self._period_s, 0.0)))
+        counts = np.bincount(self._rng.integers(len(rate_Hz), size=total), minlength=len(rate_Hz))
+        return (counts / self._period_s).astype(np.float32)
+
+    def activity(self, reading: Mapping[str, Array]) -> Mapping[str, Array]:
+        if "release_rest" not in reading:  # a brain of parts: `descending` has done it
+            return reading
         rest = reading["release_rest"]
         if self._x is None:
             self._x = self._rng.standard_normal(len(rest)).astype(np.float32)
         kick = np.sqrt(1 - self._keep**2) * self._rng.standard_normal(len(rest))
         self._x = (self._keep * self._x + kick).astype(np.float32)
         room = np.minimum(rest, reading["release_max"] - rest)
-        return reading | {"release": rest + room * np.clip(self._x, -1, 1)}
+        return {**reading, "release": rest + room * np.clip(self._x, -1, 1)}
 
     def get_state(self) -> Any:
         return {"rng": self._rng.bit_generator.state, "x": self._x}
@@ -204,6 +227,7 @@ CONTROLS: dict[str, type[Control]] = {
     c.name: c
     for c in (
         BrainOff,
+        CordAlone,
         PoissonBrain,
         ErdosRenyi,
         DegreePreserving,

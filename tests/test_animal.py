@@ -27,6 +27,8 @@ from bestiary.errors import (
 from bestiary.interfaces._controls import CONTROLS, Rewiring
 from bestiary.interfaces._stimulus import Stimulus, parse
 
+WORM = [c for c in CONTROLS if c != "cord-alone"]  # it has no cord apart from its brain
+
 
 @pytest.fixture(params=bestiary.animals("interfaces"))
 def name(request: pytest.FixtureRequest) -> str:
@@ -138,8 +140,13 @@ def test_what_can_be_probed_is_what_the_control_gave() -> None:
     moved = reading["release"] != reading["release_rest"]
     assert not moved[gone].any() and moved.sum() > 250
     assert np.array_equal(animal.interface.decode(reading).astype(np.float32), actions[-1])
-    heard = {c: bestiary.animal("worm", control=c).about["brain_heard"] for c in ["intact", *CONTROLS]}
+    heard = {c: bestiary.animal("worm", control=c).about["brain_heard"] for c in ["intact", *WORM]}
     assert [c for c in heard if not heard[c]] == ["brain-off", "poisson", "pattern-generator"]
+
+
+def test_a_worm_without_a_cord_is_told() -> None:
+    with pytest.raises(BestiaryError, match="brain-off"):
+        bestiary.animal("worm", control="cord-alone")
 
 
 def test_the_pattern_generator_keeps_its_rhythm_at_any_clock() -> None:
@@ -273,7 +280,7 @@ def test_the_wrapper_passes_gymnasiums_own_check() -> None:
         check_env(env, skip_render_check=True)
 
 
-@pytest.mark.parametrize("control", ["intact", *CONTROLS])
+@pytest.mark.parametrize("control", ["intact", *WORM])
 def test_every_control_runs_and_differs(control: str) -> None:
     actions, _ = rollout(bestiary.animal("worm", control=control, control_seed=1), "worm", 40)
     intact, _ = rollout(bestiary.animal("worm"), "worm", 40)

@@ -264,9 +264,10 @@ def test_media_as_text():
 def test_every_card_adds_up():
     for animal in bestiary.animals("interfaces"):
         got = report("card", animal)
-        for shares in (got["wiring"]["provenance"], got["wiring"]["signs_by"]):
-            for share in ("edges", "weight"):
-                assert sum(s[share] for s in shares.values()) == pytest.approx(1)
+        for part in got["wiring"]["parts"].values():
+            for shares in filter(None, (part["provenance"], part["signs_by"])):
+                for share in ("edges", "weight"):
+                    assert sum(s[share] for s in shares.values()) == pytest.approx(1)
         for parameter in got["parameters"].values():
             assert {"value", "unit", "source", "fitted_to"} <= parameter.keys()
         levels = list(got["rubric"].values())

@@ -9,6 +9,7 @@ IDS: dict[str, dict[str, Any]] = {
     "bestiary/WormSwim-v0": {"animal": "worm", "task": "locomotion", "medium": "water"},
     "bestiary/WormTouch-v0": {"animal": "worm", "task": "touch", "medium": "agar"},
     "bestiary/WormChemotaxis-v0": {"animal": "worm", "task": "chemotaxis", "medium": "agar"},
+    "bestiary/FlyWalk-v0": {"animal": "fly", "task": "locomotion", "medium": "air"},
 }
 
 

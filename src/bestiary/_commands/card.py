@@ -30,10 +30,10 @@ UNSUMMED = "in and out of distribution"
 def command(options: Any) -> Outcome:
     known_animal(options.animal, "interfaces")
     interface = bestiary.load("interfaces", options.animal)
-    wiring, computed = _wiring(options.animal, options.connectome)
+    declared = _declared(options.animal)
+    wiring, computed = _wiring(options.animal, options.connectome, declared.get("neurons"))
     parameters = _parameters(options.animal)
     computed["temporal resolution"] = _resolution(float(interface.CLOCK["brain"]))
-    declared = _declared(options.animal)
     rubric = {}
     for name in (*DIMENSIONS, UNSUMMED):
         said = declared["rubric"].get(name, {"level": 0, "evidence": "not declared"})
@@ -57,45 +57,61 @@ def command(options: Any) -> Outcome:
     return Outcome(report, _text(report))
 
 
-def _wiring(animal: str, name: str | None) -> tuple[dict[str, Any], dict[str, int | None]]:
-    """(shares of edges by what they rest on, levels of the rubric that can be computed from the table)."""
+def _wiring(animal: str, name: str | None, neurons_known: int | None) -> tuple[dict[str, Any], dict[str, int | None]]:
+    """(what each part of the brain rests on, levels of the rubric that can be computed from the tables).
+
+    neurons_known: of the whole animal, by the card; None: the table is all of it.
+    """
     import numpy as np
 
     from bestiary.brains.connectome import load_connectome
 
-    connectome = load_connectome(animal, name)
-    signed = np.isin(connectome.kind.text(), ("chemical", "neuromuscular"))
-
-    def shares(labels: Any, which: Any) -> dict[str, dict[str, float]]:
-        """Share of edges, and of their weight, for each word."""
-        text, weight = labels.text()[which], connectome.weight[which]
-        return {
-            str(word or "none"): {
-                "edges": float((text == word).mean()),
-                "weight": float(weight[text == word].sum() / weight.sum()),
-            }
-            for word in np.unique(text)
-        }
-
-    every = np.ones(connectome.n_edges, bool)
-    measured = shares(connectome.provenance, every).get("EM_cell", {"edges": 0.0})["edges"]
-    wired = np.unique(np.concatenate([connectome.pre, connectome.post]))
-    neurons = len(connectome.neurons)
-    part = float(np.isin(connectome.neurons, wired).sum() / neurons)
+    brains = bestiary.load("brains", animal)
+    tables = brains.tables(name) if hasattr(brains, "tables") else {"": load_connectome(animal, name)}
+    parts = {part: _part(connectome) for part, connectome in tables.items()}
+    edges = max(sum(c.n_edges for c in tables.values()), 1)
+    measured = sum(int(c.provenance.mask("EM_cell").sum()) for c in tables.values()) / edges
+    wired = sum(len(np.unique(np.concatenate([c.pre, c.post]))) - len(c.muscles) for c in tables.values())
+    part = wired / (neurons_known or sum(len(c.neurons) for c in tables.values()))
+    muscles = any(len(c.muscles) for c in tables.values())
     levels: dict[str, int | None] = {
         "connectivity": 3 if measured >= 0.99 else 2 if measured >= 0.5 else 1 if measured > 0 else 0,
-        "percentage of neurons": 3 if part >= 0.9 and len(connectome.muscles) else 2 if part >= 0.9 else 1,
+        "percentage of neurons": (3 if muscles else 2) if part >= 0.9 else 1 if part >= 0.01 else 0,
     }
-    wiring = {
+    wiring = {"parts": parts, "edges_measured": measured, "neurons_simulated": part}
+    return wiring, levels
+
+
+def _part(connectome: Any) -> dict[str, Any]:
+    """One part's size, and shares of its edges by what they and their signs rest on."""
+    import numpy as np
+
+    signed = np.isin(connectome.kind.text(), ("chemical", "neuromuscular"))
+    wired = np.unique(np.concatenate([connectome.pre, connectome.post]))
+    return {
         "source": connectome.source,
-        "neurons": neurons,
-        "neurons_with_edges": part,
+        "neurons": len(connectome.neurons),
+        "neurons_with_edges": float(np.isin(connectome.neurons, wired).mean()),
         "muscles": len(connectome.muscles),
         "edges": connectome.kind.counts(),
-        "provenance": shares(connectome.provenance, every),
-        "signs_by": shares(connectome.sign_by, signed),
+        "provenance": _shares(connectome, connectome.provenance, np.ones(connectome.n_edges, bool)),
+        "signs_by": _shares(connectome, connectome.sign_by, signed),
     }
-    return wiring, levels
+
+
+def _shares(connectome: Any, labels: Any, which: Any) -> dict[str, dict[str, float]]:
+    """Share of edges, and of their weight, for each word."""
+    import numpy as np
+
+    text, weight = labels.text()[which], connectome.weight[which]
+    total = max(float(weight.sum()), 1e-30)
+    return {
+        str(word or "none"): {
+            "edges": float((text == word).mean()),
+            "weight": float(weight[text == word].sum() / total),
+        }
+        for word in np.unique(text)
+    }
 
 
 def _resolution(brain_s: float) -> int:
@@ -132,6 +148,17 @@ def _origin(parameter: dict[str, Any]) -> str:
     return "assumed" if "assumed" in parameter.get("source", "assumed") else "from a source"
 
 
+def _part_text(name: str, part: dict[str, Any], percent: Any) -> str:
+    rows = [
+        ("neurons", f"{part['neurons']}, {100 * part['neurons_with_edges']:.1f} % with edges"),
+        *([("muscles", str(part["muscles"]))] if part["muscles"] else []),
+        ("edges", ", ".join(f"{k} {v}" for k, v in part["edges"].items()) or "none"),
+        ("edges rest on", percent(part["provenance"])),
+        ("signs rest on", percent(part["signs_by"])),
+    ]
+    return f"{name or 'wiring'}: {part['source']}\n{table([r for r in rows if r[1]])}"
+
+
 def _text(report: dict[str, Any]) -> str:
     wiring = report["wiring"]
 
@@ -150,16 +177,7 @@ def _text(report: dict[str, Any]) -> str:
     ]
     parts = [
         report["animal"],
-        f"wiring: {wiring['source']}",
-        table(
-            [
-                ("neurons", f"{wiring['neurons']}, {100 * wiring['neurons_with_edges']:.1f} % with edges"),
-                ("muscles", str(wiring["muscles"])),
-                ("edges", ", ".join(f"{k} {v}" for k, v in wiring["edges"].items())),
-                ("edges rest on", percent(wiring["provenance"])),
-                ("signs rest on", percent(wiring["signs_by"])),
-            ]
-        ),
+        *(_part_text(name, part, percent) for name, part in wiring["parts"].items()),
         f"parameters: {len(parameters)}, " + ", ".join(f"{n} {word}" for word, n in origin.items()),
         table(rows),
         "beside the wiring, each can be taken out with --without NAME",

@@ -1,0 +1,449 @@
+"""Drosophila melanogaster, adult female: the fruitfly_v2 model of dm_control (Vaxenburg et al 2025 Nature 643:1312).
+
+Axes of the thorax: x ahead, y left, z up. Sides are the animal's own.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import mujoco
+import numpy as np
+
+import bestiary
+from bestiary.bodies._base import CM_G, MM_MG, Array, Sense, Units, World
+from bestiary.bodies._rescale import rescale
+from bestiary.errors import DataError, MediumError
+
+__all__ = ["BODY", "LEGS", "Fly"]
+
+LEGS = ("T1L", "T1R", "T2L", "T2R", "T3L", "T3R")
+_SIDES = {"L": "left", "R": "right"}
+_MEDIA = {"air": (1.28, 1.85e-5), "vacuum": (0.0, 0.0)}  # density kg/m^3, viscosity Pa s; air as in the model
+# Sites that the model lacks, in its own cm: name, body, place. Funiculi; maxillary palps; labellar lobes; both ends.
+_SITES = (
+    ("antenna_L", "antenna_left", (0.0, 0.0114, 0.00263)),
+    ("antenna_R", "antenna_right", (-0.000616, -0.0114, -0.00231)),
+    ("palp_L", "rostrum", (0.0085, 0.0285, -0.0118)),
+    ("palp_R", "rostrum", (-0.0085, 0.0285, -0.0118)),
+    ("labellum_L", "labrum_left", (-0.000603, 0.0106, -0.00438)),
+    ("labellum_R", "labrum_right", (0.00116, 0.0106, -0.00414)),
+    ("nose", "head", (0.0, 0.04, 0.0)),
+    ("tail", "abdomen_7", (0.0, 0.035, -0.0119)),
+)
+_TASTES_WITHIN_M = 1e-4
+
+
+def model_path() -> Path:
+    """The XML file in dm_control, which is not imported for it. Raises DataError."""
+    found = importlib.util.find_spec("dm_control")
+    for place in (found.submodule_search_locations or []) if found else []:
+        path = Path(place) / "locomotion/walkers/assets/fruitfly_v2/fruitfly.xml"
+        if path.is_file():
+            return path
+    raise DataError("the fly's model comes with dm_control 1.0.50, which is not installed: pip install 'dm-control'")
+
+
+@functools.lru_cache(maxsize=1)
+def _original() -> mujoco.MjSpec:
+    return mujoco.MjSpec.from_file(str(model_path()))
+
+
+@functools.lru_cache(maxsize=1)
+def _names() -> tuple[tuple[str, ...], tuple[str, ...], Array]:
+    """(hinges, actuators, (n, 2) range of each actuator's command in rad or 1)."""
+    spec = _original()
+    hinges = tuple(j.name for j in spec.joints if j.type == mujoco.mjtJoint.mjJNT_HINGE)
+    return hinges, tuple(a.name for a in spec.actuators), np.array([a.ctrlrange for a in spec.actuators])
+
+
+@dataclass(frozen=True)
+class Fly:
+    """Drosophila melanogaster, adult female, as an immutable description: 102 hinges, 78 motors. Everything is SI.
+
+    floor: bring a level plane at height 0, named "floor", to stand on; a world with its own terrain deletes it. Every
+        part of the body collides with every geom of the world.
+    self_contact: parts of the body collide with one another too, at about 1.3 times the cost.
+    motor_tau_s: activation of the servos, first order; 0.01 in dm_control's walker. Wings and adhesion act at once.
+    control_s, physics_s: default clock periods.
+    units: of the model, for tests.
+
+    An action is (78,) in [-1, 1]. Servos: the angle goes linearly over the joint's range, from its low end at -1 to its
+    high end at 1. Wings: the torque as a share of the largest. Adhesion: the share of the largest force; a negative
+    number is none. `neutral` is the action of standing still, `action_of` makes actions from angles.
+    """
+
+    floor: bool = True
+    self_contact: bool = False
+    motor_tau_s: float = 0.01
+    control_s: str = "0.002"
+    physics_s: str = "0.0002"
+    units: Units = MM_MG
+    view_deg: ClassVar[tuple[float, float]] = (140.0, -22.0)  # azimuth, elevation of a camera that follows it
+    length_m: float = field(init=False, default=2.9e-3)
+    ground_m: float = field(init=False, default=0.0)  # height of the ground below position_m = 0
+    motors: tuple[str, ...] = field(init=False)
+    joints: tuple[str, ...] = field(init=False)
+    senses: tuple[Sense, ...] = field(init=False)
+    middle: Array = field(init=False, repr=False, compare=False)  # command = middle + half * action
+    half: Array = field(init=False, repr=False, compare=False)
+    neutral: Array = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.motor_tau_s) and self.motor_tau_s >= 0):
+            raise ValueError(f"motor_tau_s of Fly must be finite and not negative, got {self.motor_tau_s}")
+        joints, motors, ranges = _names()
+        sticks = np.array([m.startswith("adhere") for m in motors])
+        middle = np.where(sticks, 0.0, ranges.mean(1))
+        half = np.where(sticks, 1.0, np.ptp(ranges, axis=1) / 2)
+        neutral = -middle / half
+        neutral[[m.startswith("adhere_claw") for m in motors]] = 1.0
+        for array in (middle, half, neutral):
+            array.flags.writeable = False
+        for name, value in (
+            ("motors", motors),
+            ("joints", joints),
+            ("middle", middle),
+            ("half", half),
+            ("neutral", neutral),
+            ("senses", _senses()),
+        ):
+            object.__setattr__(self, name, value)
+
+    def action_of(self, angles_rad: Mapping[str, float]) -> Array:
+        """(78,) the neutral action with some motors at other commands, cut into [-1, 1].
+
+        angles_rad: by name of the motor: rad for servos, share of the largest for wings and adhesion. LookupError.
+        """
+        action = self.neutral.copy()
+        for name, angle in angles_rad.items():
+            if name not in self.motors:
+                raise LookupError(f"Fly has no motor {name!r}; {bestiary.nearest(name, self.motors, 'motor')}")
+            i = self.motors.index(name)
+            action[i] = min(max((angle - self.middle[i]) / self.half[i], -1.0), 1.0)
+        return action
+
+    # Model
+
+    def spec(self) -> mujoco.MjSpec:
+        """The fly as in dm_control, in `units`, with its receptors' sites, its cameras, and its floor if it has one."""
+        spec = _original().copy()
+        spec.modelname = "fly"
+        for light in list(spec.lights):  # light is the world's
+            spec.delete(light)
+        for name, body, place in _SITES:
+            spec.body(body).add_site(name=name, pos=place, size=[0.001] * 3, group=4)
+        for side in _SIDES.values():
+            # Thin-plate coefficients with which this model's wings carry it: blunt drag, slender drag, angular drag,
+            # Kutta lift, Magnus lift (Vaxenburg 2025, flight task). The XML leaves the ellipsoid model off.
+            wing = spec.geom(f"wing_{side}_fluid")
+            wing.fluid_ellipsoid = 1
+            wing.fluid_coefs = [1.0, 0.5, 1.5, 1.7, 1.0]
+        for site in spec.sites:
+            if site.name.startswith("claw_"):  # the touch sensors' zones: claws hover by their margin, out of the zone
+                site.size[0] *= 1.5
+        for geom in spec.geoms:
+            if geom.contype and not self.self_contact:
+                geom.conaffinity = 0  # meets the world's geoms (1, 1), not its own kind
+        if self.motor_tau_s:
+            for actuator in spec.actuators:
+                if actuator.biastype == mujoco.mjtBias.mjBIAS_AFFINE:
+                    actuator.dyntype = mujoco.mjtDyn.mjDYN_FILTEREXACT
+                    actuator.dynprm[0] = self.motor_tau_s
+        if self.floor:
+            spec.worldbody.add_geom(
+                name="floor",
+                type=mujoco.mjtGeom.mjGEOM_PLANE,
+                size=[100, 100, 1],
+                group=4,
+                rgba=[0, 0, 0, 0],
+                friction=[0.6, 0.005, 0.0001],
+                solref=[2e-4, 1],
+                solimp=[0.95, 0.99, 0.01, 0.5, 2],
+            )
+        spec.option.timestep = float(self.physics_s)
+        spec.option.impratio = 10  # a standing fly creeps a tenth as far, at no cost
+        rescale(spec, CM_G, self.units)
+        return spec
+
+    # Running
+
+    def bind(self, model: mujoco.MjModel) -> Bound:
+        """Indices of the fly in a compiled model."""
+        return Bound.of(self, model)
+
+    def set_medium(self, bound: Bound, model: mujoco.MjModel, medium: Any) -> None:
+        """ "air", "vacuum", or (density kg/m^3, viscosity Pa s) of the fluid around it. Raises MediumError."""
+        if isinstance(medium, str):
+            if medium not in _MEDIA:
+                raise MediumError(f"no medium {medium!r} for a fly; {bestiary.nearest(medium, _MEDIA, 'medium')}")
+            medium = _MEDIA[medium]
+        try:
+            density, viscosity = (float(v) for v in medium)
+        except (TypeError, ValueError):
+            raise MediumError(f"a fly's medium is {', '.join(_MEDIA)} or (kg/m^3, Pa s), got {medium!r}") from None
+        if not (0 <= density < 2000 and 0 <= viscosity < 10):
+            raise MediumError(f"density is from 0 to 2000 kg/m^3, viscosity from 0 to 10 Pa s, got {medium!r}")
+        model.opt.density, model.opt.viscosity = density / self.units.density, viscosity / self.units.viscosity
+
+    def place(
+        self,
+        bound: Bound,
+        model: mujoco.MjModel,
+        data: mujoco.MjData,
+        position_m: Array,
+        heading_rad: float = 0.0,
+        curvature: Any = None,
+        height_m: float | None = None,
+    ) -> None:
+        """At rest in the neutral posture, the thorax above position_m (3,), a point of the ground, its claws on it.
+
+        height_m: of the thorax over position_m instead, for a start in the air. curvature: nothing, a fly has none.
+        """
+        data.qvel[bound.dofs] = 0
+        data.qpos[bound.hinges] = bound.rest
+        data.ctrl[bound.motors] = self.middle + self.half * self.neutral
+        data.ctrl[bound.adhesion] = np.maximum(data.ctrl[bound.adhesion], 0)
+        data.act[bound.act] = data.ctrl[bound.servos]
+        data.qpos[bound.root] = [0, 0, 0, math.cos(heading_rad / 2), 0, 0, math.sin(heading_rad / 2)]
+        mujoco.mj_kinematics(model, data)
+        data.qpos[bound.root[:3]] = np.asarray(position_m) / self.units.length
+        if height_m is None:
+            data.qpos[bound.root[2]] -= bound.lowest(model, data).min()
+        else:
+            data.qpos[bound.root[2]] += height_m / self.units.length
+        mujoco.mj_forward(model, data)
+
+    def apply(self, bound: Bound, data: mujoco.MjData, action: Array) -> None:
+        """action (78,) in [-1, 1], in the order of `motors`."""
+        ctrl = self.middle + self.half * action
+        ctrl[bound.sticky] = np.maximum(ctrl[bound.sticky], 0)
+        data.ctrl[bound.motors] = ctrl
+
+    def before_step(self, bound: Bound, model: mujoco.MjModel, data: mujoco.MjData) -> None:
+        """Nothing: the fluid is MuJoCo's own."""
+
+    def sense(self, bound: Bound, data: mujoco.MjData, world: World) -> dict[str, Array]:
+        """Observation: every `Sense` by name, float32, within its bounds."""
+        u, now, b = self.units, data.time, bound
+        measured = data.sensordata[b.sensors]
+        force = measured[9:27].reshape(6, 3)
+        down = data.xmat[b.thorax, 6:]
+        at = data.site_xpos[b.receptors] * u.length
+        smell, taste = at[:4], at[4:]
+        touch = measured[27:33]
+        sampled: dict[str, Array] = {
+            "joint_rad": data.qpos[b.hinges],
+            "joint_rad_per_s": data.qvel[b.hinge_dofs],
+            "leg_load_N": np.sqrt((force * force).sum(1)) * u.force,
+            "claw_contact_N": touch * u.force,
+            "gyro_rad_per_s": measured[3:6],
+            "accelerometer_m_per_s2": measured[:3] * u.acceleration,
+            "gravity": -down,
+            "wind_m_per_s": self._wind(b, data, world, smell[:2]),
+        }
+        for name in ("vinegar", "geosmin"):
+            sampled[name] = world.sample(name, smell, b.fraction[:4], now)
+        for name in ("antenna_load_N", "co2"):
+            sampled[name] = world.sample(name, smell[:2], b.fraction[:2], now)
+        wet = self._touching(b, data, touch)
+        for name in ("sugar_mol_per_m3", "bitter_mol_per_m3", "water"):
+            sampled[name] = world.sample(name, taste, b.fraction[4:], now) * wet
+        return {s.name: np.minimum(np.maximum(sampled[s.name], s.low), s.high).astype(np.float32) for s in self.senses}
+
+    def _wind(self, b: Bound, data: mujoco.MjData, world: World, at: Array) -> Array:
+        """(2, 3) m/s: air past each antenna in the frame of the head."""
+        air = np.zeros((2, 3))
+        air[:, 0] = world.sample("wind_x_m_per_s", at, b.fraction[:2], data.time)
+        air[:, 1] = world.sample("wind_y_m_per_s", at, b.fraction[:2], data.time)
+        # velocity of a point of the antenna: that of the tree's centre of mass frame, plus spin times arm
+        spatial = data.cvel[b.antennae]
+        arm = data.site_xpos[b.receptors[:2]] - data.subtree_com[b.thorax]
+        own = spatial[:, 3:] + np.cross(spatial[:, :3], arm)
+        return (air - own * self.units.length) @ (data.xmat[b.head].reshape(3, 3) @ b.head_axes)
+
+    def _touching(self, b: Bound, data: mujoco.MjData, touch: Array) -> Array:
+        """(8,) 1 where a tarsus, or a lobe of the labellum, is on the ground."""
+        wet = np.zeros(9)
+        wet[:6] = touch > 0
+        wet[b.taster_of[data.contact.geom].ravel()] = 1
+        if self.floor:
+            height = data.site_xpos[b.receptors[4:], 2] - b.reach
+            wet[:8] = np.maximum(wet[:8], height < _TASTES_WITHIN_M / self.units.length)
+        return wet[:8]
+
+    def pose(self, bound: Bound, data: mujoco.MjData) -> dict[str, Array]:
+        """midline_m (10, 3) front of the head, head, thorax, abdomen to its tip; com_m (3,); heading_rad; pitch_rad,
+        nose up; roll_rad, left side up; upright, the cosine of the tilt; height_m of the thorax; claws_m (6, 3);
+        claw_load_N (6,); joint_rad (102,); proboscis, 0 at rest to 1 as far out as it goes; curvature_per_m (0,)."""
+        b, size = bound, self.units.length
+        axes = data.xmat[b.thorax].reshape(3, 3)
+        midline = np.empty((2 + len(b.trunk), 3))
+        midline[[0, -1]] = data.site_xpos[b.ends]
+        midline[1:-1] = data.xpos[b.trunk]
+        midline *= size
+        joints = data.qpos[b.hinges].copy()
+        return {
+            "midline_m": midline,
+            "com_m": data.subtree_com[b.thorax] * size,
+            "heading_rad": np.array(math.atan2(axes[1, 0], axes[0, 0])),
+            "pitch_rad": np.array(math.asin(min(max(axes[2, 0], -1.0), 1.0))),
+            "roll_rad": np.array(math.atan2(axes[2, 1], axes[2, 2])),
+            "upright": np.array(axes[2, 2]),
+            "height_m": data.xpos[b.thorax, 2] * size,
+            "claws_m": data.site_xpos[b.claws] * size,
+            "claw_load_N": data.sensordata[b.sensors][27:33] * self.units.force,
+            "joint_rad": joints,
+            "proboscis": np.clip((joints[b.proboscis] - b.folded) / (b.extended - b.folded), 0, 1).mean(),
+            "curvature_per_m": np.empty(0),
+        }
+
+
+def _senses() -> tuple[Sense, ...]:
+    place = "antenna L, R, maxillary palp L, R"
+    taste = "tarsi of T1L, T1R, T2L, T2R, T3L, T3R, labellum L, R; 0 off the ground"
+    return (
+        Sense("joint_rad", (102,), -7, 7, "rad", "angles of all hinges, as in Fly.joints"),
+        Sense("joint_rad_per_s", (102,), -1e5, 1e5, "rad/s", "speeds of all hinges"),
+        Sense("leg_load_N", (6,), 0, 1e-2, "N", "force on each tarsus: T1L, T1R, T2L, T2R, T3L, T3R"),
+        Sense("claw_contact_N", (6,), 0, 1e-2, "N", "press of each claw on what it touches, adhesion included"),
+        Sense("gyro_rad_per_s", (3,), -1e5, 1e5, "rad/s", "turning of the thorax about x ahead, y left, z up"),
+        Sense("accelerometer_m_per_s2", (3,), -1e5, 1e5, "m/s^2", "acceleration of the thorax less gravity, its axes"),
+        Sense("gravity", (3,), -1, 1, "1", "direction of gravity in the axes of the thorax", rest=0.0),
+        Sense("wind_m_per_s", (2, 3), -1e2, 1e2, "m/s", "air past antenna L, R in the axes of the head"),
+        Sense("antenna_load_N", (2,), 0, 1e-3, "N", "dust or touch on antenna L, R", external=True),
+        Sense("vinegar", (4,), 0, 1e3, "1", f"odour, 1 is 1 ppm: {place}", external=True),
+        Sense("geosmin", (4,), 0, 1e3, "1", f"odour, 1 is 1 ppm: {place}", external=True),
+        Sense("co2", (2,), 0, 1e3, "1", "carbon dioxide above that of air: antenna L, R", external=True),
+        Sense("sugar_mol_per_m3", (8,), 0, 1e4, "mol/m^3", taste, external=True),
+        Sense("bitter_mol_per_m3", (8,), 0, 1e4, "mol/m^3", taste, external=True),
+        Sense("water", (8,), 0, 1, "1", f"wetness: {taste}", external=True),
+    )
+
+
+@dataclass(frozen=True)
+class Bound:
+    """Where a fly is in a compiled model. Indices are slices wherever they are contiguous, which they are."""
+
+    thorax: int
+    head: int
+    head_axes: Array  # (3, 3): from the axes of the head's frame to ahead, left, up
+    antennae: Array
+    root: Array  # (7,) in qpos
+    dofs: Any
+    hinges: Any  # in qpos
+    hinge_dofs: Any
+    rest: Array  # (102,) angles at which servos and springs balance
+    motors: Any  # in ctrl
+    adhesion: Array  # in ctrl
+    sticky: Array  # the same in an action
+    servos: Array  # in ctrl, those with an activation
+    act: Any
+    sensors: slice
+    receptors: Array  # sites: antennae, palps, six claws, labellum
+    fraction: Array
+    reach: Array  # (8,) how far taste organs reach below their site
+    claws: Array
+    claw_geoms: Array
+    taster_of: Array  # (ngeom,) taste organ, 8 for none
+    ends: Array
+    trunk: Array
+    proboscis: Array  # rostrum and haustellum in `joints`
+    folded: Array
+    extended: Array
+
+    def lowest(self, model: mujoco.MjModel, data: mujoco.MjData) -> Array:
+        """(6,) height of the lowest point of each claw, a capsule, in model units."""
+        g = self.claw_geoms
+        radius, half = model.geom_size[g, :2].T
+        return np.asarray(data.geom_xpos[g, 2] - radius - half * np.abs(data.geom_xmat[g, 8]))
+
+    @classmethod
+    def of(cls, body: Fly, model: mujoco.MjModel) -> Bound:
+        def ids(kind: str, names: Any) -> Array:
+            return np.array([getattr(model, kind)(name).id for name in names])
+
+        hinges = ids("joint", body.joints)
+        motors = ids("actuator", body.motors)
+        sticky = np.array([i for i, m in enumerate(body.motors) if m.startswith("adhere")])
+        servos = motors[model.actuator_actadr[motors] >= 0]
+        full = [f"{leg[:2]}_{_SIDES[leg[2]]}" for leg in LEGS]
+        claws = ids("site", [f"claw_{leg}" for leg in full])
+        names = ["antenna_L", "antenna_R", "palp_L", "palp_R"]
+        receptors = np.concatenate([ids("site", names), claws, ids("site", ["labellum_L", "labellum_R"])])
+        claw_geoms = ids("geom", [f"tarsal_claw_{leg}_collision" for leg in full])
+        lobes = ids("geom", [f"labrum_{side}_lower_collision" for side in _SIDES.values()])
+        taster_of = np.full(model.ngeom, 8)
+        taster_of[claw_geoms], taster_of[lobes] = np.arange(6), [6, 7]
+        radius = float(model.geom_size[claw_geoms, 0].max())
+        lobe = model.geom_size[lobes].max()
+        thorax, head = model.body("thorax").id, model.body("head").id
+        head_axes = np.empty(9)
+        mujoco.mju_quat2Mat(head_axes, model.body_quat[head])
+        first = model.sensor("accelerometer").adr[0]
+        free = model.joint("free")
+        root = int(free.qposadr[0]) + np.arange(7)
+        dof = model.jnt_dofadr[hinges]
+        rest = _balance(model, hinges)
+        proboscis = np.array([body.joints.index(name) for name in ("rostrum", "haustellum")])
+        return cls(
+            thorax=thorax,
+            head=head,
+            head_axes=head_axes.reshape(3, 3).T.copy(),
+            antennae=ids("body", ["antenna_left", "antenna_right"]),
+            root=root,
+            dofs=np.concatenate([int(free.dofadr[0]) + np.arange(6), dof]),
+            hinges=_slice(model.jnt_qposadr[hinges]),
+            hinge_dofs=_slice(dof),
+            rest=rest,
+            motors=_slice(motors),
+            adhesion=motors[sticky],
+            sticky=sticky,
+            servos=servos,
+            act=_slice(model.actuator_actadr[servos]) if len(servos) else slice(0, 0),
+            sensors=slice(first, first + 33),
+            receptors=receptors,
+            fraction=np.array([0.0, 0.0, 0.05, 0.05, 0.2, 0.2, 0.45, 0.45, 0.7, 0.7, 0.05, 0.05]),
+            reach=np.array([radius] * 6 + [lobe] * 2),
+            claws=claws,
+            claw_geoms=claw_geoms,
+            taster_of=taster_of,
+            ends=ids("site", ["nose", "tail"]),
+            trunk=ids("body", ["head", "thorax", "abdomen", *(f"abdomen_{i}" for i in range(2, 8))]),
+            proboscis=proboscis,
+            folded=rest[proboscis],
+            extended=_balance(model, hinges, -1.0)[proboscis],
+        )
+
+
+def _balance(model: mujoco.MjModel, hinges: Array, share: float = 0.0) -> Array:
+    """Angles at which the springs of the hinges balance their servos, weight aside.
+
+    share: the command, 0 for an angle of 0, -1 for the low end of the range.
+    """
+    stiffness = np.ravel(model.jnt_stiffness[hinges]).reshape(len(hinges), -1)[:, 0]
+    gain, command = np.zeros((2, model.njnt))
+    for i in np.flatnonzero(model.actuator_trntype == mujoco.mjtTrn.mjTRN_JOINT.value):
+        joint = model.actuator_trnid[i, 0]
+        gain[joint] = -model.actuator_biasprm[i, 1]
+        command[joint] = -share * model.actuator_ctrlrange[i, 0]
+    spring = model.qpos_spring[model.jnt_qposadr[hinges]]
+    pull = stiffness * spring + gain[hinges] * command[hinges]
+    total = gain[hinges] + stiffness
+    angle = np.divide(pull, total, out=np.zeros(len(hinges)), where=total > 0)
+    return np.asarray(np.clip(angle, *model.jnt_range[hinges].T))
+
+
+def _slice(index: Array) -> Any:
+    """A slice where the indices are contiguous (faster), else themselves."""
+    first = int(index[0])
+    return slice(first, first + len(index)) if (np.diff(index) == 1).all() else index
+
+
+BODY = Fly

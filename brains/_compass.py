@@ -1,0 +1,166 @@
+"""`compass`: the head-direction circuit of the central complex of the hemibrain (real counts), and steering to a goal.
+
+What the wiring gives: every synapse count among EPG, EPGt, PEN, PEG, Delta7, FC2 and PFL3. Assumed: each neuron's input
+from a type is scaled to the mean of its own type (homeostasis; without it the bump runs to a few favoured places, with
+shuffled partners there is none). Fitted: nine gains and biases, to a bump that stays where a cue put it for 2 s, from
+16 headings, and turns as the fly turns at -4 to 4 rad/s (random search of 300 s; scored on those same turns).
+Not in the table: the neurons that bring turning to PEN (drive is given to PEN itself), landmarks (given to EPG), the
+goal (given to FC2), and the step from PFL3 to descending neurons (a link of the fly, declared there).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+
+from bestiary.brains._hemibrain import hemibrain, part_of
+from bestiary.brains._rate_part import RatePart
+from bestiary.brains.connectome import Connectome
+from bestiary.envs._clock import Clock
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+HEADING = ("EPG", "EPGt", "PEN_a", "PEN_b", "PEG", "Delta7")
+GOAL = ("FC2A", "FC2B", "FC2C")
+TYPES = (*HEADING, *GOAL, "PFL3")
+# Glomeruli of the bridge in the order of the ring, 22.5 degrees each: the order in which EPG of neighbouring glomeruli
+# synapse on one another in the table (Wolff 2015 J Comp Neurol 523:997 gives the same by light microscopy).
+RING = ("L1", "R1", "L8", "R2", "L7", "R3", "L6", "R4", "L5", "R5", "L4", "R6", "L3", "R7", "L2", "R8")
+# Columns of the fan-shaped body: PFL3 of one column sit in glomeruli at equal distance on both sides of its heading
+# (L3 and R3 in column 5, ...), which leaves two candidates 180 degrees apart; the other one steers away from the goal.
+COLUMN_5_DEG, COLUMN_DEG = 191.25, -45.0
+
+# Fitted (above), per synapse, in units of input
+GAINS = {"ring": 0.00282, "to PEN": 0.00140, "from PEN": 0.00845, "PEN": 0.00214, "Delta7": 0.00775}
+GAINS |= {"Delta7 to Delta7": 3.9e-5, "EPG to Delta7": 0.00437}
+BIAS = {"Delta7": 0.0168, "PEN": 0.354, "": 0.653}
+TURN = 0.0602  # input of PEN per rad/s
+# Set by hand: PFL3 answers to heading and goal together, not to one of them (Mussells Pires 2024 Nature 626:808)
+PFL3_HEADING, PFL3_GOAL, PFL3_BIAS = 0.002, 0.003, -0.2
+TAU_S = 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class Compass(RatePart):
+    """A RatePart whose EPG hold a heading. Angles grow to the left; the zero is the place of glomerulus L1."""
+
+    @cached_property
+    def ring_rad(self) -> Array:
+        """(n,) place on the ring of EPG, NaN for other neurons."""
+        at = [RING.index(_glomerulus(n)) if t == "EPG" else np.nan for n, t in self._pairs()]
+        return np.asarray(at) * 2 * np.pi / len(RING)
+
+    @cached_property
+    def column_rad(self) -> Array:
+        """(n,) goal direction of FC2, NaN for other neurons."""
+        found = [re.search(r"_C(\d)", n) if t in GOAL else None for n, t in self._pairs()]
+        return np.array([np.radians(COLUMN_5_DEG + COLUMN_DEG * (int(m[1]) - 5)) if m else np.nan for m in found])
+
+    @cached_property
+    def _pen(self) -> Array:
+        """(n,) +1 PEN of the left bridge, -1 of the right, 0 others."""
+        side = [{"L": 1, "R": -1}[_glomerulus(n)[0]] if t.startswith("PEN") else 0 for n, t in self._pairs()]
+        return np.asarray(side, np.float32)
+
+    def _pairs(self) -> list[tuple[str, str]]:
+        return list(zip(self.table.names.tolist(), self.table.types.tolist(), strict=True))
+
+    def init(self, seed: int) -> dict[str, Any]:
+        """A settled bump; seed: of its place, since where it stands in the brain differs between flies."""
+        state = super().init(seed)
+        cue = self.drive(landmark_rad=float(np.random.default_rng(seed).uniform(0, 2 * np.pi)))
+        for i in range(round(1.0 / self.clock.control_s)):
+            state = self.advance(state, cue if i * self.clock.control_s < 0.6 else np.zeros_like(cue))
+        return state
+
+    def drive(
+        self, turn_rad_per_s: float = 0.0, goal_rad: float | None = None, landmark_rad: float | None = None
+    ) -> Array:
+        """(n,) mV: turning (left positive) to PEN, a goal to FC2, a landmark that pulls the bump to EPG."""
+        out = TURN * turn_rad_per_s * self._pen
+        for angle, places, gain in ((goal_rad, self.column_rad, 1.0), (landmark_rad, self.ring_rad, 0.6)):
+            if angle is not None:
+                out = out + gain * np.nan_to_num(np.maximum(np.cos(places - angle), 0))
+        return (self.unit_mV * out).astype(np.float32)
+
+    def heading_rad(self, state: dict[str, Any]) -> tuple[float, float]:
+        """(angle, length) of the mean vector of EPG: where the bump is, and how sharp, 0 to 1."""
+        at = np.isfinite(self.ring_rad)
+        r = state["r"][at]
+        vector = (r * np.exp(1j * self.ring_rad[at])).sum() / max(float(r.sum()), 1e-9)
+        return float(np.angle(vector)), float(abs(vector))
+
+    def steering(self, state: dict[str, Any]) -> float:
+        """PFL3 of the right bridge less the left, whose axons cross (Hulse 2021 eLife 10:e66039): + turns left."""
+        pfl3 = self.table.types == "PFL3"
+        rate = state["r"] * self._heard
+        side = np.array([_glomerulus(n)[0] for n in self.table.names[pfl3].tolist()])
+        return float(rate[pfl3][side == "R"].sum() - rate[pfl3][side == "L"].sum())
+
+
+def compass(clock: Clock, folder: Any = None) -> Compass:
+    """The part. folder: of the hemibrain's files, None asks the registry."""
+    whole = hemibrain("cx", folder)
+    table = part_of(whole, np.flatnonzero(np.isin(whole.types, TYPES)))
+    pen = np.char.startswith(table.types, "PEN")
+    bias = np.select(
+        [table.types == "Delta7", pen, np.isin(table.types, GOAL), table.types == "PFL3"],
+        [BIAS["Delta7"], BIAS["PEN"], 0.0, PFL3_BIAS],
+        BIAS[""],
+    )
+    return Compass(table, _weights, bias.astype(np.float32), clock, tau_s=TAU_S)
+
+
+def _glomerulus(name: str) -> str:
+    found = re.search(r"_([LR]\d)", name)
+    return found[1] if found else "L0"
+
+
+def _weights(table: Connectome) -> scipy.sparse.csr_array:
+    """(n, n) target x source: counts, evened out over the neurons of a type, times gain and sign."""
+    n, types = len(table), table.types
+    pre, post = table.pre, table.post
+    kind, of = np.unique(types, return_inverse=True)
+    total = np.zeros((n, len(kind)))
+    np.add.at(total, (post, of[pre]), table.weight)  # of each neuron from each type
+    mean = np.array([total[of == k].mean(0) for k in range(len(kind))])
+    count = table.weight * mean[of[post], of[pre]] / total[post, of[pre]]
+
+    def among(names: tuple[str, ...], ends: Array) -> Array:
+        return np.isin(types[ends], names)
+
+    pen, epg, delta = ("PEN_a", "PEN_b"), ("EPG", "EPGt"), ("Delta7",)
+    core, into = among(HEADING, pre) & among(HEADING, post), post
+    gain = np.select(
+        [
+            core & among(delta, pre) & among(delta, post),
+            core & among(delta, pre),
+            core & among(epg, pre) & among(delta, post),
+            core & among(epg, pre) & among(pen, post),
+            core & among(pen, pre) & among(epg, post),
+            core & among(pen, pre) & among(pen, post),
+            core,
+            among(HEADING, pre) & among(("PFL3",), into),
+            among(GOAL, pre) & among(("PFL3",), into),
+        ],
+        [
+            GAINS["Delta7 to Delta7"],
+            GAINS["Delta7"],
+            GAINS["EPG to Delta7"],
+            GAINS["to PEN"],
+            GAINS["from PEN"],
+            GAINS["PEN"],
+            GAINS["ring"],
+            PFL3_HEADING,
+            PFL3_GOAL,
+        ],
+        0.0,
+    )
+    keep = gain > 0
+    value = (gain * count * table.sign)[keep].astype(np.float32)
+    return scipy.sparse.csr_array(scipy.sparse.coo_array((value, (post[keep], pre[keep])), (n, n)))

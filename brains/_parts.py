@@ -1,0 +1,263 @@
+"""A brain made of parts: each a pure step over its own state, joined by links between named neurons.
+
+A link hands the output of one control period to the next, so all parts of a period are independent of each other: a
+large one (`slow`) runs on another core while small parts, body and senses go on, with the same result bit for bit.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import scipy.sparse
+
+import bestiary
+from bestiary.brains.connectome import Connectome
+from bestiary.envs._clock import Clock
+from bestiary.errors import ConnectomeError, UnknownNeuronError
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Rewire = Any  # Connectome -> Connectome
+
+# Light opens a conductance of `share` times that of rest: it moves the potential by share / (1 + share) of these.
+CATION_MV = 52.0  # reversal 0 mV (channelrhodopsin), from a rest of -52 mV
+ANION_MV = -18.0  # reversal of chloride at -70 mV (GtACR)
+
+
+class Part(Protocol):
+    """A part of a brain. n neurons; arrays are (n,) float32.
+
+    table: its neurons, and its edges where it has any, each with its provenance. A part may say `slow = True`: it is
+    worth a core of its own. The cord also has `motor(state)`: the action (n_motors,) in [-1, 1].
+    """
+
+    table: Connectome
+
+    def init(self, seed: int) -> dict[str, Any]:
+        """The state at rest; seed: of its noise."""
+        ...
+
+    def advance(self, state: dict[str, Any], drive_mV: Array) -> dict[str, Any]:
+        """One control period. drive_mV: the steady depolarisation that each neuron's input would give it alone."""
+        ...
+
+    def rate_Hz(self, state: dict[str, Any]) -> Array:
+        """Output of the period just done: spikes per second, or the part's own unit of activity."""
+        ...
+
+    def voltage_mV(self, state: dict[str, Any]) -> Array: ...
+
+    def cut(self, lesioned: Array, silenced: Array) -> Part:
+        """Without these neurons (rows), and without the outputs of those. Every other parameter stays."""
+        ...
+
+    def rewired(self, rewire: Rewire) -> Part:
+        """The same part on another wiring of its neurons."""
+        ...
+
+
+@dataclass(frozen=True)
+class Link:
+    """A projection between parts. weight_mV_per_Hz (n_target, n_source) sparse; tau_s: of the synapses, first order."""
+
+    source: str
+    target: str
+    weight_mV_per_Hz: scipy.sparse.csr_array
+    tau_s: float
+    provenance: str
+    about: str = ""
+
+
+class Composite:
+    """Parts and links as one brain: `bestiary.interfaces._base.Brain`. Currents count as mV across 1 nS.
+
+    parts: by name, in the order of the neurons. cord: the part that moves the body; what a control puts in place of
+    the brain (`Control.descending`) it does on the way to this part. lesion, silence: `select` queries.
+    """
+
+    def __init__(
+        self,
+        parts: Mapping[str, Part],
+        links: Sequence[Link],
+        clock: Clock,
+        *,
+        cord: str = "cord",
+        lesion: Sequence[str] = (),
+        silence: Sequence[str] = (),
+    ) -> None:
+        self.parts = dict(parts)
+        sizes = [len(p.table) for p in self.parts.values()]
+        ends = np.cumsum(sizes).tolist()
+        self._slice = {k: slice(e - n, e) for k, e, n in zip(self.parts, ends, sizes, strict=True)}
+        self.names = tuple(np.concatenate([p.table.names for p in self.parts.values()]).tolist())
+        self.groups = tuple(k for k, n in zip(self.parts, sizes, strict=True) for _ in range(n))
+        self.rest_nS = np.ones(ends[-1], np.float32)
+        self.cord, self.clock, self.control = cord, clock, None
+        if lesion or silence:
+            gone, quiet = (self.select(list(q)) if q else np.empty(0, int) for q in (lesion, silence))
+            for key, at in self._slice.items():
+                rows = [r[(r >= at.start) & (r < at.stop)] - at.start for r in (gone, quiet)]
+                if any(map(len, rows)):
+                    self.parts[key] = self.parts[key].cut(*rows)
+        self.links = tuple(links)
+        for link in self.links:
+            self._check(link)
+        self._reach = [np.unique(link.weight_mV_per_Hz.indices) for link in self.links]
+        self._weights = [
+            scipy.sparse.csr_array(k.weight_mV_per_Hz)[:, r].astype(np.float32)
+            for k, r in zip(self.links, self._reach, strict=True)
+        ]
+        self._decay = [np.float32(-np.expm1(-clock.control_s / k.tau_s)) for k in self.links]
+        self._pool: ThreadPoolExecutor | None = None
+
+    def _check(self, link: Link) -> None:
+        for end in (link.source, link.target):
+            if end not in self.parts:
+                raise ConnectomeError(f"a link names the part {end!r}; {bestiary.nearest(end, self.parts, 'part')}")
+        want = (len(self.parts[link.target].table), len(self.parts[link.source].table))
+        if link.weight_mV_per_Hz.shape != want:
+            raise ConnectomeError(
+                f"the link {link.source} -> {link.target} is {link.weight_mV_per_Hz.shape}, not {want} (target, source)"
+            )
+        if not np.isfinite(link.weight_mV_per_Hz.data).all() or not link.tau_s > 0:
+            raise ConnectomeError(f"the link {link.source} -> {link.target} needs finite weights and a tau_s above 0")
+
+    def attach(self, control: Any) -> None:
+        """Sees what a control puts in place of the brain's output."""
+        self.control = control
+
+    def __deepcopy__(self, memo: Any) -> Composite:
+        twin = copy.copy(self)
+        twin._pool = None
+        return twin
+
+    def slice_of(self, part: str) -> slice:
+        """Where the neurons of a part stand in (n,) arrays."""
+        return self._slice[part]
+
+    def select(self, query: Any) -> Array:
+        """Rows of the neurons that a query names, in any part. Raises UnknownNeuronError."""
+        if isinstance(query, str):
+            found = [np.empty(0, int)]
+            for key, part in self.parts.items():
+                try:
+                    found.append(part.table.select(query) + self._slice[key].start)
+                except UnknownNeuronError:
+                    continue
+            if len(found) == 1:
+                known = {w for p in self.parts.values() for w in (*p.table.names, *np.unique(p.table.types))}
+                raise UnknownNeuronError(f"no neuron {query!r}; {bestiary.nearest(query, sorted(known), 'neuron')}")
+            return np.concatenate(found)
+        words = [query] if isinstance(query, int) else list(query)
+        if all(isinstance(w, int | np.integer) for w in words):
+            rows = np.asarray(words, int)
+            if ((rows < 0) | (rows >= len(self.names))).any():
+                raise UnknownNeuronError(f"rows of neurons are 0 to {len(self.names) - 1}, got {rows}")
+            return rows
+        rows = np.concatenate([self.select(w.strip()) for word in words for w in str(word).split(",")])
+        return rows[np.sort(np.unique(rows, return_index=True)[1])]
+
+    def init(self, seed: int) -> dict[str, Any]:
+        """Every part at rest, all links silent."""
+        streams = np.random.SeedSequence(seed).generate_state(len(self.parts), np.uint32)
+        state: dict[str, Any] = {k: p.init(int(s)) for (k, p), s in zip(self.parts.items(), streams, strict=True)}
+        state["links"] = {f"{i}": np.zeros(len(r), np.float32) for i, r in enumerate(self._reach)}
+        return state
+
+    def advance(self, state: dict[str, Any], current_pA: Array, light_nS: Array) -> dict[str, Any]:
+        """One control period of every part under the outputs of the period before."""
+        drive = np.array(current_pA, np.float32)
+        if light_nS.any():
+            share = np.abs(light_nS)
+            drive += share / (1 + share) * np.where(light_nS > 0, CATION_MV, ANION_MV)
+        before = {k: _done(state[k]) for k in self.parts}
+        rates = {k: self.parts[k].rate_Hz(before[k]) for k in {link.source for link in self.links}}
+        links = {}
+        for i, link in enumerate(self.links):
+            rate = rates[link.source]
+            if link.target == self.cord and self.control is not None:
+                rate = self.control.descending(link.source, rate)
+            trace = state["links"][f"{i}"]
+            links[f"{i}"] = trace = trace + self._decay[i] * (rate[self._reach[i]] - trace)
+            drive[self._slice[link.target]] += self._weights[i] @ trace
+        new: dict[str, Any] = {"links": links}
+        for key in sorted(self.parts, key=lambda k: not _slow(self.parts[k])):
+            step, args = self.parts[key].advance, (before[key], drive[self._slice[key]])
+            new[key] = self._background(step, *args) if _slow(self.parts[key]) else step(*args)
+        return new
+
+    def _background(self, step: Any, *args: Any) -> Future[Any]:
+        self._pool = self._pool or ThreadPoolExecutor(1)
+        return self._pool.submit(step, *args)
+
+    def read(self, state: dict[str, Any]) -> Mapping[str, Any]:
+        """voltage_mV and rate_Hz (n,), and `motor`, the action of the cord. Each is worked out when it is looked at."""
+        return _Reading(self, state)
+
+    def settle(self, state: dict[str, Any]) -> dict[str, Any]:
+        """The state with nothing still running, as plain arrays: to keep, to copy."""
+        return {k: _done(v) for k, v in state.items()}
+
+
+def _slow(part: Part) -> bool:
+    return bool(getattr(part, "slow", False))
+
+
+def _done(state: Any) -> Any:
+    return state.result() if isinstance(state, Future) else state
+
+
+class _Reading(Mapping[str, Any]):
+    def __init__(self, brain: Composite, state: dict[str, Any]) -> None:
+        self._brain, self._state = brain, state
+
+    def __getitem__(self, key: str) -> Any:
+        parts, state = self._brain.parts, self._state
+        if key == "motor":
+            return parts[self._brain.cord].motor(_done(state[self._brain.cord]))  # type: ignore[attr-defined]
+        if key in ("voltage_mV", "rate_Hz"):
+            return np.concatenate([getattr(p, key)(_done(state[k])) for k, p in parts.items()])
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(("voltage_mV", "rate_Hz"))
+
+    def __len__(self) -> int:
+        return 2
+
+
+def joined(
+    source: Part, target: Part, pairs: Sequence[tuple[Any, Any, float]], missing: str = "raise"
+) -> scipy.sparse.csr_array:
+    """A link's weights (n_target, n_source) from (source query, target query, mV per Hz) rows: every named pair.
+
+    missing: "skip" leaves out rows whose source is not there (a small brain lacks neurons that a large one has).
+    """
+    rows, cols, values = [np.empty(0, int)], [np.empty(0, int)], [np.empty(0, np.float32)]
+    for pre, post, weight in pairs:
+        try:
+            a = source.table.select(pre)
+        except UnknownNeuronError:
+            if missing == "skip":
+                continue
+            raise
+        b = target.table.select(post)
+        rows.append(np.repeat(b, len(a)))
+        cols.append(np.tile(a, len(b)))
+        values.append(np.full(len(a) * len(b), weight, np.float32))
+    shape = (len(target.table), len(source.table))
+    matrix = scipy.sparse.coo_array((np.concatenate(values), (np.concatenate(rows), np.concatenate(cols))), shape)
+    out = scipy.sparse.csr_array(matrix)
+    out.sum_duplicates()
+    return out
+
+
+def without(words: Sequence[str], known: Mapping[str, str]) -> None:
+    """Raises LookupError for a component that an animal does not have."""
+    for word in words:
+        if word not in known:
+            raise LookupError(f"no component {word!r}; {bestiary.nearest(word, known, 'component')}")
