@@ -1,4 +1,4 @@
-"""Stay in the air: hover, or fly level."""
+"""Stay in the air: hover, or go level."""
 
 from __future__ import annotations
 

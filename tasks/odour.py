@@ -46,9 +46,9 @@ class Odour:
     aside_L: float = 3.0
     width_L: float = 8.0
     puff_Hz: float = 10.0
-    puff_L: float = 0.7
-    meander: float = 0.1
-    diffusion_m2_per_s: float = 1e-5
+    puff_L: float = 0.4
+    meander: float = 0.15
+    diffusion_m2_per_s: float = 3e-6
     found_L: float = 1.0
 
     def __post_init__(self) -> None:
