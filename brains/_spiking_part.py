@@ -31,13 +31,14 @@ SLOW_HZ = 5.0  # below it the curve is a wall at 7 mV, thinner than a float: tak
 def drive_of(rate_Hz: Any) -> Array:
     """Steady depolarisation (mV) under which the cell fires at `rate_Hz`, from 1 / (2.2 ms + 20 ms ln(I / (I - 7 mV))).
 
-    Below SLOW_HZ proportional to the rate: only for receptors (`SpikingPart.poisson`), which read it back.
+    Below SLOW_HZ proportional to the rate: only for receptors (`SpikingPart.poisson`), which read it back; there a
+    negative rate takes from the background.
     Rates above FASTEST_HZ are taken as that.
     """
     rate = np.asarray(rate_Hz, float)
     usual = np.clip(rate, SLOW_HZ, FASTEST_HZ)
     drive = THRESHOLD_MV / -np.expm1(-(1 / usual - REFRACTORY_S) / TAU_S)
-    return drive * np.clip(rate / SLOW_HZ, 0, 1)
+    return drive * np.minimum(rate / SLOW_HZ, 1)
 
 
 _SLOW_MV = float(drive_of(SLOW_HZ))
@@ -48,7 +49,7 @@ def rate_of(drive_mV: Any) -> Array:
     drive = np.asarray(drive_mV, float)
     over = np.maximum(drive, _SLOW_MV)
     fast = 1 / (REFRACTORY_S - TAU_S * np.log1p(-THRESHOLD_MV / over))
-    return np.where(drive > _SLOW_MV, fast, SLOW_HZ * np.maximum(drive, 0) / _SLOW_MV)
+    return np.where(drive > _SLOW_MV, fast, SLOW_HZ * drive / _SLOW_MV)
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,11 +120,17 @@ class SpikingPart:
         return alive
 
     @cached_property
+    def _resting(self) -> Array:
+        """Background of the cells whose drive is a rate."""
+        return (np.zeros(len(self.table)) if self.background_Hz is None else self.background_Hz * self._alive)[self.poisson]
+
+    @cached_property
     def _spontaneous(self) -> tuple[Array, Array] | None:
         """(rows, running sum of their event rates)."""
         if self.background_Hz is None:
             return None
         rate = self.background_Hz * self._alive
+        rate[self.poisson] = 0  # theirs come with their drive
         rows = np.flatnonzero(rate)
         return (rows, np.cumsum(rate[rows])) if len(rows) else None
 
@@ -165,8 +172,10 @@ class SpikingPart:
         rng = np.random.Generator(np.random.Philox(key=key.astype(np.uint64)))
         who, size = [], []
         if len(self.poisson):
-            rate = rate_of(drive[self.poisson])
-            on = np.flatnonzero(rate)
+            rate, given = self._resting.copy(), drive[self.poisson]
+            driven = np.flatnonzero(given)
+            rate[driven] += rate_of(given[driven])
+            on = np.flatnonzero(rate > 0)
             who.append(np.repeat(self.poisson[on], rng.poisson(rate[on] * self.control_s)))
             size.append(np.full(len(who[-1]), DRIVE_MV, np.float32))
         if self._spontaneous is not None:
