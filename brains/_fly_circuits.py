@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 import bestiary
+from bestiary.brains._shiu import DT_S
 from bestiary.brains._spiking_part import SpikingPart
 from bestiary.brains.connectome import Connectome
 from bestiary.errors import DataError, UnknownNeuronError
@@ -111,7 +112,12 @@ def spontaneous(table: Connectome) -> Array:
 
 
 def central(
-    table: Connectome | None = None, *, control_s: float = 0.002, background: bool = True, electrical: bool = True
+    table: Connectome | None = None,
+    control_s: float = 0.002,
+    dt_s: float = DT_S,
+    *,
+    background: bool = True,
+    electrical: bool = True,
 ) -> SpikingPart:
     """The central brain as a part: `fly_circuits()`, or FlyWire, or its surrogate.
 
@@ -121,19 +127,9 @@ def central(
     table = fly_circuits() if table is None else table
     return SpikingPart(
         table,
-        control_s=control_s,
+        control_s,
+        dt_s,
         poisson=np.flatnonzero(np.isin(table.kinds, POISSON)),
         background_Hz=spontaneous(table) if background else None,
         gap_nS=1.0 if electrical and "gap" in table.kind.values else 0.0,
     )
-
-
-def visual_links() -> list[tuple[str, str, float]]:
-    """(source type & side, target name, mV per Hz) from the read-outs of the visual part to the central brain."""
-    out = []
-    for link in rows("visual_links.csv"):
-        for a in SIDES:
-            for b in SIDES:
-                if link["side"] == "both" or (link["side"] == "ipsi") == (a == b):
-                    out.append((f"type={link['source']} & side={a}", f"type={link['target']} & side={b}", float(link["mV_per_Hz"])))
-    return out

@@ -35,7 +35,8 @@ class Part(Protocol):
     worth a core of its own. The cord also has `motor(state)`: the action (n_motors,) in [-1, 1].
     """
 
-    table: Connectome
+    @property
+    def table(self) -> Connectome: ...
 
     def init(self, seed: int) -> dict[str, Any]:
         """The state at rest; seed: of its noise."""

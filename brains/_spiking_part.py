@@ -122,7 +122,9 @@ class SpikingPart:
     @cached_property
     def _resting(self) -> Array:
         """Background of the cells whose drive is a rate."""
-        return (np.zeros(len(self.table)) if self.background_Hz is None else self.background_Hz * self._alive)[self.poisson]
+        return (np.zeros(len(self.table)) if self.background_Hz is None else self.background_Hz * self._alive)[
+            self.poisson
+        ]
 
     @cached_property
     def _spontaneous(self) -> tuple[Array, Array] | None:
@@ -191,7 +193,7 @@ class SpikingPart:
         return np.stack([step[order], neuron[order]]).astype(np.int32), weight[order]
 
     def rate_Hz(self, state: dict[str, Array]) -> Array:
-        """(n,) spikes of the last period over its length, as others hear them: 0 from a silenced cell, which may fire."""
+        """(n,) spikes of the last period over its length, as others hear them: 0 from a silenced cell."""
         rate = state["count"] / np.float32(self.control_s)
         rate[self.silenced] = 0
         return rate
@@ -200,13 +202,9 @@ class SpikingPart:
         """(n,) membrane potential."""
         return state["F"][0] + np.float32(REST_MV)
 
-    def cut(self, lesion_rows: Array, silence_rows: Array) -> SpikingPart:
+    def cut(self, lesioned: Array, silenced: Array) -> SpikingPart:
         """Without some neurons (no input, no output, no background), and without the outputs of others."""
-        return replace(
-            self,
-            lesioned=np.union1d(self.lesioned, lesion_rows),
-            silenced=np.union1d(self.silenced, silence_rows),
-        )
+        return replace(self, lesioned=np.union1d(self.lesioned, lesioned), silenced=np.union1d(self.silenced, silenced))
 
     def rewired(self, rewire: Callable[[Connectome], Connectome]) -> SpikingPart:
         """The same cells on `rewire(table)`."""
