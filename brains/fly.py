@@ -82,19 +82,12 @@ def tables(connectome: str | None = None) -> dict[str, Connectome]:
 
 def central(connectome: Connectome | str | None, clock: Clock, rewire: Any, spontaneous: bool) -> Part:
     """The spiking part. rewire: of its edges, before anything is cut."""
-    from bestiary.brains._spiking_part import SpikingPart
+    from bestiary.brains import _fly_circuits
 
     table = connectome if isinstance(connectome, Connectome) else central_table(connectome or default())
     if rewire is not None:
         table = rewire(table)
-    return SpikingPart(
-        table,
-        clock.control_s,
-        clock.brain_s,
-        poisson=np.flatnonzero(table.kinds == "sensory"),
-        background_Hz=None,
-        gap_nS=1.0 if "gap" in table.kind.values else 0.0,
-    )
+    return _fly_circuits.central(table, clock.control_s, clock.brain_s, background=spontaneous)
 
 
 def optional_parts(
