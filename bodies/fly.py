@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import mujoco
 import numpy as np
@@ -30,8 +30,8 @@ _MEDIA = {"air": (1.28, 1.85e-5), "vacuum": (0.0, 0.0)}  # density kg/m^3, visco
 _SITES = (
     ("antenna_L", "antenna_left", (0.0, 0.0114, 0.00263)),
     ("antenna_R", "antenna_right", (-0.000616, -0.0114, -0.00231)),
-    ("palp_L", "rostrum", (-0.0085, 0.0285, -0.0118)),
-    ("palp_R", "rostrum", (0.0085, 0.0285, -0.0118)),
+    ("palp_L", "rostrum", (0.0085, 0.0285, -0.0118)),
+    ("palp_R", "rostrum", (-0.0085, 0.0285, -0.0118)),
     ("labellum_L", "labrum_left", (-0.000603, 0.0106, -0.00438)),
     ("labellum_R", "labrum_right", (0.00116, 0.0106, -0.00414)),
     ("nose", "head", (0.0, 0.04, 0.0)),
@@ -85,7 +85,8 @@ class Fly:
     control_s: str = "0.002"
     physics_s: str = "0.0002"
     units: Units = MM_MG
-    length_m: float = field(init=False, default=2.7e-3)
+    view_deg: ClassVar[tuple[float, float]] = (140.0, -22.0)  # azimuth, elevation of a camera that follows it
+    length_m: float = field(init=False, default=2.9e-3)
     ground_m: float = field(init=False, default=0.0)  # height of the ground below position_m = 0
     motors: tuple[str, ...] = field(init=False)
     joints: tuple[str, ...] = field(init=False)
@@ -144,6 +145,9 @@ class Fly:
             wing = spec.geom(f"wing_{side}_fluid")
             wing.fluid_ellipsoid = 1
             wing.fluid_coefs = [1.0, 0.5, 1.5, 1.7, 1.0]
+        for site in spec.sites:
+            if site.name.startswith("claw_"):  # the touch sensors' zones: claws hover by their margin, out of the zone
+                site.size[0] *= 1.5
         for geom in spec.geoms:
             if geom.contype and not self.self_contact:
                 geom.conaffinity = 0  # meets the world's geoms (1, 1), not its own kind
@@ -164,6 +168,7 @@ class Fly:
                 solimp=[0.95, 0.99, 0.01, 0.5, 2],
             )
         spec.option.timestep = float(self.physics_s)
+        spec.option.impratio = 10  # a standing fly creeps a tenth as far, at no cost
         rescale(spec, CM_G, self.units)
         return spec
 

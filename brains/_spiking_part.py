@@ -89,9 +89,14 @@ class SpikingPart:
                 raise BestiaryError(f"background_Hz must be finite and not negative, got {rate.min():g} at least")
             put(self, "background_Hz", rate)
 
+    @property
+    def slow(self) -> bool:
+        """Worth a core of its own."""
+        return len(self.table) > 20_000
+
     @cached_property
     def _kernel(self) -> tuple[Any, ...]:
-        """(plan, kernel, arguments before and after the input, room for spikes)."""
+        """(plan, kernel, arguments before and after the input)."""
         from bestiary.brains.spiking._fused import compiled, packed
 
         never = SpikeTrains(
@@ -105,8 +110,7 @@ class SpikingPart:
         plan.refractory[self.poisson] = 0
         before = packed(plan, np.arange(plan.n), np.empty(0, int))
         after = tuple(a for e in plan.edges for a in (e.ptr, e.idx, e.w)) + (plan.gap or ())
-        out = np.empty(2 + 2 * (plan.n * 3), np.int32)
-        return plan, compiled(plan), before, after, out
+        return plan, compiled(plan), before, after
 
     @cached_property
     def _alive(self) -> Array:
@@ -136,7 +140,7 @@ class SpikingPart:
 
     def advance(self, state: dict[str, Array], drive_mV: Array) -> dict[str, Array]:
         """One control period. drive_mV (n,): steady depolarisation each cell would have from its input current."""
-        plan, kernel, before, after, out = self._kernel
+        plan, kernel, before, after = self._kernel
         names = ("F", "I")
         F, I = (state[k] if self.in_place else np.array(state[k]) for k in names)  # noqa: E741
         period = int(state["key"][1])
@@ -145,6 +149,7 @@ class SpikingPart:
         current[self.poisson] = 0
         I[2] = 0
         count = np.zeros(plan.n, np.float32)
+        out = np.empty(2 + 2 * (plan.n * 3), np.int32)  # the kernel stops before it is full
         left, trace, no_rate = self.steps, np.empty((1, 0), np.float32), np.empty(0, np.uint32)
         while left:
             ctl = np.array([left, 0], np.int32)
@@ -177,8 +182,10 @@ class SpikingPart:
         return np.stack([step[order], neuron[order]]).astype(np.int32), weight[order]
 
     def rate_Hz(self, state: dict[str, Array]) -> Array:
-        """(n,) spikes of the last period over its length. A silenced cell fires too: only nobody hears it."""
-        return state["count"] / np.float32(self.control_s)
+        """(n,) spikes of the last period over its length, as others hear them: 0 from a silenced cell, which may fire."""
+        rate = state["count"] / np.float32(self.control_s)
+        rate[self.silenced] = 0
+        return rate
 
     def voltage_mV(self, state: dict[str, Array]) -> Array:
         """(n,) membrane potential."""

@@ -309,7 +309,8 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
             size_m = 2 * getattr(self.task, "arena_m", 5 * self.body.length_m) if wide else 1.6 * self.body.length_m
             camera.lookat = np.zeros(3) if wide else com_m / length
             camera.distance = size_m / length * 1.25
-            camera.azimuth, camera.elevation = 90, -90 if wide else -70
+            # a body that does not lie flat says from where it is best seen
+            camera.azimuth, camera.elevation = (90, -90) if wide else getattr(self.body, "view_deg", (90, -70))
             return camera
         number = mujoco.mj_name2id(self.model, mujoco.mjtObj.mjOBJ_CAMERA.value, self.camera)
         if number < 0:
