@@ -173,8 +173,8 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
 
         A body that diverges ends the episode: terminated, with `info["divergence"]` saying what and when; observation
         and measures are then the last good ones. So does one that stands (its pose tells `upright`, the cosine of its
-        tilt) and lies on its back for 1 s: `info["ended"]` says so. Raises ActionError (state untouched) and
-        EpisodeError.
+        tilt) and lies on its back for 1 s, and one that its body says cannot go on where it is (`Body.ended`: a fish
+        out of the water): `info["ended"]` says so. Raises ActionError (state untouched) and EpisodeError.
         """
         if self._phase != "running":
             raise EpisodeError(
@@ -193,6 +193,8 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
         pose = self.pose()
         reward, terminated, measures = self.task.judge(self._state, pose, self.time_s)
         self._info = {"time_s": self.time_s, **measures}
+        if ended := self._ended():
+            terminated, self._info["ended"] = True, ended
         self._down = self._down + 1 if float(pose.get("upright", 1.0)) < 0 else 0
         if self._down * self.clock.control_s >= _DOWN_S:
             terminated, self._info["ended"] = True, f"it fell, and lay on its back from {self.time_s - _DOWN_S:.3g} s"
@@ -263,6 +265,11 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
                 if len(bad):
                     return f"{name}[{bad[0]}] is {getattr(data, name)[bad[0]]} at {data.time:.6g} s"
         return ""
+
+    def _ended(self) -> str:
+        """Why the body cannot go on (a fish out of water), or ""; bodies without `ended` always can."""
+        ended = getattr(self.body, "ended", None)
+        return ended(self.bound, self.data) if ended is not None else ""
 
     def pose(self) -> dict[str, Array]:
         """Ground truth of the present posture: `body.pose`, SI."""

@@ -1,0 +1,194 @@
+"""Level D as one object: portraits of animals, fitted to the recorded ones, and every test between two groups of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from bestiary.bodies._base import Array
+from bestiary.tasks.turing import distance, features, individuality, judge, memory, responses
+from bestiary.tasks.turing.contract import Outcome
+from bestiary.tasks.turing.distance import Bounds
+from bestiary.tasks.turing.series import Cohort, Frame, Series
+from bestiary.tasks.turing.syllables import Alphabet, Grammar, dwell_distance, grammar
+
+SCALES_S = (0.1, 1.0, 10.0, 60.0)
+WINDOWS = {0.1: 400, 1.0: 300, 10.0: 120, 60.0: 60}  # of each animal, at most
+PERMUTATIONS = 100
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """What the tests need of one animal."""
+
+    z: Array
+    vectors: dict[str, Array]
+    grammar: Grammar
+    windows: dict[float, Array]
+
+
+@dataclass(frozen=True)
+class Battery:
+    """frame, alphabet, strengths, spread, ruler (centre and spread of each vector): fitted to recorded animals alone."""
+
+    rate_Hz: float
+    frame: Frame
+    alphabet: Alphabet
+    strengths: Array | None
+    spread: Array
+    scales_s: tuple[float, ...]
+    ruler: dict[str, tuple[Array, Array]] = field(default_factory=dict)
+
+    @classmethod
+    def fit(cls, real: Cohort) -> Battery:
+        frame = Frame.fit(real)
+        series = [frame(a) for a in real.animals]
+        strengths = None
+        if all(a.stimulus is not None and len(responses.onsets(a)[0]) >= 4 for a in real.animals):
+            strengths = responses.levels(real.animals)
+        scales = tuple(s for s in SCALES_S if s * real.rate_Hz >= 1 and real.seconds >= 2 * s)
+        spread = np.nanstd(np.concatenate(series), 0)
+        alphabet = Alphabet.fit(series, real.rate_Hz)
+        return cls(real.rate_Hz, frame, alphabet, strengths, spread, scales)
+
+    @classmethod
+    def of(cls, real: Cohort) -> tuple[Battery, list[Portrait]]:
+        """The battery of a recorded cohort, and the portraits of its animals."""
+        bare = cls.fit(real)
+        found = bare.portraits(real)
+        ruler = {}
+        for key in found[0].vectors:
+            ruler[key] = distance.ruler(np.stack([p.vectors[key] for p in found]))
+        return replace(bare, ruler=ruler), found
+
+    def portrait(self, series: Series) -> Portrait:
+        z, rate = self.frame(series), self.rate_Hz
+        vectors = {
+            "features": features.summary(z, rate),
+            "marginals": features.quantiles(z),
+            "spectrum": features.spectrum(z, rate),
+            "arrow": features.arrow(z, rate),
+        }
+        if z.shape[1] > 1:
+            vectors["coupling"] = features.lagged(z, rate)
+        if self.strengths is not None and series.stimulus is not None:
+            vectors["response"] = responses.curve(series, z, self.strengths, self.spread)
+        words = grammar(self.alphabet.read(z, rate), self.alphabet.n, self.alphabet.step / rate)
+        scales = {}
+        for s in self.scales_s:
+            cut = features.windows(z, max(1, round(s * rate)), WINDOWS[s])
+            scales[s] = features.window_features(cut, rate)[0].astype(np.float32)
+        return Portrait(z, vectors, words, scales)
+
+    def portraits(self, cohort: Cohort) -> list[Portrait]:
+        return [self.portrait(a) for a in cohort.animals]
+
+    def names(self, scale_s: float) -> list[str]:
+        k = self.frame.basis.shape[1]
+        frames = max(1, round(scale_s * self.rate_Hz))
+        return features.window_features(np.zeros((1, frames, k)), self.rate_Hz)[1]
+
+
+Compare = Callable[[Battery, Sequence[Portrait], Array, np.random.Generator], Outcome]
+
+
+def _outcome(found: Bounds, real: Array, **detail: Any) -> Outcome:
+    n = int(real.sum())
+    return Outcome(found.value, found.low95, found.high95, n, len(real) - n, detail)
+
+
+def _by(key: str, scale: bool) -> Compare:
+    def compare(battery: Battery, all_: Sequence[Portrait], real: Array, rng: np.random.Generator) -> Outcome:
+        x = np.stack([p.vectors[key] for p in all_])
+        if scale:
+            centre, spread = battery.ruler[key]
+            x = (x - centre) / spread
+        x = x[:, np.isfinite(x).all(0)]
+        return _outcome(distance.excess(distance.euclidean(x), real, rng), real)
+
+    return compare
+
+
+def _table(metric: Callable[[Portrait, Portrait], float]) -> Compare:
+    def compare(battery: Battery, all_: Sequence[Portrait], real: Array, rng: np.random.Generator) -> Outcome:
+        n = len(all_)
+        d = np.zeros((n, n))
+        for i in range(n):
+            for j in range(i):
+                d[i, j] = d[j, i] = metric(all_[i], all_[j])
+        return _outcome(distance.excess(d, real, rng), real)
+
+    return compare
+
+
+def _judge(scale_s: float) -> Compare:
+    def compare(battery: Battery, all_: Sequence[Portrait], real: Array, rng: np.random.Generator) -> Outcome:
+        groups = [p.windows[scale_s] for p in all_]
+        names = battery.names(scale_s)
+        found = judge.turing_score(groups, ~real, names, rng, PERMUTATIONS)
+        detail = {
+            "raw": found.raw,
+            "null": found.null,
+            "p": found.p,
+            "gave_it_away": list(found.features),
+            "roc": [found.roc[0].tolist(), found.roc[1].tolist()],
+            "units": found.units,
+        }
+        return _outcome(found.auc, real, **detail)
+
+    return compare
+
+
+def _memory(battery: Battery, all_: Sequence[Portrait], real: Array, rng: np.random.Generator) -> Outcome:
+    mine, theirs = ([p.z for p, r in zip(all_, real, strict=True) if r == side] for side in (True, False))
+    return _outcome(memory.memorisation(mine, theirs, battery.rate_Hz, rng), real)
+
+
+def _individuality(battery: Battery, all_: Sequence[Portrait], real: Array, rng: np.random.Generator) -> Outcome:
+    mine, theirs = ([p.z for p, r in zip(all_, real, strict=True) if r == side] for side in (True, False))
+    found = individuality.variance_ratio(mine, theirs, battery.rate_Hz, rng)
+    parts = np.stack([individuality.blocks(z, battery.rate_Hz) for z in theirs])
+    return _outcome(found, real, repeatability=individuality.repeatability(parts))
+
+
+def _usage(a: Portrait, b: Portrait) -> float:
+    return float(distance.jensen_shannon(a.grammar.usage, b.grammar.usage))
+
+
+def _order(a: Portrait, b: Portrait) -> float:
+    return float(distance.jensen_shannon(a.grammar.transitions.ravel(), b.grammar.transitions.ravel()))
+
+
+COMPARE: dict[str, Compare] = {
+    "D.features": _by("features", True),
+    "D.marginals": _by("marginals", False),
+    "D.spectrum": _by("spectrum", False),
+    "D.coupling": _by("coupling", False),
+    "D.arrow": _by("arrow", True),
+    "D.usage": _table(_usage),
+    "D.transitions": _table(_order),
+    "D.dwell": _table(lambda a, b: dwell_distance(a.grammar, b.grammar)),
+    "D.response": _by("response", True),
+    **{f"D.turing.{s:g}s": _judge(s) for s in SCALES_S},
+    "D.memory": _memory,
+    "D.individuality": _individuality,
+}
+
+
+def missing(battery: Battery, test_id: str, portraits: Sequence[Portrait]) -> str:
+    """Why a test cannot be run, or ""."""
+    if test_id.startswith("D.turing."):
+        scale = float(test_id.removeprefix("D.turing.").removesuffix("s"))
+        if scale not in battery.scales_s:
+            return f"windows of {scale:g} s: shorter than a frame, or fewer than two in a recording"
+        if any(len(p.windows[scale]) < 2 for p in portraits):
+            return f"an animal has fewer than two windows of {scale:g} s without a gap"
+    key = test_id.removeprefix("D.")
+    if key == "response" and any("response" not in p.vectors for p in portraits):
+        return "no stimulus with at least four onsets in every recording"
+    if key == "coupling" and any("coupling" not in p.vectors for p in portraits):
+        return "one channel only"
+    return ""

@@ -1,0 +1,179 @@
+"""What a test is, and what a verdict means."""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import bestiary
+from bestiary.errors import DataError
+
+VERSION = "1"
+# Of margins.toml: a margin that changes needs a new VERSION and a new line here, so that no score moves in silence.
+_FROZEN = {"1": "0"}
+
+
+class Verdict(enum.StrEnum):
+    """PASS: the whole interval lies within the margin. FAIL: it lies outside. INCONCLUSIVE: neither. INVALID: the test
+    passed a control that it must fail, or failed held-out animals. NOT_RUN: not measured, and `reason` says why."""
+
+    PASS = "PASS"
+    FAIL = "FAIL"
+    INCONCLUSIVE = "INCONCLUSIVE"
+    INVALID = "INVALID"
+    NOT_RUN = "NOT-RUN"
+
+
+@dataclass(frozen=True)
+class Margin:
+    """The values that count as equal to an animal: from low to high. Fixed in margins.toml before any run."""
+
+    low: float = -math.inf
+    high: float = math.inf
+
+    def judge(self, low95: float, high95: float) -> Verdict:
+        """The verdict of an interval whose ends are each a one-sided 95 % bound (two one-sided tests)."""
+        if not (math.isfinite(low95) and math.isfinite(high95)):
+            return Verdict.INCONCLUSIVE
+        if self.low <= low95 and high95 <= self.high:
+            return Verdict.PASS
+        return Verdict.FAIL if low95 > self.high or high95 < self.low else Verdict.INCONCLUSIVE
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a model is held against. n_animals: 0 where only a published number is known."""
+
+    name: str
+    doi: str = ""
+    licence: str = ""
+    sha256: str = ""
+    n_animals: int = 0
+
+
+@dataclass(frozen=True)
+class Test:
+    """One question. capabilities: what a policy must offer. controls: those it must tell apart (`controls.CONTROLS`).
+    power: to pass a perfect copy with `needs` animals on each side, as declared and tested on synthetic animals."""
+
+    __test__ = False  # not pytest's
+
+    id: str
+    level: str
+    about: str
+    statistic: str
+    unit: str
+    margin: Margin
+    controls: tuple[str, ...] = ()
+    capabilities: tuple[str, ...] = ()
+    species: tuple[str, ...] = ("any",)
+    needs: int = 5
+    power: float = 0.9
+    version: str = VERSION
+    reference: Reference = field(default_factory=lambda: Reference("none"))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A statistic with its one-sided 95 % bounds. n_real, n_model: animals. detail: curves and what gave it away."""
+
+    value: float
+    low95: float
+    high95: float
+    n_real: int = 0
+    n_model: int = 0
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A test, what it gave, and its verdict. floor: (median, 95 % quantile) of the same statistic between animals.
+    controls: name -> (value, low95, high95, verdict)."""
+
+    test: Test
+    verdict: Verdict
+    outcome: Outcome | None = None
+    reason: str = ""
+    floor: tuple[float, float] | None = None
+    false_alarms: float | None = None
+    controls: Mapping[str, tuple[float, float, float, Verdict]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def score(self) -> float | None:
+        """For display: 1 at the floor, 0 at the strongest control that must fail; None without both."""
+        ranked = [v[0] for k, v in self.controls.items() if k in self.test.controls and math.isfinite(v[0])]
+        if self.outcome is None or self.floor is None or not ranked or not math.isfinite(self.outcome.value):
+            return None
+        best = min(ranked, key=lambda x: abs(x - self.floor[0]))  # type: ignore[index]
+        if (room := best - self.floor[0]) == 0:
+            return None
+        return min(1.0, max(0.0, (best - self.outcome.value) / room))
+
+
+def not_run(test: Test, reason: str) -> Result:
+    return Result(test, Verdict.NOT_RUN, reason=reason)
+
+
+def judge(test: Test, outcome: Outcome, least: int = 2) -> Result:
+    """The verdict of a measured statistic. Fewer than `least` animals on a side, or fewer than 4 recorded ones, can
+    fail a model but not pass it."""
+    verdict, reason = test.margin.judge(outcome.low95, outcome.high95), outcome.reason
+    few = min(outcome.n_real, outcome.n_model)
+    if few < least or not math.isfinite(outcome.value):
+        return Result(test, Verdict.INCONCLUSIVE, outcome, reason or f"{few} animals on one side, {least} are needed")
+    if verdict is Verdict.PASS and outcome.n_real < 4:
+        verdict, reason = Verdict.INCONCLUSIVE, reason or f"{outcome.n_real} recorded animals: no floor, weak"
+    if verdict is Verdict.INCONCLUSIVE and not reason:
+        reason = f"the interval crosses the margin; about {test.needs} animals a side give a power of {test.power:.0%}"
+    return Result(test, verdict, outcome, reason)
+
+
+def validate(result: Result, allowed: float = 0.05) -> Result:
+    """INVALID where a required control passes or held-out animals fail too often; else the result itself."""
+    if result.verdict is Verdict.NOT_RUN:
+        return result
+    passed = [k for k in result.test.controls if k in result.controls and result.controls[k][3] is Verdict.PASS]
+    if passed:
+        return replace(result, verdict=Verdict.INVALID, reason=f"passes {', '.join(passed)}, which it must fail")
+    if result.false_alarms is not None and result.false_alarms > allowed:
+        why = f"fails {result.false_alarms:.0%} of splits of the animals themselves"
+        return replace(result, verdict=Verdict.INVALID, reason=why)
+    return result
+
+
+def level_verdict(results: list[Result]) -> Verdict:
+    """All must pass, so no correction for their number (intersection-union). INVALID outweighs all: a level whose tests
+    do not tell controls apart says nothing."""
+    seen = {r.verdict for r in results}
+    ran = seen - {Verdict.NOT_RUN}
+    if not ran:
+        return Verdict.NOT_RUN
+    for verdict in (Verdict.INVALID, Verdict.FAIL, Verdict.INCONCLUSIVE):
+        if verdict in ran:
+            return verdict
+    return Verdict.PASS if Verdict.NOT_RUN not in seen else Verdict.INCONCLUSIVE
+
+
+def margins(version: str = VERSION) -> dict[str, Margin]:
+    """The margins by test id. DataError where the file is not the frozen one of this version."""
+    file = Path(__file__).with_name("margins.toml")
+    text = file.read_bytes().replace(b"\r\n", b"\n")
+    if (got := hashlib.sha256(text).hexdigest()) != _FROZEN[version]:
+        raise DataError(f"{file.name} was changed (sha256 {got}): margins are fixed by version, this is {version}")
+    table = tomllib.loads(text.decode())
+    return {k: Margin(v.get("low", -math.inf), v.get("high", math.inf)) for k, v in table["margin"].items()}
+
+
+def margin_of(test_id: str) -> Margin:
+    known = margins()
+    if test_id not in known:
+        raise LookupError(f"no margin for {test_id!r}; {bestiary.nearest(test_id, known, 'margin')}")
+    return known[test_id]
