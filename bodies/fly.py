@@ -18,6 +18,7 @@ import numpy as np
 
 import bestiary
 from bestiary.bodies._base import CM_G, MM_MG, Array, Sense, Units, World
+from bestiary.bodies._eye import Eye, Sight, fly_retina
 from bestiary.bodies._rescale import rescale
 from bestiary.errors import DataError, MediumError
 
@@ -83,6 +84,7 @@ class Fly:
     floor: bring a level plane at height 0, named "floor", to stand on; a world with its own terrain deletes it. Every
         part of the body collides with every geom of the world.
     self_contact: parts of the body collide with one another too, at about 1.3 times the cost.
+    eyes: whether it sees (`luminance`, 100 frames a second, held in between): without, it is faster.
     motor_tau_s: activation of the servos, first order; 0.01 in dm_control's walker. Wings and adhesion act at once.
     control_s, physics_s: default clock periods.
     units: of the model, for tests.
@@ -95,6 +97,7 @@ class Fly:
 
     floor: bool = True
     self_contact: bool = False
+    eyes: bool = True
     motor_tau_s: float = 0.01
     control_s: str = "0.002"
     physics_s: str = "0.0002"
@@ -133,7 +136,7 @@ class Fly:
             ("half", half),
             ("neutral", neutral),
             ("tucked", tucked),
-            ("senses", _senses()),
+            ("senses", _senses()[: None if self.eyes else -1]),
         ):
             object.__setattr__(self, name, value)
 
@@ -287,7 +290,14 @@ class Fly:
         wet = self._touching(b, data, touch)
         for name in ("sugar_mol_per_m3", "bitter_mol_per_m3", "water"):
             sampled[name] = world.sample(name, taste, b.fraction[4:], now) * wet
+        if b.sight is not None:
+            sampled["luminance"] = b.sight(data, world)
         return {s.name: np.minimum(np.maximum(sampled[s.name], s.low), s.high).astype(np.float32) for s in self.senses}
+
+    def resume(self, bound: Bound, data: mujoco.MjData, obs: Mapping[str, Array]) -> None:
+        """After a jump to another moment: the eyes hold what they saw then."""
+        if bound.sight is not None:
+            bound.sight.hold(data, obs["luminance"])
 
     def _wind(self, b: Bound, data: mujoco.MjData, world: World, at: Array) -> Array:
         """(2, 3) m/s: air past each antenna in the frame of the head."""
@@ -360,6 +370,10 @@ def _senses() -> tuple[Sense, ...]:
         Sense("sugar_mol_per_m3", (8,), 0, 1e4, "mol/m^3", taste, external=True),
         Sense("bitter_mol_per_m3", (8,), 0, 1e4, "mol/m^3", taste, external=True),
         Sense("water", (8,), 0, 1, "1", f"wetness: {taste}", external=True),
+        # the rest of NaN leaves the scene as it is: a task paints only where it gives a number
+        Sense(
+            "luminance", (2, 721), 0, 1, "1", "light on the ommatidia: left, right eye", external=True, rest=math.nan
+        ),
     )
 
 
@@ -394,6 +408,7 @@ class Bound:
     taster_of: Array  # (ngeom,) taste organ, 8 for none
     ends: Array
     trunk: Array
+    sight: Sight | None
     proboscis: Array  # rostrum and haustellum in `joints`
     folded: Array
     extended: Array
@@ -431,6 +446,8 @@ class Bound:
         root = int(free.qposadr[0]) + np.arange(7)
         dof = model.jnt_dofadr[hinges]
         rest = _balance(model, hinges)
+        cameras = ("eye_left", "eye_right")
+        sight = Sight(Eye.of(model, fly_retina(), cameras, body.units.length)) if body.eyes else None
         tucked = rest.copy()
         for name, angle in _tucked().items():
             tucked[body.joints.index(name)] = angle
@@ -465,6 +482,7 @@ class Bound:
             taster_of=taster_of,
             ends=ids("site", ["nose", "tail"]),
             trunk=ids("body", ["head", "thorax", "abdomen", *(f"abdomen_{i}" for i in range(2, 8))]),
+            sight=sight,
             proboscis=proboscis,
             folded=rest[proboscis],
             extended=_balance(model, hinges, -1.0)[proboscis],

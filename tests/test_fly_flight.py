@@ -21,7 +21,7 @@ class Still:
 
 def fly(seconds, command=None, start=None, posture="fly", heading=0.0, held=False, **options):
     """Flies at 20 mm; returns poses, one per control period, and the mean fluid force in N while `held` in place."""
-    body = Fly(physics_s=CLOCK["physics"], control_s=CLOCK["control"])
+    body = Fly(physics_s=CLOCK["physics"], control_s=CLOCK["control"], eyes=False)
     model = body.spec().compile()
     data = mujoco.MjData(model)
     bound = body.bind(model)
