@@ -13,6 +13,8 @@ from bestiary.errors import BestiaryError
 
 def command(options: Any) -> Outcome:
     if options.name == "engine":
+        if options.body:
+            raise BestiaryError("--body is of an animal, not of the engine")
         return _engine(options)
     if options.name not in bestiary.animals("interfaces"):
         names = [*bestiary.animals("interfaces"), "engine"]
@@ -22,6 +24,8 @@ def command(options: Any) -> Outcome:
     if options.quick or options.threads != 1 or options.brian2 is not None:
         raise BestiaryError("--quick, --threads and --brian2 are of `bestiary bench engine`")
     physics()
+    if options.body:
+        return _body(options)
     from bestiary.tasks import _bench
 
     total = options.repeats + 1 + 3 * options.startup
@@ -55,6 +59,38 @@ def command(options: Any) -> Outcome:
         + ", ".join(f"{name} {version}" for name, version in here["versions"].items())
     )
     return Outcome({"loop": loop, "startup": startup, "machine": here}, text)
+
+
+def _body(options: Any) -> Outcome:
+    from bestiary.tasks import _bench
+    from bestiary.tasks._bench_body import bench_body
+
+    seconds = 1.0 if options.seconds is None else options.seconds
+    with (
+        bar(
+            options.repeats + 2, f"bench {options.name}", "parts", "{desc} {n}/{total} [{elapsed}] {postfix}"
+        ) as progress,
+        _bench.one_core(),
+    ):
+
+        def note(text: str) -> None:
+            progress.set_postfix_str(text, refresh=False)
+            progress.update()
+
+        here = _bench.machine()
+        found = bench_body(options.name, seconds, options.repeats, options.seed, note)
+    what = {"bare": "bare mj_step", "body": "body, all senses but sight", "eyes": "body and eyes"}
+    rows = [(what[part], times, "times real time") for part, times in found["times_real_time"].items()]
+    rows.append(("body, all senses but sight", found["times_bare"], "times the cost of bare mj_step"))
+    if "eyes_share" in found:
+        rows.append(("eyes", 100 * found["eyes_share"], "% of bare mj_step, on top"))
+    rows.append(("speed of the scripted walk", 1e3 * found["speed_m_per_s"], "mm/s"))
+    text = table(rows) + (
+        f"\n  CPU time, medians of {options.repeats} over {found['life_s']:g} s of life, physics "
+        f"{1e3 * found['physics_s']:g} ms, one core of {here['processor']} ({here['cores']} cores, "
+        f"load {number(here['load'])})"
+    )
+    return Outcome({"body": found, "machine": here}, text)
 
 
 def _check(options: Any, seconds: float) -> None:
