@@ -295,7 +295,7 @@ class Fly:
         flat = values.astype(np.float32)
         obs = {name: flat[part].reshape(shape) for name, part, shape in b.parts}
         if b.sight is not None:
-            obs["luminance"] = b.sight(data, world)
+            obs["luminance"] = b.sight(data, world).copy()  # held between frames
         return obs
 
     def resume(self, bound: Bound, data: mujoco.MjData, obs: Mapping[str, Array]) -> None:

@@ -5,8 +5,8 @@
 makes an environment for flygym (it pins mujoco 3.2.7 and dm_control 1.0.27) in the cache with uv, or with venv and pip,
 and times both in turns. flygym walks as in its own example: NeuroMechFly, position control, adhesion, six coupled
 oscillators at 12 Hz over recorded steps, physics and control 0.1 ms, no camera. Ours walks its scripted tripod with all
-senses but sight: physics 0.2 ms, control 2 ms. CPU times, one thread each; prints one JSON object. Its own process does the walking,
-which the first argument `--inside` tells it.
+senses but sight: physics 0.2 ms, control 2 ms. CPU times, one thread each; prints one JSON object. Each walk has its
+own process, which `--inside` makes this file.
 """
 
 import json
