@@ -123,6 +123,8 @@ class Recorder:
         file.attrs["metadata"] = json.dumps(describe(env) | made | grouped | self._metadata, default=str)
         for name, value in row.items():
             array = np.asarray(value)
+            if not array.size:  # the curvature of a body that does not bend
+                continue
             kind = np.float64 if array.ndim == 0 else np.float32
             self._rows[name] = np.empty((self._chunk, *array.shape), kind)
             chunks = (self._chunk, *(max(n, 1) for n in array.shape))
@@ -141,6 +143,8 @@ class Recorder:
                 names = env.body.motors
             elif folder == "brain" and array.ndim and array.shape[-1] == len(self._animal.names):
                 names = self._animal.names
+            elif key.startswith("joint_rad"):
+                names = getattr(env.body, "joints", ())
             if len(names):
                 file.create_dataset(f"names/{name}", data=np.array([str(n).encode() for n in names]))
             self._sets[name] = stored

@@ -152,23 +152,23 @@ def test_puffs_average_to_the_mean_plume():
     task, state = env.task, env._state
     downwind = state["source_m"] + np.array([[8e-3, 0], [8e-3, 1e-3], [15e-3, -1e-3], [15e-3, 6e-3]])
     times = np.arange(2, 104, 0.0037)
-    puffs = np.mean([task.concentration(state, downwind, t) for t in times], 0)
-    mean = Odour(kind="mean", wind_to_deg=0.0, aside_L=0.0).concentration(state, downwind, 9.0)
+    puffs = np.mean([task.smell(state, downwind, t) for t in times], 0)
+    mean = Odour(kind="mean", wind_to_deg=0.0, aside_L=0.0).smell(state, downwind, 9.0)
     np.testing.assert_allclose(puffs, mean, rtol=0.1, atol=0.02)
-    one = np.array([task.concentration(state, downwind[1:2], t)[0] for t in times])
+    one = np.array([task.smell(state, downwind[1:2], t)[0] for t in times])
     assert 0.5 < (one < 0.02 * one.max()).mean() < 0.98  # intermittent
-    assert task.concentration(state, state["source_m"][None] - [[2e-3, 0]], 9.0)[0] < 1e-3 * task.peak  # nothing upwind
+    assert task.smell(state, state["source_m"][None] - [[2e-3, 0]], 9.0)[0] < 1e-3 * task.peak  # nothing upwind
 
 
 def test_a_pulse_of_odour_arrives_with_the_wind():
     env = made("odour", wind_to_deg=0.0, aside_L=0.0, on_s=(5.0, 6.0), wind_m_per_s=0.02)
     head = np.zeros((1, 2))
     times = np.arange(0, 10, 0.05)
-    smell = np.array([env.task.concentration(env._state, head, t)[0] for t in times])
+    smell = np.array([env.task.smell(env._state, head, t)[0] for t in times])
     assert not smell[times < 5].any()
     assert (smell * times).sum() / smell.sum() == pytest.approx(5.5 + 20 * L / 0.02, abs=0.15)
     uniform = Odour(kind="uniform", on_s=(5.0, 6.0), peak=7.0)
-    assert [uniform.concentration(env._state, head, t)[0] for t in (4.9, 5.0, 5.9, 6.0)] == [0, 7, 7, 0]
+    assert [uniform.smell(env._state, head, t)[0] for t in (4.9, 5.0, 5.9, 6.0)] == [0, 7, 7, 0]
 
 
 def test_wind_blows_from_the_source_over_the_start():
