@@ -15,6 +15,7 @@ from bestiary.brains import fly as brains
 from bestiary.brains._parts import Composite
 from bestiary.brains.connectome import Connectome
 from bestiary.envs._clock import Clock
+from bestiary.interfaces._fly_central import CompassSense, OdourSense, VisualSense
 from bestiary.interfaces._fly_motor import Motor, Proprioception, Template
 from bestiary.interfaces._fly_tripod import tripod
 
@@ -45,12 +46,14 @@ def assemble(
     for word in without:
         if word not in COMPONENTS:
             raise LookupError(f"no component {word!r}; {bestiary.nearest(word, COMPONENTS, 'component')}")
+    p = brains.parameters(parameters)
     template = Template.of(body)
     motor = Motor(template, clock.control_s, adhesion="adhesion" not in without)
     nerve = cord.FlyCord(motor, without=[w for w in without if w in cord.COMPONENTS])
-    brain, missing = brains.build(connectome, clock, nerve, rewire, lesion, silence, without)
+    brain, missing = brains.build(connectome, p, clock, nerve, rewire, lesion, silence, without)
     source = brain.parts["central"].table.source
-    about = {"connectome": source, "components": COMPONENTS, "parts": list(brain.parts), "missing": missing}
+    about = {"parameters": p, "connectome": source, "components": COMPONENTS}
+    about |= {"parts": list(brain.parts), "missing": missing}
     return brain, FlyInterface.of(body, brain, template, clock), about
 
 
@@ -67,7 +70,9 @@ class FlyInterface:
     def of(cls, body: Fly, brain: Composite, template: Template, clock: Clock) -> FlyInterface:
         places = {part: brain.slice_of(part) for part in brain.parts}
         felt = Proprioception(body, template, brain.parts["cord"].table.names.tolist())
-        return cls(len(brain.names), places, felt)
+        made = {"visual": VisualSense, "compass": CompassSense, "mushroom-body": OdourSense}
+        encoders = {k: make(brain.parts[k]) for k, make in made.items() if k in brain.parts}
+        return cls(len(brain.names), places, felt, encoders)
 
     def init(self) -> dict[str, Any]:
         return {k: e.init() for k, e in self.encoders.items()}
