@@ -409,3 +409,37 @@ def test_flight_pays_for_altitude_and_speed_and_ends_on_the_ground():
 def test_worlds_that_cannot_be(make, match):
     with pytest.raises(ValueError, match=match):
         make()
+
+
+def seen_by_a_fly(task, *times_s):
+    """Luminance (times, 2, 721) that a standing fly's eyes get, the body held still."""
+    from bestiary.bodies.fly import Fly
+
+    env = EmbodiedEnv(Fly(), task)
+    env.reset(seed=0)
+    out = []
+    for time_s in times_s:
+        task.move(env._state, env.model, env.data, time_s)
+        mujoco.mj_forward(env.model, env.data)
+        env.data.time = time_s
+        eye = env.bound.sight.eye
+        out.append(eye.see(env.model, env.data, env._world, time_s))
+    return np.array(out)
+
+
+def test_a_flys_eyes_see_the_disc_come():
+    task = Loom(azimuth_deg=90, elevation_deg=20, lv_s=0.04)
+    light = seen_by_a_fly(task, 0.1, 0.6, 0.9, task.collision_s)
+    dark = (light < 0.2).sum(2)
+    assert (dark[0] == 0).all() and (dark[:, 1] == 0).all()
+    assert 0 < dark[1, 0] < 10 < dark[2, 0] < dark[3, 0]
+    assert dark[3, 0] == pytest.approx(
+        721 * (1 - math.cos(math.pi / 4)) / 2 / (721 * 5.3**2 / 41253), rel=0.25
+    )  # of 90 deg
+
+
+def test_a_flys_eyes_see_gratings_bars_and_darkness():
+    light = seen_by_a_fly(Optomotor(contrast=0.9), 0.0)
+    assert light.std() > 0.2 and light.min() < 0.1 and light.max() > 0.85
+    bar = seen_by_a_fly(Compass(bar_deg=60, dark_s=(2.0, 3.0)), 0.0, 2.5)
+    assert (bar[0, 0] > 0.9).sum() > 10 and (bar[0, 1] > 0.9).sum() == 0 and not bar[1].any()
