@@ -133,11 +133,13 @@ def test_controls_say_what_the_wiring_earns():
         "worm",
         [small],
         {"degree-preserving": 2, "no AVA": {"lesion": ["AVAL", "AVAR"]}},
-        n=1,
+        n=2,
+        control_n=1,
         jobs=1,
         factory=wave_animal,
         progress=lambda done, total: seen.append((done, total)),
     )
+    assert (wiring.intact[0].n, wiring.others["no AVA"][0][0].n) == (2, 1)
     assert seen == [(i + 1, 4) for i in range(4)]
     found = {r["id"]: r for r in wiring.rows}
     assert {i: r["finding"] for i, r in found.items()} == {
@@ -253,3 +255,4 @@ def test_verdicts():
     assert finding("in range", {"degree-preserving": (0, 20), "brain-off": (0, 1)}) == "earned by the wiring"
     assert finding("in range", {"brain-off": (0, 1)}) == "not scored"  # nothing was shuffled
     assert finding("falls short", {"degree-preserving": (20, 20)}) == "does not come out"
+    assert finding("sign ok", {"degree-preserving": (0, 20)}, "falls short") == "too few trials"

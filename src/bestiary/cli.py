@@ -81,6 +81,7 @@ class Assay:
     control_seed: int = 0  # of the control's permutations
     rewired: Count = None  # put so many draws of one control beside the animal, and say what the wiring earns
     controls: Names = ()  # several: all that the assay lists, or degree-preserving=20,brain-off
+    control_n: Count = None  # trials of each draw of a control; else as many as the animal's
     refits: Names = ()  # a file of `bestiary fit --control` for each of them; else they keep the animal's parameters
     without: Names = ()  # components beside the wiring to take out
     parameters: Text = None  # a file that `bestiary fit` wrote; else the shipped ones
