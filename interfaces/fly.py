@@ -24,6 +24,7 @@ __all__ = ["CLOCK", "COMPONENTS", "PATTERN", "FlyInterface", "assemble"]
 Array = np.ndarray[Any, np.dtype[Any]]
 
 CLOCK = {"control": "0.002", "brain": "0.0001", "physics": "0.0002"}
+DEMO = {"task": "foray", "seconds": 12.0}  # what `bestiary run` shows
 COMPONENTS = {
     "background": "spontaneous events of the central brain's neurons, fitted to resting rates",
     **brains.PARTS,
