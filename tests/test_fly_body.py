@@ -80,6 +80,8 @@ def test_it_is_the_whole_model():
 def test_in_its_own_units_every_number_is_dm_controls():
     ours = Fly(units=CM_G, floor=False, self_contact=True, motor_tau_s=0).spec().compile()
     theirs = mujoco.MjSpec.from_file(str(model_path())).compile()
+    for motor in (m for m in Fly().motors if m.startswith("wing")):  # those are of the flight task
+        theirs.actuator(motor).gainprm[0], theirs.joint(motor).damping[0] = 18, 0.00776923
     for name in (
         *("body_mass", "body_inertia", "body_pos", "jnt_range", "jnt_stiffness", "dof_damping", "dof_armature"),
         *("geom_size", "geom_friction", "geom_solimp", "geom_margin", "geom_contype", "geom_conaffinity"),
