@@ -15,12 +15,15 @@ from typing import Any
 import numpy as np
 
 import bestiary
+from bestiary.brains._shiu import DT_S
+from bestiary.brains._spiking_part import SpikingPart
 from bestiary.brains.connectome import Connectome
-from bestiary.errors import DataError
+from bestiary.errors import DataError, UnknownNeuronError
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 SIDES = ("L", "R")
+POISSON = ("sensory", "input")  # kinds whose drive is a rate
 INHIBITORY = ("GABA", "GLUT", "HIST")
 
 
@@ -65,18 +68,19 @@ def fly_circuits() -> Connectome:
             raise DataError(f"circuits.csv names {word!r}, which circuit_cells.csv does not have")
         return hit
 
-    pre, post, weight, tags = [], [], [], []
+    pre, post, weight, tags, words = [], [], [], [], []
     for edge in rows("circuits.csv"):
         for a in SIDES:
             for b in SIDES:
                 if edge["side"] != "both" and (edge["side"] == "ipsi") != (a == b):
                     continue
                 i, j = np.meshgrid(found(edge["pre"], a), found(edge["post"], b), indexing="ij")
-                use = i != j
+                use = (i != j) if edge["kind"] == "chemical" else (i < j)  # a gap junction stands once a pair
                 pre.append(i[use])
                 post.append(j[use])
                 weight.append(np.full(use.sum(), float(edge["weight"])))
                 tags += [edge["provenance"]] * int(use.sum())
+                words += [edge["kind"]] * int(use.sum())
     p = np.concatenate(pre)
     return Connectome(
         ids=np.array(ids),
@@ -89,7 +93,43 @@ def fly_circuits() -> Connectome:
         post=np.concatenate(post),
         weight=np.concatenate(weight),
         sign=np.where(np.isin(np.array(transmitters)[p], INHIBITORY), -1, 1),
+        kind=np.array(words),  # type: ignore[arg-type]
         sign_by="transmitter",  # type: ignore[arg-type]
         provenance=np.array(tags),  # type: ignore[arg-type]
         source="fly circuits typed in from publications; weights fitted but for the P9 circuit",
+    )
+
+
+def spontaneous(table: Connectome) -> Array:
+    """(n,) background events in Hz of each cell: the types and classes of assets/fly/background.csv that it has."""
+    rate = np.zeros(len(table))
+    for cells in rows("background.csv"):
+        try:
+            rate[table.select(cells["cells"])] = float(cells["event_Hz"])
+        except UnknownNeuronError:
+            continue
+    return rate
+
+
+def central(
+    table: Connectome | None = None,
+    control_s: float = 0.002,
+    dt_s: float = DT_S,
+    *,
+    background: bool = True,
+    electrical: bool = True,
+) -> SpikingPart:
+    """The central brain as a part: `fly_circuits()`, or FlyWire, or its surrogate.
+
+    Cells of the kinds POISSON take their drive as a rate. background: the spontaneous state; without it the published
+    model, silent at rest. electrical: the gap junctions of the table (the giant fibres') conduct.
+    """
+    table = fly_circuits() if table is None else table
+    return SpikingPart(
+        table,
+        control_s,
+        dt_s,
+        poisson=np.flatnonzero(np.isin(table.kinds, POISSON)),
+        background_Hz=spontaneous(table) if background else None,
+        gap_nS=1.0 if electrical and "gap" in table.kind.values else 0.0,
     )

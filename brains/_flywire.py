@@ -157,8 +157,8 @@ def _edges(file: Path, ids: list[str], completeness: Path, count: int | None) ->
             at = np.flatnonzero(wrong)
             first = ", ".join(f"row {i}: {root[i]}, not {known[index[i]]}" for i in at[:5].tolist())
             raise DataError(
-                f"{file} and {completeness} do not belong together: {len(at)} ids of {len(root)} rows differ ({first}); "
-                "take both from one release"
+                f"{file} and {completeness} do not belong together: {len(at)} ids of {len(root)} rows differ "
+                f"({first}); take both from one release"
             )
     count_of = out["Connectivity"]
     _refuse(file, count_of <= 0, "Connectivity is not positive: it counts synapses, Excitatory has the sign", count_of)

@@ -35,7 +35,8 @@ class Part(Protocol):
     worth a core of its own. The cord also has `motor(state)`: the action (n_motors,) in [-1, 1].
     """
 
-    table: Connectome
+    @property
+    def table(self) -> Connectome: ...
 
     def init(self, seed: int) -> dict[str, Any]:
         """The state at rest; seed: of its noise."""
@@ -51,11 +52,11 @@ class Part(Protocol):
 
     def voltage_mV(self, state: dict[str, Any]) -> Array: ...
 
-    def cut(self, lesioned: Array, silenced: Array) -> Part:
+    def cut(self, lesioned: Array, silenced: Array, /) -> Part:
         """Without these neurons (rows), and without the outputs of those. Every other parameter stays."""
         ...
 
-    def rewired(self, rewire: Rewire) -> Part:
+    def rewired(self, rewire: Rewire, /) -> Part:
         """The same part on another wiring of its neurons."""
         ...
 
