@@ -17,6 +17,7 @@ from bestiary.brains._optic_readouts import readouts
 from bestiary.brains._visual import build, type_table
 from bestiary.envs._clock import Clock
 from bestiary.errors import BestiaryError, DataError
+from bestiary.interfaces._fly_eyes import EyeEncoder
 
 
 @pytest.fixture(scope="module")
@@ -208,6 +209,16 @@ def test_the_part_steps_at_100_hz_and_is_pure(part):
         part.lit(np.zeros((2, 700)))
     with pytest.raises(BestiaryError, match=r"0\.003"):
         build(Clock("0.003", "0.001", "0.001"))
+
+
+def test_the_encoder_lights_every_receptor_of_a_column_and_no_other(part):
+    encoder = EyeEncoder(part)
+    state = encoder.init()
+    seen = np.random.default_rng(0).random((2, 721)).astype(np.float32)
+    state, drive = encoder.encode(state, {"luminance": seen})
+    np.testing.assert_array_equal(drive[part.receptors[1, 5]], np.full(8, seen[1, 5]))
+    assert np.count_nonzero(drive) == 2 * 721 * 8
+    assert encoder.encode(state, {"luminance": seen.copy()})[1] is drive
 
 
 def test_names_sides_and_receptors(part):
