@@ -133,7 +133,7 @@ class Recorder:
         file.attrs["metadata"] = json.dumps(describe(env) | made | grouped | self._metadata, default=str)
         for name, value in row.items():
             array = np.asarray(value)
-            if not array.size:
+            if not array.size:  # the curvature of a body that does not bend
                 continue
             kind = np.float64 if array.ndim == 0 else np.float32
             self._rows[name] = np.empty((self._chunk, *array.shape), kind)
@@ -153,6 +153,8 @@ class Recorder:
                 axis = env.body.motors
             elif folder == "brain" and array.ndim and array.shape[-1] == len(names):
                 axis = names
+            elif key.startswith("joint_rad"):
+                axis = getattr(env.body, "joints", ())
             if len(axis):
                 file.create_dataset(f"names/{name}", data=np.array([str(n).encode() for n in axis]))
             self._sets[name] = stored

@@ -38,6 +38,8 @@ MEASURES: dict[str, Measure] = {
         _gradient.turn_bias,
         _gradient.curving_slope,
         _probes.step_response_mV,
+        _probes.latency_ms,
+        _probes.wins,
         _paths.walking_speed_mm_per_s,
         _paths.moving_share,
         _paths.ahead_mm_per_s,
@@ -87,6 +89,7 @@ FRACTIONS = (
     "takeoff_response",
     "takeoff_before_collision",
     "short_mode_share",
+    "wins",
 )
 
 
