@@ -52,11 +52,11 @@ class Part(Protocol):
 
     def voltage_mV(self, state: dict[str, Any]) -> Array: ...
 
-    def cut(self, lesioned: Array, silenced: Array) -> Part:
+    def cut(self, lesioned: Array, silenced: Array, /) -> Part:
         """Without these neurons (rows), and without the outputs of those. Every other parameter stays."""
         ...
 
-    def rewired(self, rewire: Rewire) -> Part:
+    def rewired(self, rewire: Rewire, /) -> Part:
         """The same part on another wiring of its neurons."""
         ...
 

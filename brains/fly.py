@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 import bestiary
+from bestiary.brains import _parameters
 from bestiary.brains._parts import Composite, Link, Part, joined
 from bestiary.brains.connectome import Connectome
 from bestiary.envs._clock import Clock
@@ -32,6 +33,16 @@ PARTS = {
     "mushroom-body": "projection neurons, Kenyon cells and their outputs of the hemibrain (needs its data)",
 }
 SYNAPSE_S = 0.005  # of links without their own (Shiu 2024)
+
+
+def parameter_table() -> dict[str, dict[str, Any]]:
+    """Every parameter of the fly: see `bestiary.brains._parameters`."""
+    return _parameters.parameter_table("fly")
+
+
+def parameters(given: Mapping[str, float] | str | Path | None = None) -> dict[str, float]:
+    """Name -> value, with those of `given` instead: see `bestiary.brains._parameters`."""
+    return _parameters.parameters("fly", given)
 
 
 def default() -> str:
@@ -64,7 +75,7 @@ def tables(connectome: str | None = None) -> dict[str, Connectome]:
     from bestiary.brains._fly_cord import table as cord_table
 
     clock = Clock("0.002", "0.0001", "0.0002")
-    optional, _ = optional_parts(clock, ())
+    optional, _ = optional_parts(clock, parameters())
     out = {"central": central_table(connectome or default())}
     return out | {k: p.table for k, p in optional.items()} | {"cord": cord_table()}
 
@@ -79,7 +90,9 @@ def central(connectome: Connectome | str | None, clock: Clock, rewire: Any, spon
     return _fly_circuits.central(table, clock.control_s, clock.brain_s, background=spontaneous)
 
 
-def optional_parts(clock: Clock, without: Sequence[str]) -> tuple[dict[str, Part], dict[str, str]]:
+def optional_parts(
+    clock: Clock, p: Mapping[str, float], without: Sequence[str] = ()
+) -> tuple[dict[str, Part], dict[str, str]]:
     """(parts that are there, why others are not)."""
     parts: dict[str, Part] = {}
     missing: dict[str, str] = {}
@@ -88,13 +101,13 @@ def optional_parts(clock: Clock, without: Sequence[str]) -> tuple[dict[str, Part
             missing[name] = "taken out"
             continue
         try:
-            parts[name] = make(clock)
+            parts[name] = make(clock, p)
         except DataError as error:
             missing[name] = str(error)
     return parts, missing
 
 
-def _makers() -> Mapping[str, Callable[[Clock], Part]]:
+def _makers() -> Mapping[str, Callable[[Clock, Mapping[str, float]], Part]]:
     from bestiary.brains._compass import compass
     from bestiary.brains._mushroom_body import mushroom_body
 
@@ -103,6 +116,7 @@ def _makers() -> Mapping[str, Callable[[Clock], Part]]:
 
 def build(
     connectome: Connectome | str | None,
+    p: Mapping[str, float],
     clock: Clock,
     cord: Part,
     rewire: Callable[[Connectome], Connectome] | None = None,
@@ -111,7 +125,7 @@ def build(
     without: Sequence[str] = (),
 ) -> tuple[Composite, dict[str, str]]:
     """(the brain, optional parts that are missing and why). rewire: of every part above the cord."""
-    optional, missing = optional_parts(clock, without)
+    optional, missing = optional_parts(clock, p, without)
     if rewire is not None:
         optional = {k: p.rewired(rewire) for k, p in optional.items()}
     parts = {"central": central(connectome, clock, rewire, "background" not in without), **optional, "cord": cord}
@@ -139,3 +153,6 @@ def _rows(name: str) -> list[dict[str, str]]:
             with open(file, encoding="utf-8", newline="") as text:
                 return list(csv.DictReader(text))
     raise DataError(f"assets/fly/{name} is missing; reinstall bestiary")
+
+
+BRAIN = Composite

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -137,14 +138,12 @@ class Animal:
         """
         self._need_reset("act")
         try:
-            if any(obs[sense].shape != shape for sense, shape in self._shapes):
-                raise ValueError("an observation of the wrong shape")
+            if any(obs[s].shape != shape or not math.isfinite(obs[s].sum()) for s, shape in self._shapes):
+                raise ValueError("an observation of the wrong shape, or not finite")
             skin, current = self.interface.encode(self._skin, self.control.senses(obs))
         except (KeyError, IndexError, TypeError, ValueError, AttributeError):
             self._check(obs)
             raise
-        if not np.isfinite(current).all():
-            self._check(obs)
         self._skin, current = skin, current + self._injected
         light = self._lit
         if self._targets:

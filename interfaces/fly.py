@@ -45,12 +45,14 @@ def assemble(
     for word in without:
         if word not in COMPONENTS:
             raise LookupError(f"no component {word!r}; {bestiary.nearest(word, COMPONENTS, 'component')}")
+    p = brains.parameters(parameters)
     template = Template.of(body)
     motor = Motor(template, clock.control_s, adhesion="adhesion" not in without)
     nerve = cord.FlyCord(motor, without=[w for w in without if w in cord.COMPONENTS])
-    brain, missing = brains.build(connectome, clock, nerve, rewire, lesion, silence, without)
+    brain, missing = brains.build(connectome, p, clock, nerve, rewire, lesion, silence, without)
     source = brain.parts["central"].table.source
-    about = {"connectome": source, "components": COMPONENTS, "parts": list(brain.parts), "missing": missing}
+    about = {"parameters": p, "connectome": source, "components": COMPONENTS}
+    about |= {"parts": list(brain.parts), "missing": missing}
     return brain, FlyInterface.of(body, brain, template, clock), about
 
 

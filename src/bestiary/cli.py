@@ -150,8 +150,8 @@ class Fit:
     """Searches the parameters that nobody has measured; takes long, and can be stopped."""
 
     animal: Positional[str]  # a name of `bestiary list`
-    stage: Text = None  # which search of assets/ANIMAL/fit.toml; else its first
-    budget: int = 400  # evaluations
+    stage: Positional[str] = ""  # which search of assets/ANIMAL/fit.toml; else its first
+    budget: Count = None  # evaluations, or steps of a descent; else what the stage asks for
     seed: int = 0  # of the search
     start: Text = None  # a file of an earlier fit to begin from; else the shipped parameters
     connectome: Text = None  # by name; else the animal's own
