@@ -16,6 +16,7 @@ from bestiary.brains._parts import Composite
 from bestiary.brains.connectome import Connectome
 from bestiary.envs._clock import Clock
 from bestiary.interfaces._fly_motor import Motor, Proprioception, Template
+from bestiary.interfaces._fly_senses import FlySenses
 from bestiary.interfaces._fly_tripod import tripod
 
 __all__ = ["CLOCK", "COMPONENTS", "PATTERN", "FlyInterface", "assemble"]
@@ -69,7 +70,8 @@ class FlyInterface:
     def of(cls, body: Fly, brain: Composite, template: Template, clock: Clock) -> FlyInterface:
         places = {part: brain.slice_of(part) for part in brain.parts}
         felt = Proprioception(body, template, brain.parts["cord"].table.names.tolist())
-        return cls(len(brain.names), places, felt)
+        senses = FlySenses(brain.parts["central"].table, float(clock.control_s))
+        return cls(len(brain.names), places, felt, {"central": senses})
 
     def init(self) -> dict[str, Any]:
         return {k: e.init() for k, e in self.encoders.items()}
