@@ -18,6 +18,7 @@ import numpy as np
 
 import bestiary
 from bestiary.bodies._base import CM_G, MM_MG, Array, Sense, Units, World
+from bestiary.bodies._eye import Eye, Sight, fly_retina
 from bestiary.bodies._rescale import rescale
 from bestiary.errors import DataError, MediumError
 
@@ -70,6 +71,7 @@ class Fly:
     floor: bring a level plane at height 0, named "floor", to stand on; a world with its own terrain deletes it. Every
         part of the body collides with every geom of the world.
     self_contact: parts of the body collide with one another too, at about 1.3 times the cost.
+    eyes: both compound eyes, 2 x 721 ommatidia, as the sense `luminance`, 100 times a second.
     motor_tau_s: activation of the servos, first order; 0.01 in dm_control's walker. Wings and adhesion act at once.
     control_s, physics_s: default clock periods.
     units: of the model, for tests.
@@ -81,6 +83,7 @@ class Fly:
 
     floor: bool = True
     self_contact: bool = False
+    eyes: bool = True
     motor_tau_s: float = 0.01
     control_s: str = "0.002"
     physics_s: str = "0.0002"
@@ -112,7 +115,7 @@ class Fly:
             ("middle", middle),
             ("half", half),
             ("neutral", neutral),
-            ("senses", _senses()),
+            ("senses", (*_senses(), *([_LIGHT] if self.eyes else []))),
         ):
             object.__setattr__(self, name, value)
 
@@ -255,6 +258,8 @@ class Fly:
         wet = self._touching(b, data, touch)
         for name in ("sugar_mol_per_m3", "bitter_mol_per_m3", "water"):
             sampled[name] = world.sample(name, taste, b.fraction[4:], now) * wet
+        if b.sight is not None:
+            sampled["luminance"] = b.sight(data, world)
         return {s.name: np.minimum(np.maximum(sampled[s.name], s.low), s.high).astype(np.float32) for s in self.senses}
 
     def _wind(self, b: Bound, data: mujoco.MjData, world: World, at: Array) -> Array:
@@ -327,6 +332,9 @@ def _senses() -> tuple[Sense, ...]:
     )
 
 
+_LIGHT = Sense("luminance", (2, 721), 0, 1, "1", "light on R1-R6 of each ommatidium: left eye, right eye", rest=0.5)
+
+
 @dataclass(frozen=True)
 class Bound:
     """Where a fly is in a compiled model. Indices are slices wherever they are contiguous, which they are."""
@@ -357,6 +365,7 @@ class Bound:
     proboscis: Array  # rostrum and haustellum in `joints`
     folded: Array
     extended: Array
+    sight: Sight | None
 
     def lowest(self, model: mujoco.MjModel, data: mujoco.MjData) -> Array:
         """(6,) height of the lowest point of each claw, a capsule, in model units."""
@@ -419,6 +428,9 @@ class Bound:
             proboscis=proboscis,
             folded=rest[proboscis],
             extended=_balance(model, hinges, -1.0)[proboscis],
+            sight=Sight(Eye.of(model, fly_retina(), ("eye_left", "eye_right"), body.units.length))
+            if body.eyes
+            else None,
         )
 
 

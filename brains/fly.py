@@ -108,10 +108,11 @@ def optional_parts(
 
 
 def _makers() -> Mapping[str, Callable[[Clock, Mapping[str, float]], Part]]:
+    from bestiary.brains import _visual
     from bestiary.brains._compass import compass
     from bestiary.brains._mushroom_body import mushroom_body
 
-    return {"compass": compass, "mushroom-body": mushroom_body}
+    return {"visual": lambda clock, p: _visual.build(clock), "compass": compass, "mushroom-body": mushroom_body}
 
 
 def build(
