@@ -17,6 +17,7 @@ from bestiary.brains.connectome import Connectome
 from bestiary.envs._clock import Clock
 from bestiary.interfaces._fly_central import CompassSense, OdourSense, VisualSense
 from bestiary.interfaces._fly_motor import Motor, Proprioception, Template
+from bestiary.interfaces._fly_senses import FlySenses
 from bestiary.interfaces._fly_tripod import tripod
 
 __all__ = ["CLOCK", "COMPONENTS", "PATTERN", "FlyInterface", "assemble"]
@@ -72,7 +73,8 @@ class FlyInterface:
         places = {part: brain.slice_of(part) for part in brain.parts}
         felt = Proprioception(body, template, brain.parts["cord"].table.names.tolist())
         made = {"visual": VisualSense, "compass": CompassSense, "mushroom-body": OdourSense}
-        encoders = {k: make(brain.parts[k]) for k, make in made.items() if k in brain.parts}
+        encoders: dict[str, Any] = {k: make(brain.parts[k]) for k, make in made.items() if k in brain.parts}
+        encoders["central"] = FlySenses(brain.parts["central"].table, float(clock.control_s))
         return cls(len(brain.names), places, felt, encoders)
 
     def init(self) -> dict[str, Any]:
