@@ -59,7 +59,9 @@ def _series(a: Series, plausible: Mapping[str, tuple[float, float]]) -> list[Fla
         out.append(Flag("refused", f"{a.name}: {lost:.0%} of frames have missing values ({_names(a, bad.any(0))})"))
     elif lost > 0:
         longest = max((b - c for c, b in _runs(bad.any(1))), default=0) / a.rate_Hz
-        out.append(Flag("note", f"{a.name}: {lost:.1%} of frames are missing, the longest gap {longest:.2g} s; left out"))
+        out.append(
+            Flag("note", f"{a.name}: {lost:.1%} of frames are missing, the longest gap {longest:.2g} s; left out")
+        )
     good = a.values[~bad.any(1)]
     if len(good) > 2:
         still = (np.diff(good, axis=0) == 0).all(1)

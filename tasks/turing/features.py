@@ -69,7 +69,11 @@ def window_features(x: Array, rate_Hz: float) -> tuple[Array, list[str]]:
             add(turn, f"arrow: turn {seconds}", [f"{p}->{q}" for p, q in _pairs(k)])
     if k > 1:
         i, j = np.array(_pairs(k)).T
-        add((dev[:, :, i] * dev[:, :, j]).mean(1) / (sd[:, i] * sd[:, j]), "coupling", [f"{p},{q}" for p, q in _pairs(k)])
+        add(
+            (dev[:, :, i] * dev[:, :, j]).mean(1) / (sd[:, i] * sd[:, j]),
+            "coupling",
+            [f"{p},{q}" for p, q in _pairs(k)],
+        )
     return np.clip(np.concatenate(out, 1), -20, 20), names
 
 

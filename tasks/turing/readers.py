@@ -54,7 +54,9 @@ def read(path: str | Path, every: int = 1) -> Cohort:
     first = animals[0]
     for a in animals:
         if a.channels != first.channels:
-            raise DataError(f"{a.name} has channels {', '.join(a.channels)}; {first.name} has {', '.join(first.channels)}")
+            raise DataError(
+                f"{a.name} has channels {', '.join(a.channels)}; {first.name} has {', '.join(first.channels)}"
+            )
         if not np.isclose(a.rate_Hz, first.rate_Hz, rtol=1e-3):
             raise DataError(f"{a.name} was recorded at {a.rate_Hz:g} Hz, {first.name} at {first.rate_Hz:g} Hz")
     return Cohort(tuple(animals), str(path.name), sha256=digest.hexdigest())
@@ -77,7 +79,9 @@ def on_grid(name: str, time_s: Array, values: Array) -> tuple[float, Array]:
     period = float(np.median(step))
     at = (time_s - time_s[0]) / period
     place = np.round(at).astype(int)
-    if (off := np.abs(step / period - np.round(step / period)).max()) > _REGULAR * 5 or len(np.unique(place)) < len(place):
+    if (off := np.abs(step / period - np.round(step / period)).max()) > _REGULAR * 5 or len(np.unique(place)) < len(
+        place
+    ):
         raise DataError(
             f"{name}: frames are not regular, off by {off:.0%} of {period:.4g} s; resample them on purpose, not here"
         )
@@ -197,11 +201,16 @@ def _nwb(path: Path) -> list[Series]:
             else:
                 rate = float(group["starting_time"].attrs["rate"])
             if grid is not None and (not np.isclose(rate, grid[0], rtol=1e-3) or len(data) != grid[1]):
-                raise DataError(f"{path}: {name} has {len(data)} frames at {rate:g} Hz, others {grid[1]} at {grid[0]:g} Hz")
+                raise DataError(
+                    f"{path}: {name} has {len(data)} frames at {rate:g} Hz, others {grid[1]} at {grid[0]:g} Hz"
+                )
             grid = (rate, len(data))
             unit = _words(group["data"].attrs.get("unit", ""))[0]
             parts.append(data)
-            names += [f"{name.split('/')[-1]}_{'xyz'[i] if data.shape[1] < 4 else i} {unit}".strip() for i in range(data.shape[1])]
+            names += [
+                f"{name.split('/')[-1]}_{'xyz'[i] if data.shape[1] < 4 else i} {unit}".strip()
+                for i in range(data.shape[1])
+            ]
         assert grid is not None
         who = file.get("general/subject/subject_id")
         subject = _words(who[()])[0] if who is not None else path.stem

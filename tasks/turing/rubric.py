@@ -106,7 +106,19 @@ def score(f: Facts) -> str:
 PUBLISHED: dict[str, tuple[str, Facts]] = {
     "OpenWorm/Sarma": (
         "3330312200",
-        Facts("connectome", 1.0, True, True, 302, True, True, unit="compartments", modulators=1, step_s=5e-5, behaves="loop"),
+        Facts(
+            "connectome",
+            1.0,
+            True,
+            True,
+            302,
+            True,
+            True,
+            unit="compartments",
+            modulators=1,
+            step_s=5e-5,
+            behaves="loop",
+        ),
     ),
     "BAAIWorm": (
         "3130302200",
@@ -116,7 +128,10 @@ PUBLISHED: dict[str, tuple[str, Facts]] = {
         "3220102100",
         Facts("connectome", 279 / 302, True, False, 3, True, unit="rate", step_s=1e-3, behaves="response"),
     ),
-    "Shiu": ("3210202100", Facts("connectome", 0.99, True, cell_types=2, unit="point", step_s=1e-4, behaves="response")),
+    "Shiu": (
+        "3210202100",
+        Facts("connectome", 0.99, True, cell_types=2, unit="point", step_s=1e-4, behaves="response"),
+    ),
     "Lappalainen": (
         "3120101100",
         Facts("connectome", 0.4, True, cell_types=65, subclasses=True, unit="rate", step_s=0.02, behaves="response"),
@@ -131,7 +146,9 @@ PUBLISHED: dict[str, tuple[str, Facts]] = {
     ),
     "Billeh": (
         "2120302100",
-        Facts("partial", 0.003, True, cell_types=17, subclasses=True, unit="compartments", step_s=1e-4, behaves="response"),
+        Facts(
+            "partial", 0.003, True, cell_types=17, subclasses=True, unit="compartments", step_s=1e-4, behaves="response"
+        ),
     ),
     "ZAPBench": ("0200101000", Facts("none", 0.95, True, unit="rate", step_s=0.914)),
 }
