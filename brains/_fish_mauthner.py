@@ -33,7 +33,11 @@ def mauthner_table() -> Connectome:
     for s, o in (("L", "R"), ("R", "L")):
         edges += [(f"viii_{s}", f"Mauthner_{s}", 2.2), (f"viii_{s}", f"relay_{s}", 5.0)]
         edges += [(f"relay_{s}", f"MiD2cm_{s}", 1.0), (f"relay_{s}", f"MiD3cm_{s}", 1.0)]
-        edges += [(f"viii_{s}", f"PHP_{s}", 1.0), (f"PHP_{s}", f"Mauthner_{s}", -1.6), (f"PHP_{s}", f"Mauthner_{o}", -1.6)]
+        edges += [
+            (f"viii_{s}", f"PHP_{s}", 1.0),
+            (f"PHP_{s}", f"Mauthner_{s}", -1.6),
+            (f"PHP_{s}", f"Mauthner_{o}", -1.6),
+        ]
         edges += [(f"Mauthner_{s}", f"{k}_{o}", -6.0) for k in ("Mauthner", "MiD2cm", "MiD3cm")]
         edges += [(f"MiD2cm_{s}", f"{k}_{o}", -6.0) for k in ("MiD2cm", "MiD3cm")]
     return circuit_table(names, edges, "Mauthner array after Koyama 2011, Kohashi & Oda 2008, strengths fitted")
