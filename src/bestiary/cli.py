@@ -39,10 +39,12 @@ class Run:
     """Puts an animal into its body and closes the loop: recording, video, plots and a summary."""
 
     animal: Positional[str]  # a name of `bestiary list`
-    task: str = "locomotion"  # the world and what is asked in it
+    task: Text = None  # the world and what is asked in it; else what shows the animal best
     # a name (agar, water), a viscosity in Pa s, or two drags ALONG,ACROSS in N s/m; else the body's own
     medium: Text = None
-    seconds: float = 30.0  # of the animal's time
+    seconds: Annotated[float | None, arg(metavar="FLOAT", help_behavior_hint="")] = (
+        None  # of the animal's time; else as long as that takes
+    )
     connectome: Text = None  # by name; else the animal's own
     lesion: Names = ()  # neurons that are removed: AVAL,AVAR or a class, AVA
     silence: Names = ()  # neurons whose outputs are cut

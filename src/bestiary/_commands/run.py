@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import signal
 import time
@@ -19,6 +20,9 @@ _ROWS_PER_S = 100  # of the recording, at most
 
 def command(options: Any) -> Outcome:
     known_animal(options.animal, "interfaces")
+    demo = bestiary.load("interfaces", options.animal).DEMO
+    given = {k: v for k in ("task", "seconds") if (v := getattr(options, k)) is not None}
+    options = dataclasses.replace(options, **{**demo, **given})
     if options.task not in (tasks := bestiary.animals("tasks")):
         raise LookupError(f"no task {options.task!r}; {bestiary.nearest(options.task, tasks, 'task')}")
     if not 0 < options.seconds < 1e6:
