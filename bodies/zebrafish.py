@@ -727,7 +727,9 @@ class Bound:
             half_height=body.outline_m(body.link_fraction[list(_UP)])[1] / u.length,
             hold=2e-3 / (u.force / u.length),  # N/m: the weight of a larva in water dents it by 10 um
             memory=slice(model.nuserdata - len(rows), model.nuserdata) if body.reactive else slice(0, 0),
-            eye=tuple(Eye.of(model, fish_retina(s), (f"eye_{s}",), u.length, rays=1) for s in "LR") if body.eyes else (),
+            eye=tuple(Eye.of(model, fish_retina(s), (f"eye_{s}",), u.length, rays=1) for s in "LR")
+            if body.eyes
+            else (),
             prey=np.array([i for i in range(model.ngeom) if model.geom(i).name.startswith("prey")], int),
             resting=np.zeros(1, bool),
         )

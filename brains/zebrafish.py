@@ -155,4 +155,4 @@ def _rows(name: str) -> list[dict[str, str]]:
     raise DataError(f"assets/zebrafish/{name} is missing; reinstall bestiary")
 
 
-__all__ = ["DEFAULT", "PARTS", "build", "links", "measured", "mauthner_table", "parts", "replace", "stand_in", "tables"]
+__all__ = ["DEFAULT", "PARTS", "build", "links", "mauthner_table", "measured", "parts", "replace", "stand_in", "tables"]

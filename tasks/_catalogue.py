@@ -56,6 +56,8 @@ MEASURES: dict[str, Measure] = {
         _paths.heading_error_deg,
         _paths.compass_error_deg,
         _paths.altitude_error_mm,
+        _paths.climbed_mm,
+        _paths.ended_early,
         _legs.swing_ms,
         _legs.stance_ms,
         _legs.stride_Hz,
@@ -90,6 +92,7 @@ FRACTIONS = (
     "takeoff_before_collision",
     "short_mode_share",
     "wins",
+    "ended_early",
 )
 
 

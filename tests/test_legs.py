@@ -178,3 +178,10 @@ def test_a_summary_tells_what_the_body_can_do():
     crawler = summary(wave_track(seconds=20))
     assert crawler["frequency"][0] == pytest.approx(0.3, rel=0.03) and "strides" not in crawler
     assert summary(walk_track(seconds=0.01)) == {}
+
+
+def test_height_and_falls():
+    track = walk_track()
+    climbing = replace(track, com_m=track.com_m + np.c_[0 * track.time_s, 0 * track.time_s, 1e-3 * track.time_s])
+    assert paths.climbed_mm(climbing, 1.0, 3.0) == pytest.approx(2, abs=0.01)
+    assert paths.ended_early(track) == (0.0, 1.0) and paths.ended_early(replace(track, ended="it fell")) == (1.0, 1.0)
