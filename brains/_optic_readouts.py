@@ -110,7 +110,7 @@ def readouts(axial: Array) -> Readouts:
     def expansion(c: int, reach: int, types: tuple[str, ...]) -> Array:
         """(8 n,): outward less inward motion in the four quadrants, together."""
         near = _within(axial, axial[c], reach)
-        weights = {}
+        weights: dict[str, Array] = {}
         for d in OUTWARD:
             out, into = mean(quadrant(c, d, near)), mean(quadrant(c, OPPOSITE[d], near))
             weights |= {f"{t}{d}": (out - into) / 4 for t in types}

@@ -126,8 +126,8 @@ class Visual:
 
     def init(self, seed: int) -> dict[str, Any]:
         """In even grey light; nothing here is random."""
-        state = {"v": self._start.copy(), "tick": 0, "light": np.zeros(2, np.float32)}
-        return {**state, "rate": self._rates(state["v"])}
+        v = self._start.copy()
+        return {"v": v, "tick": 0, "light": np.zeros(2, np.float32), "rate": self._rates(v)}
 
     def advance(self, state: dict[str, Any], drive_mV: Array) -> dict[str, Any]:
         """One control period; the lobes move on at the first of every `every` and hold in between."""
@@ -191,7 +191,7 @@ class Visual:
             stripes.reshape(2, -1)[:, self._unit] = gone[:, e * m : (e + 1) * m]
             lobes.append(lobe.muted(*stripes[:, :, lobe.place]))
         quiet = np.flatnonzero(gone[1, 2 * m :]) + 2 * m
-        return replace(self, lobes=tuple(lobes), quiet=np.union1d(self.quiet, quiet).astype(int))
+        return replace(self, lobes=(lobes[0], lobes[1]), quiet=np.union1d(self.quiet, quiet).astype(int))
 
     def rewired(self, rewire: Callable[[Connectome], Connectome]) -> Visual:
         """The same on another wiring of its types: `rewire` gets `type_table`. Offsets and scales stay with their rows.
@@ -202,7 +202,8 @@ class Visual:
         if table.n_edges != len(w.pre):
             raise ConnectomeError(f"the optic lobe keeps its {len(w.pre)} rows when it is rewired, got {table.n_edges}")
         other = replace(w, pre=table.pre, post=table.post, count=table.weight.astype(float), sign=table.sign)
-        return replace(self, lobes=tuple(replace(lobe, wiring=other) for lobe in self.lobes))
+        left, right = self.lobes
+        return replace(self, lobes=(replace(left, wiring=other), replace(right, wiring=other)))
 
 
 def build(clock: Clock, given: Any = None, peak: Array | None = None, adapt_s: float = 1.0) -> Visual:

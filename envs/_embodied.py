@@ -301,6 +301,8 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
         self._world = _World(self.task, self._state, self._rest)
         self.np_random = copy.deepcopy(state["rng"])
         mujoco.mj_step1(self.model, self.data)  # what depends on positions and velocities; touches no state
+        if resume := getattr(self.body, "resume", None):
+            resume(self.bound, self.data, self._obs)
         return dict(self._obs)
 
     def _view(self, com_m: Array) -> mujoco.MjvCamera:
