@@ -98,6 +98,12 @@ class Animal:
         """Kind of each neuron (`sensory`, `inter`, `motor`): recordings and films sort by it."""
         return self.brain.groups
 
+    @property
+    def shown(self) -> Array:
+        """Rows of the neurons that recordings and films keep: all of them but in a very large brain."""
+        rows = getattr(self.brain, "shown", None)
+        return np.arange(len(self.names)) if rows is None else np.asarray(rows)
+
     def index(self, query: Any) -> Array:
         """Rows of the neurons that `query` names (a name, class, glob, or list). Raises UnknownNeuronError."""
         return self.brain.select(query)

@@ -58,7 +58,10 @@ class Groom:
     def start(
         self, body: Body, bound: Any, model: mujoco.MjModel, data: mujoco.MjData, rng: np.random.Generator
     ) -> dict[str, Any]:
-        state = start_at_random(body, bound, model, data, rng)
+        return self.begin(start_at_random(body, bound, model, data, rng))
+
+    def begin(self, state: dict[str, Any]) -> dict[str, Any]:
+        """The task's state for an animal that has been placed."""
         return {**state, "dust": {part: np.ones(2) for part in self.parts}, "claws": None}
 
     def sample(

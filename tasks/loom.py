@@ -63,6 +63,10 @@ class Loom:
 
     def furnish(self, spec: mujoco.MjSpec, body: Body) -> None:
         ground(spec, body, 10 * body.length_m)
+        self.hang(spec, body)
+
+    def hang(self, spec: mujoco.MjSpec, body: Body) -> None:
+        """Adds the disc, out of sight."""
         size = self.size_L * body.length_m / body.units.length
         holder = spec.worldbody.add_body(name="loom", mocap=True, pos=[0, 0, -1e3 * size])
         holder.add_geom(
@@ -77,7 +81,12 @@ class Loom:
     def start(
         self, body: Body, bound: Any, model: mujoco.MjModel, data: mujoco.MjData, rng: np.random.Generator
     ) -> dict[str, Any]:
-        state = start_at_random(body, bound, model, data, rng)
+        return self.begin(start_at_random(body, bound, model, data, rng), body, bound, data, rng)
+
+    def begin(
+        self, state: dict[str, Any], body: Body, bound: Any, data: mujoco.MjData, rng: np.random.Generator
+    ) -> dict[str, Any]:
+        """The task's state for an animal that has been placed."""
         side = float(rng.choice([-1, 1]))
         azimuth = math.radians(side * 90 if self.azimuth_deg is None else self.azimuth_deg)
         return {**state, "azimuth": azimuth, "unit_m": body.units.length, **self._aim(azimuth, body.pose(bound, data))}
