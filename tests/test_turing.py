@@ -367,13 +367,13 @@ def test_wrong_questions_get_the_nearest_answer(tmp_path):
 def test_report_of_made_up_results_needs_no_network():
     species = synthetic.Species()
     results, _ = level_d.compare(species.cohort(5, 30.0), species.cohort(5, 30.0, 2), permutations=3, splits=(5, 2))
-    from bestiary.tasks.turing.suite import _row
+    from bestiary.tasks.turing.suite import row
 
     levels_ = {
         "D": {"name": "behaviour", "verdict": Verdict.FAIL, "reason": "", "counts": {Verdict.FAIL: 2}, "controls": {}}
     }
     card = {"animal": "<b>worm</b>", "policy": "x", "version": "1", "seed": 0, "fast": False, "levels": levels_}
-    card |= {"tests": [_row(r) for r in results], "rubric": [], "controls": {}, "controls_not_run": {}}
+    card |= {"tests": [row(r) for r in results], "rubric": [], "controls": {}, "controls_not_run": {}}
     card |= {"environment": {}, "emulation_claim": "no", "model_sha256": "ab", "evaluations": None}
     page = html(card, {})
     assert "<b>worm</b>" not in page and "&lt;b&gt;worm" in page and "<script" not in page

@@ -36,7 +36,7 @@ class Budget:
     every_control: bool
 
 
-FAST = Budget("fast", True, 60.0, 6.0, 200, 12, 16, 2, 2, 40.0, 4, 12.0, 40, False)
+FAST = Budget("fast", True, 60.0, 6.0, 200, 12, 16, 2, 3, 25.0, 4, 10.0, 40, False)
 FULL = Budget("full", False, 600.0, 10.0, 200, 200, 0, 19, 10, 120.0, 10, 60.0, 200, True)
 
 

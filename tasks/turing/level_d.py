@@ -137,7 +137,7 @@ def compare(
         )
     whole = {k: _whole([r.controls[k][3] for r in results if k in r.controls]) for k in others if k != "K18"}
     if exam is not None:
-        exam.exhibits |= _exhibits(real, model, results)
+        exam.exhibits |= exhibits(real, model, results)
     return results, whole
 
 
@@ -227,7 +227,7 @@ def _floor_only(exam: Exam, real: Cohort, reason: str) -> list[Result]:
     return out
 
 
-def _exhibits(real: Cohort, model: Cohort, results: Sequence[Result]) -> dict[str, Any]:
+def exhibits(real: Cohort, model: Cohort, results: Sequence[Result]) -> dict[str, Any]:
     def piece(c: Cohort) -> list[Array]:
         return [a.values[: round(60 * a.rate_Hz)] for a in c.animals[:3]]
 

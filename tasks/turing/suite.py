@@ -8,7 +8,6 @@ import os
 import platform
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -85,12 +84,38 @@ def examine(
         "evaluations": {"of_this_model": mine, "of_this_animal": all_, "ledger": book.path.name},
         "wall_s": round(time.perf_counter() - begin, 1),
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / "scorecard.json", json.dumps(plain(card), indent=1, allow_nan=False))
+    save(folder, card, [r for found in results.values() for r in found], exam.exhibits)
+    return {**card, "folder": str(folder)}
+
+
+def save(folder: Path, card: dict[str, Any], results: Sequence[Result], exhibits: Mapping[str, Any]) -> None:
+    """Writes scorecard.json and report.html; scorecards of other animals beside the folder join the matrix. card: gets
+    the rows of its tests and what it was made with."""
     from bestiary.tasks.turing.report import html
 
-    _write(folder / "report.html", html(card, exam.exhibits))
-    return {**card, "folder": str(folder)}
+    card["tests"] = [row(r) for r in results]
+    card["environment"] = {
+        "bestiary": bestiary.__version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "machine": platform.machine(),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(folder / "scorecard.json", json.dumps(plain(card), indent=1, allow_nan=False))
+    _write(folder / "report.html", html(card, exhibits, _beside(folder)))
+
+
+def _beside(folder: Path) -> list[dict[str, Any]]:
+    """The newest scorecard of every animal in folders beside this one."""
+    out: dict[str, dict[str, Any]] = {}
+    for file in sorted(folder.resolve().parent.glob("turing-*/scorecard.json"), key=lambda p: p.stat().st_mtime):
+        try:
+            card = json.loads(file.read_text(encoding="utf-8"))
+            if card["format"] == "bestiary-turing-scorecard" and card["policy"] == "as it ships" and card["levels"]:
+                out[card["animal"]] = card
+        except (OSError, ValueError, KeyError):
+            continue
+    return list(out.values())
 
 
 def _short(policy: str) -> str:
@@ -134,7 +159,6 @@ def _card(
         if {"A", "C", "D"} <= passes and not exam.budget.fast
         else "not supported: it needs A, C and D",
         "levels": levels,
-        "tests": [_row(r) for found in results.values() for r in found],
         "rubric": [
             {
                 "name": d.name,
@@ -150,12 +174,6 @@ def _card(
         "controls_not_run": _controls_not_run(exam, results),
         "seed": exam.seed,
         "budget": exam.budget.__dict__,
-        "environment": {
-            "bestiary": bestiary.__version__,
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-            "machine": platform.machine(),
-        },
     }
 
 
@@ -189,7 +207,7 @@ def _controls_not_run(exam: Exam, results: Mapping[str, list[Result]]) -> dict[s
     return out
 
 
-def _row(r: Result) -> dict[str, Any]:
+def row(r: Result) -> dict[str, Any]:
     o, ref = r.outcome, r.test.reference
     return {
         "id": r.test.id,
@@ -237,6 +255,3 @@ def plain(value: Any) -> Any:
     if value is None or isinstance(value, bool | int):
         return value
     return str(value)
-
-
-__all__ = ["examine", "plain", "replace"]

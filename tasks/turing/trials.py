@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 
-import bestiary
 from bestiary.bodies._base import Array
 from bestiary.errors import BestiaryError
 from bestiary.tasks._trial import Track
@@ -253,37 +252,36 @@ def _one(trial: Trial, folder: str | None) -> Done:
 def run_all(
     trials: Sequence[Trial], folder: Path | None = None, jobs: int = 1, progress: Progress | None = None
 ) -> list[Done]:
-    """In the order of `trials`. folder: where they are kept, and found again. jobs: processes."""
+    """In the order of `trials`; equal ones run once. folder: where they are kept and found again. jobs: processes."""
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
-    out: list[Done | None] = [_load(folder / f"{t.key()}.npz") if folder is not None else None for t in trials]
-    left = [i for i, d in enumerate(out) if d is None]
+    keys = [t.key() for t in trials]
+    each = dict(zip(keys, trials, strict=True))
+    found = {k: _load(folder / f"{k}.npz") if folder is not None else None for k in each}
+    left = [k for k, d in found.items() if d is None]
     place = None if folder is None else str(folder)
-    ready = len(trials) - len(left)
 
     def tell() -> None:
         if progress is not None:
-            progress(ready, len(trials))
+            progress(sum(d is not None for d in found.values()), len(found))
 
     tell()
     if jobs == 1 or len(left) < 2:
-        for i in left:
-            out[i] = _one(trials[i], place)
-            ready += 1
+        for k in left:
+            found[k] = _one(each[k], place)
             tell()
         _KEPT.clear()
-        return out  # type: ignore[return-value]
-    with _one_thread_each(), ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
-        futures = {pool.submit(_one, trials[i], place): i for i in left}
-        try:
-            for future in as_completed(futures):
-                out[futures[future]] = future.result()
-                ready += 1
-                tell()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    return out  # type: ignore[return-value]
+    else:
+        with _one_thread_each(), ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+            futures = {pool.submit(_one, each[k], place): k for k in left}
+            try:
+                for future in as_completed(futures):
+                    found[futures[future]] = future.result()
+                    tell()
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+    return [found[k] for k in keys]  # type: ignore[misc]
 
 
 def _one_thread_each() -> Any:
@@ -295,7 +293,3 @@ def _one_thread_each() -> Any:
 def cores() -> int:
     """That this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def version_note() -> str:
-    return f"bestiary {bestiary.__version__}, numpy {np.__version__}"
