@@ -113,7 +113,7 @@ class Eye:
         rows = np.array([model.camera(name).id for name in cameras])
         body = int(model.cam_bodyid[rows[0]])
         own = model.body_rootid[model.geom_bodyid] == model.body_rootid[body]
-        drawn = ~own
+        drawn = ~own & ((model.geom_matid >= 0) | (model.geom_rgba[:, 3] > 0))  # a clear geom stops no ray
         groups = np.zeros(6, np.uint8)
         groups[np.unique(model.geom_group[drawn])] = 1
         if (both := drawn & np.isin(model.geom_group, model.geom_group[own])).any():
@@ -131,8 +131,7 @@ class Eye:
         """Luminance (eyes, n) float32, 0..1: the mean over each receptor's rays of RGB * colour.
 
         world: paints where its `sample` gives a number, asked at the places that the rays meet (or SKY_M away); where
-        it gives NaN, and with world None, the scene is seen. Two lines of a body's `sense`, at 100 Hz say:
-        `if due: self.seen = bound.eye.see(model, data, world, data.time)`.
+        it gives NaN, and with world None, the scene is seen.
         """
         return self._light(model, data, world, time_s, self.surfaces["grey"], self.sky @ np.array(RGB)[:, None])[..., 0]
 
@@ -165,7 +164,7 @@ class Eye:
         seen[free] = sky
         for flat in self.surfaces["planes"]:
             if len(hit := np.flatnonzero(geom == flat)):
-                seen[hit] = self._tiles(model, data, int(flat), places[hit], distance[hit], of)
+                seen[hit] = self._tiles(model, data, int(flat), starts[hit], places[hit], of)
         if world is not None:
             painted = np.asarray(world.sample(SENSE, places * self.unit_m, np.zeros(eyes * n), time_s))
             seen = np.where(np.isnan(painted)[:, None], seen, painted[:, None])
@@ -173,21 +172,50 @@ class Eye:
         return seen.reshape(eyes, -1, k, seen.shape[1]).mean(2).astype(np.float32)
 
     def _tiles(
-        self, model: mujoco.MjModel, data: mujoco.MjData, geom: int, places: Array, distance: Array, of: Array
+        self, model: mujoco.MjModel, data: mujoco.MjData, geom: int, starts: Array, places: Array, of: Array
     ) -> Array:
         """(m, c) of a textured plane, fading to its mean where a tile is smaller than what a receptor sees."""
         material = int(model.geom_matid[geom])
         pixels = self.surfaces[f"{'rgb' if of.shape[1] == 3 else 'grey'} {geom}"]
         h, w = pixels.shape[:2]
-        local = (places - data.geom_xpos[geom]) @ data.geom_xmat[geom].reshape(3, 3)[:, :2]
+        axes = data.geom_xmat[geom].reshape(3, 3)
+        local = (places - data.geom_xpos[geom]) @ axes[:, :2]
         repeat = model.mat_texrepeat[material].astype(float)
         if not model.mat_texuniform[material]:
             repeat = repeat / np.maximum(2 * model.geom_size[geom, :2], 1e-9)
         at = local * repeat
         at -= np.floor(at)
         seen = pixels[(at[:, 1] * h).astype(int) % h, (at[:, 0] * w).astype(int) % w]
-        blurred = distance * self.retina.acceptance_rad * repeat.max()  # tiles within one receptor's view
+        # tiles within one receptor's view, which a flat look draws out along the ground
+        away = starts - places
+        height = np.maximum(np.abs(away @ axes[:, 2]), 1e-9)
+        blurred = self.retina.acceptance_rad * (away * away).sum(1) / height * repeat.max()
         return np.asarray(of[geom] + (seen - of[geom]) / (1 + blurred[:, None] ** 2))
+
+
+class Sight:
+    """What eyes see at every whole multiple of frame_s, held in between: `sight(data, world)` in a body's `sense`.
+
+    The frame is taken anew in another period or at time 0. After a jump to another moment, `hold` what was seen then.
+    """
+
+    def __init__(self, eye: Eye, frame_s: float = 0.01) -> None:
+        self.eye, self.frame_s = eye, frame_s
+        self._tick, self._frame = -1, np.empty(0, np.float32)
+
+    def __call__(self, data: mujoco.MjData, world: World | None) -> Array:
+        """Luminance (eyes, n) float32."""
+        tick = self._ticks(data)
+        if tick != self._tick or data.time == 0:
+            self._tick, self._frame = tick, self.eye.see(data.model, data, world, data.time)
+        return self._frame
+
+    def hold(self, data: mujoco.MjData, frame: Array) -> None:
+        """Takes `frame` for what was seen last, after a jump to another moment."""
+        self._tick, self._frame = self._ticks(data), np.array(frame, np.float32)
+
+    def _ticks(self, data: mujoco.MjData) -> int:
+        return math.floor(data.time / self.frame_s + 1e-6)
 
 
 def _ring(retina: Retina, rays: int) -> Array:

@@ -31,13 +31,14 @@ SLOW_HZ = 5.0  # below it the curve is a wall at 7 mV, thinner than a float: tak
 def drive_of(rate_Hz: Any) -> Array:
     """Steady depolarisation (mV) under which the cell fires at `rate_Hz`, from 1 / (2.2 ms + 20 ms ln(I / (I - 7 mV))).
 
-    Below SLOW_HZ proportional to the rate: only for receptors (`SpikingPart.poisson`), which read it back.
+    Below SLOW_HZ proportional to the rate: only for receptors (`SpikingPart.poisson`), which read it back; there a
+    negative rate takes from the background.
     Rates above FASTEST_HZ are taken as that.
     """
     rate = np.asarray(rate_Hz, float)
     usual = np.clip(rate, SLOW_HZ, FASTEST_HZ)
     drive = THRESHOLD_MV / -np.expm1(-(1 / usual - REFRACTORY_S) / TAU_S)
-    return drive * np.clip(rate / SLOW_HZ, 0, 1)
+    return drive * np.minimum(rate / SLOW_HZ, 1)
 
 
 _SLOW_MV = float(drive_of(SLOW_HZ))
@@ -48,7 +49,7 @@ def rate_of(drive_mV: Any) -> Array:
     drive = np.asarray(drive_mV, float)
     over = np.maximum(drive, _SLOW_MV)
     fast = 1 / (REFRACTORY_S - TAU_S * np.log1p(-THRESHOLD_MV / over))
-    return np.where(drive > _SLOW_MV, fast, SLOW_HZ * np.maximum(drive, 0) / _SLOW_MV)
+    return np.where(drive > _SLOW_MV, fast, SLOW_HZ * drive / _SLOW_MV)
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,9 +90,14 @@ class SpikingPart:
                 raise BestiaryError(f"background_Hz must be finite and not negative, got {rate.min():g} at least")
             put(self, "background_Hz", rate)
 
+    @property
+    def slow(self) -> bool:
+        """Worth a core of its own."""
+        return len(self.table) > 20_000
+
     @cached_property
     def _kernel(self) -> tuple[Any, ...]:
-        """(plan, kernel, arguments before and after the input, room for spikes)."""
+        """(plan, kernel, arguments before and after the input)."""
         from bestiary.brains.spiking._fused import compiled, packed
 
         never = SpikeTrains(
@@ -105,8 +111,7 @@ class SpikingPart:
         plan.refractory[self.poisson] = 0
         before = packed(plan, np.arange(plan.n), np.empty(0, int))
         after = tuple(a for e in plan.edges for a in (e.ptr, e.idx, e.w)) + (plan.gap or ())
-        out = np.empty(2 + 2 * (plan.n * 3), np.int32)
-        return plan, compiled(plan), before, after, out
+        return plan, compiled(plan), before, after
 
     @cached_property
     def _alive(self) -> Array:
@@ -115,11 +120,19 @@ class SpikingPart:
         return alive
 
     @cached_property
+    def _resting(self) -> Array:
+        """Background of the cells whose drive is a rate."""
+        return (np.zeros(len(self.table)) if self.background_Hz is None else self.background_Hz * self._alive)[
+            self.poisson
+        ]
+
+    @cached_property
     def _spontaneous(self) -> tuple[Array, Array] | None:
         """(rows, running sum of their event rates)."""
         if self.background_Hz is None:
             return None
         rate = self.background_Hz * self._alive
+        rate[self.poisson] = 0  # theirs come with their drive
         rows = np.flatnonzero(rate)
         return (rows, np.cumsum(rate[rows])) if len(rows) else None
 
@@ -136,7 +149,7 @@ class SpikingPart:
 
     def advance(self, state: dict[str, Array], drive_mV: Array) -> dict[str, Array]:
         """One control period. drive_mV (n,): steady depolarisation each cell would have from its input current."""
-        plan, kernel, before, after, out = self._kernel
+        plan, kernel, before, after = self._kernel
         names = ("F", "I")
         F, I = (state[k] if self.in_place else np.array(state[k]) for k in names)  # noqa: E741
         period = int(state["key"][1])
@@ -145,6 +158,7 @@ class SpikingPart:
         current[self.poisson] = 0
         I[2] = 0
         count = np.zeros(plan.n, np.float32)
+        out = np.empty(2 + 2 * (plan.n * 3), np.int32)  # the kernel stops before it is full
         left, trace, no_rate = self.steps, np.empty((1, 0), np.float32), np.empty(0, np.uint32)
         while left:
             ctl = np.array([left, 0], np.int32)
@@ -160,8 +174,10 @@ class SpikingPart:
         rng = np.random.Generator(np.random.Philox(key=key.astype(np.uint64)))
         who, size = [], []
         if len(self.poisson):
-            rate = rate_of(drive[self.poisson])
-            on = np.flatnonzero(rate)
+            rate, given = self._resting.copy(), drive[self.poisson]
+            driven = np.flatnonzero(given)
+            rate[driven] += rate_of(given[driven])
+            on = np.flatnonzero(rate > 0)
             who.append(np.repeat(self.poisson[on], rng.poisson(rate[on] * self.control_s)))
             size.append(np.full(len(who[-1]), DRIVE_MV, np.float32))
         if self._spontaneous is not None:
@@ -177,20 +193,18 @@ class SpikingPart:
         return np.stack([step[order], neuron[order]]).astype(np.int32), weight[order]
 
     def rate_Hz(self, state: dict[str, Array]) -> Array:
-        """(n,) spikes of the last period over its length. A silenced cell fires too: only nobody hears it."""
-        return state["count"] / np.float32(self.control_s)
+        """(n,) spikes of the last period over its length, as others hear them: 0 from a silenced cell."""
+        rate = state["count"] / np.float32(self.control_s)
+        rate[self.silenced] = 0
+        return rate
 
     def voltage_mV(self, state: dict[str, Array]) -> Array:
         """(n,) membrane potential."""
         return state["F"][0] + np.float32(REST_MV)
 
-    def cut(self, lesion_rows: Array, silence_rows: Array) -> SpikingPart:
+    def cut(self, lesioned: Array, silenced: Array) -> SpikingPart:
         """Without some neurons (no input, no output, no background), and without the outputs of others."""
-        return replace(
-            self,
-            lesioned=np.union1d(self.lesioned, lesion_rows),
-            silenced=np.union1d(self.silenced, silence_rows),
-        )
+        return replace(self, lesioned=np.union1d(self.lesioned, lesioned), silenced=np.union1d(self.silenced, silenced))
 
     def rewired(self, rewire: Callable[[Connectome], Connectome]) -> SpikingPart:
         """The same cells on `rewire(table)`."""

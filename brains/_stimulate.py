@@ -38,9 +38,9 @@ def brain(name: str | Connectome) -> Connectome:
 
         return flywire_surrogate()
     if name in BRAINS:
-        from bestiary.brains import _shiu
+        from bestiary.brains import _flywire, _shiu
 
-        return _shiu.flywire_connectome() if name == "flywire" else _shiu.p9_connectome()
+        return _flywire.flywire_connectome() if name == "flywire" else _shiu.p9_connectome()
     if Path(name).is_file():
         return read_connectome(name)
     if name in bestiary.animals("interfaces"):

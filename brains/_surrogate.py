@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from bestiary.brains._shiu import annotated, by_id
+from bestiary.brains._flywire import annotated, by_id
 from bestiary.brains.connectome import Connectome, Labels
 from bestiary.envs._streams import stream
 

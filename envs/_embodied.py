@@ -43,7 +43,10 @@ def _made(kind: Any, options: dict[str, Any] | None) -> Any:
 
 
 class _World:
-    """The task's fields as the body's receptors see them: `Sense.rest` where the task has no such field."""
+    """The task's fields as the body's receptors see them: `Sense.rest` where the task has no such field.
+
+    Light is NaN there: eyes then see the scene (bodies/_eye.py).
+    """
 
     def __init__(self, task: Any, state: dict[str, Any], rest: dict[str, float]) -> None:
         self.task, self.state, self.rest = task, state, rest
@@ -54,7 +57,7 @@ class _World:
         if value is not None:
             return value  # type: ignore[no-any-return]
         if (key := (sense, len(position_m))) not in self._resting:
-            self._resting[key] = np.full(len(position_m), self.rest.get(sense, 0.0))
+            self._resting[key] = np.full(len(position_m), np.nan if sense == "luminance" else self.rest.get(sense, 0.0))
         return self._resting[key]
 
 
@@ -173,8 +176,8 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
 
         A body that diverges ends the episode: terminated, with `info["divergence"]` saying what and when; observation
         and measures are then the last good ones. So does one that stands (its pose tells `upright`, the cosine of its
-        tilt) and lies on its back for 1 s: `info["ended"]` says so. Raises ActionError (state untouched) and
-        EpisodeError.
+        tilt) and lies on its back for 1 s, and one that its body says cannot go on where it is (`Body.ended`: a fish
+        out of the water): `info["ended"]` says so. Raises ActionError (state untouched) and EpisodeError.
         """
         if self._phase != "running":
             raise EpisodeError(
@@ -193,6 +196,8 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
         pose = self.pose()
         reward, terminated, measures = self.task.judge(self._state, pose, self.time_s)
         self._info = {"time_s": self.time_s, **measures}
+        if ended := self._ended():
+            terminated, self._info["ended"] = True, ended
         self._down = self._down + 1 if float(pose.get("upright", 1.0)) < 0 else 0
         if self._down * self.clock.control_s >= _DOWN_S:
             terminated, self._info["ended"] = True, f"it fell, and lay on its back from {self.time_s - _DOWN_S:.3g} s"
@@ -264,6 +269,11 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
                     return f"{name}[{bad[0]}] is {getattr(data, name)[bad[0]]} at {data.time:.6g} s"
         return ""
 
+    def _ended(self) -> str:
+        """Why the body cannot go on (a fish out of water), or ""; bodies without `ended` always can."""
+        ended = getattr(self.body, "ended", None)
+        return ended(self.bound, self.data) if ended is not None else ""
+
     def pose(self) -> dict[str, Array]:
         """Ground truth of the present posture: `body.pose`, SI."""
         return self.body.pose(self.bound, self.data)
@@ -291,6 +301,8 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
         self._world = _World(self.task, self._state, self._rest)
         self.np_random = copy.deepcopy(state["rng"])
         mujoco.mj_step1(self.model, self.data)  # what depends on positions and velocities; touches no state
+        if resume := getattr(self.body, "resume", None):
+            resume(self.bound, self.data, self._obs)
         return dict(self._obs)
 
     def _view(self, com_m: Array) -> mujoco.MjvCamera:
@@ -302,7 +314,8 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
             size_m = 2 * getattr(self.task, "arena_m", 5 * self.body.length_m) if wide else 1.6 * self.body.length_m
             camera.lookat = np.zeros(3) if wide else com_m / length
             camera.distance = size_m / length * 1.25
-            camera.azimuth, camera.elevation = 90, -90 if wide else -70
+            # a body that does not lie flat says from where it is best seen
+            camera.azimuth, camera.elevation = (90, -90) if wide else getattr(self.body, "view_deg", (90, -70))
             return camera
         number = mujoco.mj_name2id(self.model, mujoco.mjtObj.mjOBJ_CAMERA.value, self.camera)
         if number < 0:

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from bestiary.brains import _shiu
+from bestiary.brains import _flywire, _shiu
 from bestiary.brains._surrogate import flywire_surrogate
 from bestiary.brains.connectome import Connectome, read_connectome, write_connectome
 from bestiary.brains.spiking import Simulation
@@ -165,7 +165,9 @@ def build_times(c: Connectome, note: Progress = lambda text: None) -> tuple[dict
             note("building from Parquet")
             _write_flywire(c, here)
             start = time.perf_counter()
-            _shiu.shiu_network(_shiu.flywire_connectome(here / "edges.parquet", here / "cells.csv")).plan()
+            _shiu.shiu_network(
+                _flywire.flywire_connectome(here / "edges.parquet", here / "cells.csv", counts=None)
+            ).plan()
             found["from_parquet"] = time.perf_counter() - start
         except ImportError:
             pass  # no pyarrow, no Parquet: the report leaves it out

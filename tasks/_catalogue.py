@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import bestiary
-from bestiary.tasks import _gait, _gradient, _probes, _responses, _states
+from bestiary.tasks import _acts, _gait, _gradient, _legs, _paths, _probes, _responses, _states
 
 Measure = Callable[..., Any]
 
@@ -38,11 +38,62 @@ MEASURES: dict[str, Measure] = {
         _gradient.turn_bias,
         _gradient.curving_slope,
         _probes.step_response_mV,
+        _probes.latency_ms,
+        _probes.wins,
+        _paths.walking_speed_mm_per_s,
+        _paths.moving_share,
+        _paths.ahead_mm_per_s,
+        _paths.turn_deg_per_s,
+        _paths.turning_deg_per_s,
+        _paths.turn_transience,
+        _paths.saccade_deg,
+        _paths.saccades_per_s,
+        _paths.bout_s,
+        _paths.pause_s,
+        _paths.upwind_mm_per_s,
+        _paths.with_motion_deg_per_s,
+        _paths.optomotor_gain,
+        _paths.heading_error_deg,
+        _paths.compass_error_deg,
+        _paths.altitude_error_mm,
+        _paths.climbed_mm,
+        _paths.ended_early,
+        _legs.swing_ms,
+        _legs.stance_ms,
+        _legs.stride_Hz,
+        _legs.step_length_mm,
+        _legs.stance_against_speed,
+        _legs.swing_against_speed,
+        _legs.legs_down,
+        _legs.tripod_strength,
+        _legs.leg_phase,
+        _legs.antiphase,
+        _acts.proboscis_share,
+        _acts.proboscis_response,
+        _acts.feeding_latency_s,
+        _acts.groom_share,
+        _acts.dust_left,
+        _acts.groom_order,
+        _acts.takeoff_response,
+        _acts.takeoff_latency_ms,
+        _acts.takeoff_before_collision,
+        _acts.takeoff_sequence_ms,
+        _acts.short_mode_share,
+        _acts.wingbeat_Hz,
     )
 }
 
 # Counts out of counts: their interval is Wilson's
-FRACTIONS = ("omega_share", "reversal_response")
+FRACTIONS = (
+    "omega_share",
+    "reversal_response",
+    "proboscis_response",
+    "takeoff_response",
+    "takeoff_before_collision",
+    "short_mode_share",
+    "wins",
+    "ended_early",
+)
 
 
 def measure(name: str) -> Measure:

@@ -15,7 +15,7 @@ from bestiary.brains.connectome import Connectome
 from bestiary.brains.spiking import LIF, Exponential, Network, Projection, Simulation, SpikeTrains
 from bestiary.brains.spiking._portable import poisson_spikes
 from bestiary.brains.spiking.simulation import _key
-from bestiary.errors import BestiaryError, DataError, UnknownNeuronError
+from bestiary.errors import BestiaryError, UnknownNeuronError
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("BESTIARY_DATA") or ROOT.parent / "shared" / "data")
@@ -205,29 +205,3 @@ def test_surrogate_is_deterministic_and_keeps_its_statistics():
     assert 0.5 < np.corrcoef(np.log1p(degree))[0, 1] < 0.85
     per_cell = [set(a.sign[a.pre == i]) for i in range(0, 4000, 400)]
     assert all(len(s) <= 1 for s in per_cell)  # Dale
-
-
-def test_flywire_files_that_do_not_belong_together_are_refused(tmp_path):
-    pyarrow = pytest.importorskip("pyarrow")
-    parquet = pytest.importorskip("pyarrow.parquet")
-    ids = [720575940000000000 + i for i in range(4)]
-    (tmp_path / "cells.csv").write_text(",Completed\n" + "".join(f"{i},True\n" for i in ids))
-    pre, post = [0, 1, 2], [1, 2, 3]
-    columns = {
-        "Presynaptic_ID": [ids[i] for i in pre],
-        "Postsynaptic_ID": [ids[i] for i in post],
-        "Presynaptic_Index": pre,
-        "Postsynaptic_Index": post,
-        "Connectivity": [5, 1, 7],
-        "Excitatory": [1, -1, 1],
-    }
-    parquet.write_table(pyarrow.table(columns), tmp_path / "edges.parquet")
-    c = _shiu.flywire_connectome(tmp_path / "edges.parquet", tmp_path / "cells.csv")
-    assert (c.n_edges, c.weight.tolist(), c.sign.tolist()) == (3, [5, 1, 7], [1, -1, 1])
-    (tmp_path / "cells.csv").write_text(",Completed\n" + "".join(f"{i},True\n" for i in ids[::-1]))
-    with pytest.raises(DataError, match="do not belong together: 3 ids"):
-        _shiu.flywire_connectome(tmp_path / "edges.parquet", tmp_path / "cells.csv")
-    whole = (tmp_path / "edges.parquet").read_bytes()
-    (tmp_path / "edges.parquet").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(DataError, match="download it again"):
-        _shiu.flywire_connectome(tmp_path / "edges.parquet", tmp_path / "cells.csv")

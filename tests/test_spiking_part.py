@@ -10,7 +10,7 @@ import pytest
 from bestiary.brains._shiu import shiu_network
 from bestiary.brains._spiking_part import REST_MV, SpikingPart, drive_of, rate_of
 from bestiary.brains.connectome import Connectome
-from bestiary.brains.spiking import Simulation
+from bestiary.brains.spiking import Simulation, SpikeTrains
 from bestiary.errors import BestiaryError
 
 
@@ -45,10 +45,8 @@ def test_receptors_fire_as_poisson_and_drive_the_next_cells():
 def test_one_flywire_synapse_peaks_at_0_0433_mV_after_9_3_ms():
     """Validation fact F50, from the model equations."""
     table = chain(weight=1.0)
-    sim = Simulation(shiu_network(table, {"in": 0.0}), trace="a", precision="float64")
-    state = sim.init()
-    state["F"] = state["F"] + np.array([[60.0, 0, 0, 0], [0, 0, 0, 0]])  # one spike in the first step
-    _, run = sim.step(state, 600)
+    network = replace(shiu_network(table), inputs=(SpikeTrains(["in"], np.array([0.001]), np.array([0]), 60.0),))
+    run = Simulation(network, trace="a", precision="float64").run(0.06)
     assert len(run.step) == 1
     psp = run.trace_mV[:, 0] - REST_MV
     arrival = run.step[0] + 18

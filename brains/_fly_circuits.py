@@ -1,0 +1,135 @@
+"""The fly's central brain without downloads: small circuits typed in from publications (assets/fly/circuits.csv).
+
+Who is named here was found by others; how many synapses join them is not public for most, so those weights are fitted
+to published rates (`functional_fit`), each with what it was fitted to. The P9 circuit has measured counts, mean of both
+sides (`EM_mirrored`). Both sides are equal by construction.
+"""
+
+from __future__ import annotations
+
+import csv
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import bestiary
+from bestiary.brains._shiu import DT_S
+from bestiary.brains._spiking_part import SpikingPart
+from bestiary.brains.connectome import Connectome
+from bestiary.errors import DataError, UnknownNeuronError
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+SIDES = ("L", "R")
+POISSON = ("sensory", "input")  # kinds whose drive is a rate
+INHIBITORY = ("GABA", "GLUT", "HIST")
+
+
+def rows(name: str) -> list[dict[str, str]]:
+    """A table of assets/fly. Raises DataError where it is missing."""
+    for place in bestiary.__path__:
+        if (file := Path(place) / "assets" / "fly" / name).is_file():
+            with open(file, encoding="utf-8", newline="") as text:
+                return list(csv.DictReader(text))
+    raise DataError(f"assets/fly/{name} is missing; reinstall bestiary")
+
+
+def numbered(word: str, k: int) -> str:
+    """MDN1, DNg02_1: the k-th of several of a type, from 1."""
+    return f"{word}_{k}" if word[-1].isdigit() else f"{word}{k}"
+
+
+@lru_cache(1)
+def fly_circuits() -> Connectome:
+    """The circuits as one connectome. Names are TYPE_L and TYPE_R, or TYPE1_L ... where a type has several a side."""
+    names, types, kinds, sides, transmitters = [], [], [], [], []
+    known = {r["name"]: r["root_id"] for r in rows("named_neurons.csv") if not r["group"]}
+    ids = []
+    for cell in rows("circuit_cells.csv"):
+        many = int(cell["per_side"])
+        for side in SIDES:
+            for k in range(1, many + 1):
+                stem = numbered(cell["type"], k) if many > 1 else cell["type"]
+                names.append(f"{stem}_{side}")
+                ids.append(known.get(names[-1], names[-1]))
+                types.append(cell["type"])
+                kinds.append(cell["kind"])
+                sides.append(side)
+                transmitters.append(cell["transmitter"])
+    stems = np.array([n[:-2] for n in names])
+    of = np.array(types)
+    at = np.array(sides)
+
+    def found(word: str, side: str) -> Array:
+        hit = np.flatnonzero(((of == word) | (stems == word)) & (at == side))
+        if not len(hit):
+            raise DataError(f"circuits.csv names {word!r}, which circuit_cells.csv does not have")
+        return hit
+
+    pre, post, weight, tags, words = [], [], [], [], []
+    for edge in rows("circuits.csv"):
+        for a in SIDES:
+            for b in SIDES:
+                if edge["side"] != "both" and (edge["side"] == "ipsi") != (a == b):
+                    continue
+                i, j = np.meshgrid(found(edge["pre"], a), found(edge["post"], b), indexing="ij")
+                use = (i != j) if edge["kind"] == "chemical" else (i < j)  # a gap junction stands once a pair
+                pre.append(i[use])
+                post.append(j[use])
+                weight.append(np.full(use.sum(), float(edge["weight"])))
+                tags += [edge["provenance"]] * int(use.sum())
+                words += [edge["kind"]] * int(use.sum())
+    p = np.concatenate(pre)
+    return Connectome(
+        ids=np.array(ids),
+        names=np.array(names),
+        types=of,
+        kinds=np.array(kinds),
+        sides=at,
+        transmitters=np.array(transmitters),
+        pre=p,
+        post=np.concatenate(post),
+        weight=np.concatenate(weight),
+        sign=np.where(np.isin(np.array(transmitters)[p], INHIBITORY), -1, 1),
+        kind=np.array(words),  # type: ignore[arg-type]
+        sign_by="transmitter",  # type: ignore[arg-type]
+        provenance=np.array(tags),  # type: ignore[arg-type]
+        source="fly circuits typed in from publications; weights fitted but for the P9 circuit",
+    )
+
+
+def spontaneous(table: Connectome) -> Array:
+    """(n,) background events in Hz of each cell: the types and classes of assets/fly/background.csv that it has."""
+    rate = np.zeros(len(table))
+    for cells in rows("background.csv"):
+        try:
+            rate[table.select(cells["cells"])] = float(cells["event_Hz"])
+        except UnknownNeuronError:
+            continue
+    return rate
+
+
+def central(
+    table: Connectome | None = None,
+    control_s: float = 0.002,
+    dt_s: float = DT_S,
+    *,
+    background: bool = True,
+    electrical: bool = True,
+) -> SpikingPart:
+    """The central brain as a part: `fly_circuits()`, or FlyWire, or its surrogate.
+
+    Cells of the kinds POISSON take their drive as a rate. background: the spontaneous state; without it the published
+    model, silent at rest. electrical: the gap junctions of the table (the giant fibres') conduct.
+    """
+    table = fly_circuits() if table is None else table
+    return SpikingPart(
+        table,
+        control_s,
+        dt_s,
+        poisson=np.flatnonzero(np.isin(table.kinds, POISSON)),
+        background_Hz=spontaneous(table) if background else None,
+        gap_nS=1.0 if electrical and "gap" in table.kind.values else 0.0,
+    )

@@ -1,0 +1,364 @@
+"""The fly's ventral nerve cord as named, ablatable parts: commands, a stance and swing network, programs, muscles.
+
+Nothing here is measured wiring: every edge is `tuned` by hand to published behaviour and says so. Rates in Hz, voltages
+in mV above rest. Three kinds of edges: `chemical` (mV per Hz, onto a unit's potential), `graded` (mV per mV, from a
+silent pattern unit's potential, as non-spiking interneurons do) and `ramp` (mV per Hz, onto the slow potential of a
+silent pattern unit).
+
+Each leg has two pattern units that exclude each other, `stance_T1L` and `swing_T1L`. The silent one's slow potential
+rises as its `ramp` input over `RAMP_S` says; with its quick potential it takes over at `ESCAPE_MV`. A stance unit's
+ramp has a constant input, a swing unit's comes from the commands for speed: so a swing lasts 35 ms, and speed is set
+by how long a stance lasts, as in the animal (DeAngelis 2019 eLife 8:e46409).
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+
+import bestiary
+from bestiary.brains._parts import Rewire
+from bestiary.brains._parts import without as check
+from bestiary.brains.connectome import Connectome
+from bestiary.errors import DataError
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+GROOMING = ("groom_eyes", "groom_antennae", "groom_abdomen", "groom_wings", "groom_thorax")  # first wins
+GROOM_S = 0.07  # half a sweep: about 7 Hz (Ravbar 2021), from memory
+PUMP_S = 0.1  # half a stroke of the pump: about 5 Hz (Manzo 2012), from memory
+LEGS = ("T1L", "T1R", "T2L", "T2R", "T3L", "T3R")
+ESCAPE_MV = 10.0
+RAMP_S = 0.02
+SWING_S = 0.035  # DeAngelis 2019: 30 to 40 ms at every speed
+
+COMPONENTS = {
+    "pattern-generator": "the slow potentials by which stance and swing units take turns without feedback",
+    "coordination": "what the legs tell each other: who may swing, and when",
+    "load-feedback": "campaniform sensilla: a loaded leg does not lift, a leg that meets the ground ends its swing",
+    "position-feedback": "a leg far behind lifts sooner",
+    "adaptation": "the fading of the steering units that DNa02 drives",
+    "grooming-hierarchy": "eyes before antennae before abdomen before wings before thorax, by suppression (Seeds 2014)",
+    "arbitration": "grooming, feeding and the jump hold back walking",
+    "adhesion": "claws that hold on in stance",
+}
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One named unit. rate = clip(gain * (potential - threshold), 0, top)."""
+
+    name: str
+    type: str
+    kind: str = "inter"
+    tau_s: float = 0.01
+    gain_Hz_per_mV: float = 10.0
+    threshold_mV: float = 0.0
+    top_Hz: float = 150.0
+    bias_mV: float = 0.0
+    adapt: float = 0.0  # mV per Hz that fade in
+    adapt_s: float = 0.1
+
+    @property
+    def side(self) -> str:
+        return self.name[-1] if self.name[-1] in "LR" and self.name[-2:-1] in "_123" else ""
+
+
+def _units() -> list[Unit]:
+    units = [Unit(f"{word}_{side}", word, tau_s=0.02, threshold_mV=0.5) for word in ("fore", "back") for side in "LR"]
+    units += [Unit(f"turn_{s}", "turn", tau_s=0.05, gain_Hz_per_mV=5) for s in "LR"]
+    units += [Unit(f"steer_{s}", "steer", tau_s=0.01, gain_Hz_per_mV=10, adapt=0.08, adapt_s=0.15) for s in "LR"]
+    units += [Unit("step", "step", tau_s=0.01, threshold_mV=4, top_Hz=100), Unit("halt", "halt", tau_s=0.03)]
+    for leg in LEGS:
+        units += [Unit(f"{word}_{leg}", word, tau_s=0.002, top_Hz=100) for word in ("stance", "swing")]
+        units += [Unit(f"touch_{leg}", "touch", tau_s=0.004, adapt=0.1, adapt_s=0.012, top_Hz=100)]
+        units += [Unit(f"{word}_{leg}", word, "sensory", tau_s=0.004) for word in ("load", "contact", "behind")]
+    units += [Unit(word, "groom", tau_s=0.06, threshold_mV=1, top_Hz=100) for word in GROOMING]
+    units += [Unit(word, "sweep", tau_s=0.004, top_Hz=100) for word in ("return", "sweep")]
+    units += [Unit("rostrum", "proboscis", "motor", tau_s=0.03, gain_Hz_per_mV=12, threshold_mV=1, top_Hz=100)]
+    units += [Unit("haustellum", "proboscis", "motor", tau_s=0.05, top_Hz=100)]
+    units += [Unit("labrum", "proboscis", "motor", tau_s=0.01, gain_Hz_per_mV=20, threshold_mV=7, top_Hz=100)]
+    units += [Unit(word, "pump", tau_s=0.004, top_Hz=100) for word in ("fill", "pump")]
+    # the giant fibre's synapses are electrical: these muscles' motor neurons follow it within a control period
+    units += [Unit(f"{w}_{s}", w, "motor", 5e-4, 20, 5, 200) for w in ("TTM", "DLM") for s in "LR"]
+    units += [Unit("flight", "flight", tau_s=0.02, gain_Hz_per_mV=20, threshold_mV=4, top_Hz=100)]
+    units += [Unit(f"stroke_{s}", "stroke", "motor", tau_s=0.02) for s in "LR"]
+    return units
+
+
+def _neighbours(leg: str) -> list[str]:
+    at, other = int(leg[1]), {"L": "R", "R": "L"}[leg[2]]
+    return [f"T{k}{leg[2]}" for k in (at - 1, at + 1) if 1 <= k <= 3] + [f"T{at}{other}"]
+
+
+# (source, target, weight, edge kind, the component that it belongs to). Globs with a side: L and R are swapped too.
+def _wiring() -> list[tuple[str, str, float, str, str]]:
+    edges: list[tuple[str, str, float, str, str]] = []
+
+    def both(pre: str, post: str, weight: float, kind: str = "chemical", part: str = "") -> None:
+        edges.append((pre, post, weight, kind, part))
+        edges.append((pre.translate(_SWAP), post.translate(_SWAP), weight, kind, part))
+
+    for turner, weight in (("turn", 0.03), ("steer", 0.03)):  # to the left: right legs faster, left slower or back
+        both(f"{turner}_L", "fore_R", weight)
+        both(f"{turner}_L", "fore_L", -weight)
+        both(f"{turner}_L", "back_L", weight)
+        both(f"{turner}_L", "back_R", -weight)
+        both(f"{turner}_L", "step", 0.1)
+    both("fore_L", "back_L", -0.1)
+    both("back_L", "fore_L", -0.1)
+    for word in ("fore", "back"):
+        both(f"{word}_L", "step", 1.0)
+        edges.append(("halt", f"{word}_L", -0.3, "chemical", ""))
+        edges.append(("halt", f"{word}_R", -0.3, "chemical", ""))
+    for leg in LEGS:
+        swing = f"swing_{leg}"
+        edges += [
+            ("step", swing, 0.0052, "ramp", "pattern-generator"),
+            *((f"{w}_{s}", swing, 0.0192, "ramp", "pattern-generator") for w in ("fore", "back") for s in "LR"),
+            (f"stance_{leg}", f"touch_{leg}", 0.1, "chemical", "coordination"),
+            (f"load_{leg}", swing, -0.03, "chemical", "load-feedback"),
+            (f"contact_{leg}", f"stance_{leg}", 0.03, "chemical", "load-feedback"),
+            (f"behind_{leg}", swing, 0.02, "chemical", "position-feedback"),
+        ]
+        for near in _neighbours(leg):
+            edges.append((f"swing_{near}", swing, -0.10, "chemical", "coordination"))
+            if near[:2] == leg[:2]:
+                edges.append((f"swing_{near}", swing, 0.25, "graded", "coordination"))
+            elif near < leg:  # the leg ahead
+                edges.append((f"swing_{near}", swing, 0.3, "graded", "coordination"))
+            else:  # the leg behind
+                edges.append((f"touch_{near}", swing, 0.015, "chemical", "coordination"))
+                edges.append((f"swing_{near}", swing, -0.15, "graded", "coordination"))
+    for first, word in enumerate(GROOMING):
+        edges.append((word, "sweep", 0.0286, "ramp", ""))
+        edges.append((word, word, 0.06, "chemical", ""))
+        edges += [(word, later, -0.3, "chemical", "grooming-hierarchy") for later in GROOMING[first + 1 :]]
+        edges += [(word, f"{w}_{s}", -0.3, "chemical", "arbitration") for w in ("fore", "back") for s in "LR"]
+    edges += [("rostrum", f"{w}_{s}", -0.3, "chemical", "arbitration") for w in ("fore", "back") for s in "LR"]
+    edges += [("rostrum", word, -0.3, "chemical", "arbitration") for word in GROOMING]
+    edges += [
+        ("rostrum", "haustellum", 0.12, "chemical", ""),
+        ("haustellum", "pump", 0.02, "ramp", ""),
+        ("haustellum", "labrum", 0.06, "chemical", ""),
+        ("pump", "labrum", 0.06, "chemical", ""),
+        ("TTM_L", "flight", 3.0, "chemical", ""),
+        ("TTM_R", "flight", 3.0, "chemical", ""),
+        ("flight", "flight", 0.2, "chemical", ""),  # flight goes on until four legs touch
+        *((f"contact_{leg}", "flight", -0.05, "chemical", "load-feedback") for leg in LEGS),
+    ]
+    for w in ("fore", "back", "turn", "steer"):
+        edges += [("flight", f"{w}_{s}", -0.5, "chemical", "arbitration") for s in "LR"]
+    edges += [("flight", w, -0.5, "chemical", "arbitration") for w in (*GROOMING, "rostrum", "step")]
+    return edges
+
+
+_SWAP = str.maketrans("LR", "RL")
+
+
+def table(without: Sequence[str] = ()) -> Connectome:
+    """The cord's units and edges, less those of the components named."""
+    check(without, COMPONENTS)
+    units = _units()
+    row = {u.name: i for i, u in enumerate(units)}
+    edges = [e for e in _wiring() if e[4] not in without]
+    weight = np.array([e[2] for e in edges])
+    return Connectome(
+        ids=np.array([u.name for u in units]),
+        types=np.array([u.type for u in units]),
+        kinds=np.array([u.kind for u in units]),
+        sides=np.array([u.side for u in units]),
+        pre=np.array([row[e[0]] for e in edges]),
+        post=np.array([row[e[1]] for e in edges]),
+        weight=np.abs(weight),
+        sign=np.sign(weight).astype(np.int8),
+        kind=np.array([e[3] for e in edges]),  # type: ignore[arg-type]
+        sign_by="assumed",  # type: ignore[arg-type]
+        provenance="tuned",  # type: ignore[arg-type]
+        source="the fly's cord: hand-made, no measured wiring",
+    )
+
+
+def descending() -> list[tuple[str, str, float]]:
+    """(descending neuron, unit of the cord, mV per Hz) rows of assets/fly/descending.csv, with its sources."""
+    for place in bestiary.__path__:
+        if (file := Path(place) / "assets" / "fly" / "descending.csv").is_file():
+            rows = csv.DictReader(file.read_text().splitlines())
+            return [(r["source"], r["target"], float(r["weight_mV_per_Hz"])) for r in rows]
+    raise DataError("assets/fly/descending.csv is missing; reinstall bestiary")
+
+
+_KINDS = ("chemical", "graded", "ramp")
+
+
+class FlyCord:
+    """The cord as a part of a brain (`bestiary.brains._parts.Part`); its `motor` is the action of the body.
+
+    decoder: `bestiary.interfaces._fly_motor.Motor`. without: words of COMPONENTS.
+    """
+
+    def __init__(
+        self,
+        decoder: Any,
+        *,
+        without: Sequence[str] = (),
+        table_: Connectome | None = None,
+        lesioned: Array | None = None,
+        silenced: Array | None = None,
+    ) -> None:
+        check(without, COMPONENTS)
+        self.decoder, self.without = decoder, tuple(without)
+        self.table = table(without) if table_ is None else table_
+        n = len(self.table)
+        self._lesioned = np.zeros(n, bool) if lesioned is None else lesioned
+        self._silenced = np.zeros(n, bool) if silenced is None else silenced
+        units = _units()
+        dt = decoder.period_s
+        adapt = [0.0 if u.type == "steer" and "adaptation" in without else u.adapt for u in units]
+        self._unit = np.array(
+            [
+                (
+                    -np.expm1(-dt / u.tau_s),
+                    u.gain_Hz_per_mV,
+                    u.threshold_mV,
+                    u.top_Hz,
+                    u.bias_mV,
+                    a,
+                    -np.expm1(-dt / u.adapt_s),
+                )
+                for u, a in zip(units, adapt, strict=True)
+            ]
+        )
+        self._alive = (~self._lesioned).astype(float)
+        self._speaks = (~(self._lesioned | self._silenced)).astype(float)
+        t = self.table
+        order = np.argsort(t.post, kind="stable")
+        self._pre, self._post = t.pre[order].astype(np.int64), t.post[order].astype(np.int64)
+        self._weight = (t.weight * t.sign)[order].astype(float)
+        code = np.array([_KINDS.index(v) for v in t.kind.values])
+        self._kind = code[t.kind.codes[order]].astype(np.int64)
+        row = {str(name): i for i, name in enumerate(t.ids.tolist())}
+        self._row = row
+        pairs = [*((f"swing_{leg}", f"stance_{leg}") for leg in LEGS), ("sweep", "return"), ("pump", "fill")]
+        self._pairs = np.array([[row[a], row[b]] for a, b in pairs])
+        self._outputs = np.array([row[name] for name in decoder.OUTPUTS])
+        # the second of each pair has a constant input of its own; that of a leg is active at rest
+        lasts_s = np.array([SWING_S] * len(LEGS) + [GROOM_S, PUMP_S])
+        self._second = np.stack([ESCAPE_MV * RAMP_S / lasts_s, np.arange(len(pairs)) < len(LEGS)], 1)
+        self._numbers = np.array([dt / RAMP_S, ESCAPE_MV])
+
+    def init(self, seed: int) -> dict[str, Any]:
+        """Standing, every unit silent; where each leg is in its cycle comes from the seed."""
+        n = len(self.table)
+        rng = np.random.default_rng(seed)
+        state: dict[str, Any] = {
+            "potential": np.zeros(n),
+            "fatigue": np.zeros(n),
+            "slow": np.zeros((len(self._pairs), 2)),
+            "turn": np.zeros(len(self._pairs)),  # whose: 0 the second of the pair, 1 the first
+            "rate": np.zeros(n),
+            "limbs": self.decoder.init(),
+        }
+        state["slow"][: len(LEGS), 0] = rng.uniform(0, 0.8 * ESCAPE_MV, len(LEGS))
+        standing = self._pairs[: len(LEGS), 1]
+        state["rate"][standing] = 100.0 * self._speaks[standing]
+        return state
+
+    def advance(self, state: dict[str, Any], drive_mV: Array) -> dict[str, Any]:
+        """One control period."""
+        new = {k: v.copy() for k, v in state.items() if k != "limbs"}
+        new["limbs"] = {k: v.copy() for k, v in state["limbs"].items()}
+        rate = new["rate"]
+        _network(
+            new["potential"],
+            new["fatigue"],
+            new["slow"],
+            new["turn"],
+            rate,
+            np.asarray(drive_mV, float),
+            self._unit,
+            self._alive,
+            self._speaks,
+            self._pre,
+            self._post,
+            self._weight,
+            self._kind,
+            self._pairs,
+            self._second,
+            self._numbers,
+        )
+        self.decoder.advance(new["limbs"], rate[self._outputs])
+        return new
+
+    def rate_Hz(self, state: dict[str, Any]) -> Array:
+        return np.asarray(state["rate"], np.float32)
+
+    def voltage_mV(self, state: dict[str, Any]) -> Array:
+        """(n,) above rest; of a silent pattern unit with its slow potential."""
+        out = state["potential"].copy()
+        out[self._pairs] += state["slow"]
+        return np.asarray(out, np.float32)
+
+    def motor(self, state: dict[str, Any]) -> Array:
+        """Action (n_motors,) in [-1, 1]."""
+        return np.asarray(state["limbs"]["action"], np.float32)
+
+    def cut(self, lesioned: Array, silenced: Array) -> FlyCord:
+        gone, quiet = self._lesioned.copy(), self._silenced.copy()
+        gone[lesioned], quiet[silenced] = True, True
+        return FlyCord(self.decoder, without=self.without, table_=self.table, lesioned=gone, silenced=quiet)
+
+    def rewired(self, rewire: Rewire) -> FlyCord:
+        return FlyCord(
+            self.decoder,
+            without=self.without,
+            table_=rewire(self.table),
+            lesioned=self._lesioned,
+            silenced=self._silenced,
+        )
+
+
+@numba.njit(cache=True, nogil=True)
+def _network(  # type: ignore[no-untyped-def]
+    potential, fatigue, slow, turn, rate, drive, unit, alive, speaks, pre, post, weight, kind, pairs, second, numbers
+):
+    ramp_step, escape = numbers
+    n = potential.size
+    graded = np.zeros(n)  # what a silent pattern unit tells without spikes
+    for i in range(pairs.shape[0]):
+        for k in range(2):
+            graded[pairs[i, k]] = slow[i, k] * speaks[pairs[i, k]]
+    quick, ramp = np.zeros(n), np.zeros(n)
+    for e in range(pre.size):
+        if kind[e] == 0:
+            quick[post[e]] += weight[e] * rate[pre[e]]
+        elif kind[e] == 1:
+            quick[post[e]] += weight[e] * graded[pre[e]]
+        else:
+            ramp[post[e]] += weight[e] * rate[pre[e]]
+    for i in range(n):
+        goal = quick[i] + drive[i] + unit[i, 4] - fatigue[i]
+        potential[i] += (goal - potential[i]) * unit[i, 0]
+        out = min(max(unit[i, 1] * (potential[i] - unit[i, 2]), 0.0), unit[i, 3]) * alive[i]
+        fatigue[i] += (unit[i, 5] * out - fatigue[i]) * unit[i, 6]
+        rate[i] = out * speaks[i]
+    for i in range(pairs.shape[0]):
+        a, b = pairs[i, 0], pairs[i, 1]
+        if turn[i] == 0:
+            slow[i, 0] = min(slow[i, 0] + max(ramp[a], 0.0) * ramp_step, 1.2 * escape)
+            ready = slow[i, 0] + potential[a] >= escape and ramp[a] > 0 and alive[a] > 0
+        else:
+            slow[i, 1] += (second[i, 0] + max(ramp[b], 0.0)) * ramp_step
+            ready = slow[i, 1] + max(potential[b], 0.0) >= escape and alive[b] > 0
+        if ready:
+            turn[i] = 1 - turn[i]
+            slow[i] = 0.0
+        rate[a] = 100.0 * turn[i] * alive[a] * speaks[a]
+        rests = second[i, 1] > 0 or ramp[a] > 0  # stance is rest; the others begin with it and end with it
+        rate[b] = 100.0 * (1 - turn[i]) * alive[b] * speaks[b] * rests

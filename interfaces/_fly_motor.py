@@ -1,0 +1,563 @@
+"""From the units of the fly's cord to its 78 motors: a declared step template and postures, solved on the body's legs.
+
+The template says where a foot goes, never when: planted feet move back together as a rigid body would over the ground
+(a twist of forward speed and turning), a lifted foot flies in an arc to where its next stance should begin. Joint
+angles come from a table of inverse kinematics, made once for a body.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import mujoco
+import numba
+import numpy as np
+
+from bestiary.bodies._base import Array
+
+LEGS = ("T1L", "T1R", "T2L", "T2R", "T3L", "T3R")
+JOINTS = ("coxa_abduct", "coxa_twist", "coxa", "femur_twist", "femur", "tibia", "tarsus")  # of a leg, in this order
+NEUTRAL_MM = {"T1": (0.90, 0.88), "T2": (-0.05, 1.60), "T3": (-1.35, 1.06)}  # middle of a stance, thorax frame, left
+# Height of the middle of a claw against the thorax: as the model stands, and so much lower as the leg gives way
+STANCE_MM = {"T1": -1.26, "T2": -1.28, "T3": -1.36}
+LIFT = {"T1": 0.9, "T2": 1.0, "T3": 1.3}  # of the arc of a swing, relative: hind legs lag behind their commands most
+# Ways of the claw in grooming, mm in the thorax frame of the left side (x ahead, y left, z up), each gone through
+# once a cycle: two sweeps and, where legs can meet, a rub of one against the other. Places are the model's own.
+PROGRAMS: dict[str, tuple[str, tuple[tuple[float, float, float], ...], dict[str, float]]] = {
+    "groom_eyes": (
+        "T1",
+        (
+            *((0.72, 0.50, 0.22), (0.95, 0.42, 0.05), (1.05, 0.34, -0.20), (1.02, 0.50, -0.30)) * 2,
+            *((1.15, 0.06, -0.62), (1.30, 0.03, -0.62), (1.15, 0.06, -0.62), (1.30, 0.03, -0.62)),
+        ),
+        {"head": -0.25},
+    ),
+    "groom_antennae": (
+        "T1",
+        (
+            *((0.95, 0.14, 0.06), (1.06, 0.12, -0.18), (1.12, 0.12, -0.42), (1.16, 0.34, -0.25)) * 2,
+            *((1.15, 0.06, -0.66), (1.30, 0.03, -0.66), (1.15, 0.06, -0.66), (1.30, 0.03, -0.66)),
+        ),
+        {"head": -0.4, "antenna": 0.3},
+    ),
+    "groom_abdomen": (
+        "T3",
+        (
+            *((-0.95, 0.44, 0.02), (-1.35, 0.42, -0.12), (-1.75, 0.30, -0.40), (-1.55, 0.62, -0.40)) * 2,
+            *((-1.95, 0.07, -0.85), (-2.15, 0.03, -0.85), (-1.95, 0.07, -0.85), (-2.15, 0.03, -0.85)),
+        ),
+        {"abdomen": -0.2},
+    ),
+    "groom_wings": (
+        "T3",
+        (
+            *((-0.75, 0.42, 0.22), (-1.25, 0.40, 0.18), (-1.85, 0.34, 0.02), (-1.45, 0.60, -0.10)) * 2,
+            *((-1.95, 0.07, -0.85), (-2.15, 0.03, -0.85), (-1.95, 0.07, -0.85), (-2.15, 0.03, -0.85)),
+        ),
+        {"abdomen": -0.4},
+    ),
+    "groom_thorax": (
+        "T2",
+        ((0.15, 0.42, 0.42), (-0.10, 0.40, 0.46), (-0.35, 0.42, 0.40), (-0.10, 0.65, 0.30)) * 3,
+        {},
+    ),
+}
+CYCLE = 48  # steps of a program's table
+LEAN_MM = {"T1": -0.05, "T2": 0.0, "T3": 0.35}  # how far ahead the body goes over the legs that stay
+GRID_MM = (np.linspace(-1.5, 1.5, 13), np.linspace(-0.75, 0.75, 7), np.linspace(-0.4, 1.0, 8))  # about the neutral foot
+
+
+@dataclass(frozen=True)
+class Leg:
+    """The chain of hinges from the thorax to the middle of one claw, for many postures at a time."""
+
+    links: tuple[tuple[Array, Array, tuple[tuple[Array, int], ...]], ...]  # offset (3,), turn (3, 3), (axis, joint)
+    tip: Array  # (3,) in the last link
+    low: Array  # (7,) joint limits, rad
+    high: Array
+
+    @classmethod
+    def of(cls, model: mujoco.MjModel, leg: str, tip: str = "claw") -> Leg:
+        """leg: `T1_left`. tip: the site at its end, `claw` or `tarsus`. Lengths in the model's unit."""
+        number = {f"{j}_{leg}": i for i, j in enumerate(JOINTS)}
+        site = model.site(f"{tip}_{leg}")
+        links, body = [], int(site.bodyid[0])
+        while model.body(body).name != "thorax":
+            joints = []
+            for j in range(model.body_jntadr[body], model.body_jntadr[body] + model.body_jntnum[body]):
+                if (name := model.joint(j).name) in number:
+                    joints.append((model.jnt_axis[j].copy(), number[name]))
+            turn = np.zeros(9)
+            mujoco.mju_quat2Mat(turn, model.body_quat[body])
+            links.append((model.body_pos[body].copy(), turn.reshape(3, 3), tuple(joints)))
+            body = int(model.body_parentid[body])
+        limits = np.array([model.jnt_range[model.joint(f"{j}_{leg}").id] for j in JOINTS])
+        return cls(tuple(reversed(links)), site.pos.copy(), limits[:, 0] + 0.02, limits[:, 1] - 0.02)
+
+    def forward(self, angle: Array) -> tuple[Array, Array]:
+        """Tip (n, 3) in the thorax frame and its Jacobian (n, 3, 7), from joint angles (n, 7) rad."""
+        n = len(angle)
+        place, turn = np.zeros((n, 3)), np.broadcast_to(np.eye(3), (n, 3, 3))
+        axes, anchors = np.zeros((7, n, 3)), np.zeros((7, n, 3))
+        for offset, fixed, joints in self.links:
+            place = place + turn @ offset
+            turn = turn @ fixed
+            for axis, j in joints:
+                axes[j], anchors[j] = turn @ axis, place
+                turn = turn @ _rotation(axis, angle[:, j])
+        tip = place + turn @ self.tip
+        return tip, np.cross(axes, tip - anchors).transpose(1, 2, 0)
+
+    def solve(self, target: Array, start: Array, rest: Array | None = None, steps: int = 30) -> Array:
+        """Joint angles (n, 7) that bring the tip to target (n, 3), else as near as the limits allow.
+
+        Damped least squares; what the target leaves free stays near `rest` (7,).
+        """
+        angle = np.array(np.broadcast_to(start, (len(target), 7)), float)
+        rest = np.asarray(start if rest is None else rest)
+        reach = np.abs(self.tip).max() + sum(np.abs(o).max() for o, _, _ in self.links)
+        for _ in range(steps):
+            tip, jacobian = self.forward(angle)
+            error, home, free = target - tip, 0.2 * (rest - angle), np.ones_like(angle)
+            for _ in range(3):  # joints that would leave their range stand still, the others take over
+                able = jacobian * free[:, None]
+                square = able @ able.transpose(0, 2, 1) + (1e-3 * reach) ** 2 * np.eye(3)
+                back = np.linalg.solve(square, able).transpose(0, 2, 1)
+                wish = home * free
+                step = (back @ (error - (able @ wish[..., None])[..., 0])[..., None])[..., 0] + wish
+                step = np.clip(step, -0.3, 0.3)
+                free = free * ~(((angle <= self.low) & (step < 0)) | ((angle >= self.high) & (step > 0)))
+            angle = np.clip(angle + step * free, self.low, self.high)
+        return angle
+
+
+def _rotation(axis: Array, angle: Array) -> Array:
+    """(n, 3, 3) rotations about one unit axis (Rodrigues)."""
+    x, y, z = axis
+    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+    sine, cosine = np.sin(angle)[:, None, None], np.cos(angle)[:, None, None]
+    return np.asarray(np.eye(3) + sine * cross + (1 - cosine) * (cross @ cross))
+
+
+@dataclass(frozen=True)
+class Template:
+    """Tables that turn foot positions into actions, for one body."""
+
+    legs: tuple[Leg, ...]
+    table: Array  # (6, nx, ny, nz, 7) rad
+    origin: Array  # (6, 3) mm, the neutral foot of each leg in the thorax frame
+    low: Array  # (3,) mm, first grid point about the origin
+    step: Array  # (3,) mm
+    worst_mm: float  # largest miss of the table inside a walking step
+    centre: Array  # (n_motors,) of each servo: the angle of action 0
+    half: Array  # (n_motors,) rad per unit of action
+    neutral: Array  # (n_motors,) the action of standing still
+    ways: Array  # (5, CYCLE, 6, 7) rad: grooming programs
+    users: Array  # (5, 6) which legs a program takes
+    holds: Array  # (5, n_motors) what it adds to the commands of other motors, rad
+    leans: Array  # (5,) mm
+    kick: Array  # (6, 7) rad: legs as a jump stretches them
+    tuck: Array  # (6, 7) rad: legs drawn up in flight
+    lead_s: Array  # (n_motors,) time constant of each servo with its joint's damping
+    delay_s: Array  # (n_motors,) time constant of each motor's activation
+    spring: Array  # (n_motors,) stiffness of the joint as a share of the servo's
+    rest_rad: Array  # (n_motors,) where that spring rests
+    where: Array  # (6, 8) motors of each leg: its seven joints and the claw's adhesion
+    motors: Mapping[str, int] = field(repr=False)
+
+    @classmethod
+    def of(cls, body: Any) -> Template:
+        """For `bestiary.bodies.fly.Fly`, or a body with the same names; solved once for equal bodies."""
+        return _template(body)
+
+
+@functools.lru_cache(4)
+def _template(body: Any) -> Template:
+    model = body.spec().compile()
+    mm = 1e-3 / body.units.length  # model units per mm
+    motors = {name: i for i, name in enumerate(body.motors)}
+    legs, tables, worst = [], [], 0.0
+    grid = np.stack(np.meshgrid(*GRID_MM, indexing="ij"), -1)
+    origin = np.zeros((6, 3))
+    for i, leg in enumerate(LEGS):
+        chain = Leg.of(model, _side(leg))
+        x, y = NEUTRAL_MM[leg[:2]]
+        origin[i] = x, y * (1 if leg[2] == "L" else -1), STANCE_MM[leg[:2]]
+        rest = chain.solve(origin[i : i + 1] * mm, np.zeros(7))
+        angle = np.zeros((*grid.shape[:3], 7))
+        ground = int(np.abs(GRID_MM[2]).argmin())
+        for level in (*range(ground, len(GRID_MM[2])), *range(ground - 1, -1, -1)):  # each from the one next to it
+            target = (origin[i] + grid[:, :, level].reshape(-1, 3)) * mm
+            near = level - np.sign(level - ground)
+            start = rest[0] if level == ground else angle[:, :, near].reshape(-1, 7)
+            found = chain.solve(target, start, rest[0], 30 if level == ground else 10)
+            angle[:, :, level] = found.reshape(*grid.shape[:2], 7)
+            miss = np.linalg.norm(chain.forward(found)[0] - target, axis=1).reshape(grid.shape[:2]) / mm
+            if abs(GRID_MM[2][level]) < 0.3:
+                worst = max(worst, float(miss[2:-2, 2:-2].max()))
+        legs.append(chain)
+        tables.append(angle)
+    ways, users, holds, leans = _programs(legs, tables, origin, body, mm)
+    n = model.nu
+    kp = np.where(model.actuator_biasprm[:, 1] < 0, model.actuator_gainprm[:, 0], 0.0)
+    lead, delay, spring, rest_rad = np.zeros((4, n))
+    for a in range(n):
+        if kp[a] > 0 and model.actuator_trntype[a] == mujoco.mjtTrn.mjTRN_JOINT:
+            j = model.actuator_trnid[a, 0]
+            lead[a] = model.dof_damping[model.jnt_dofadr[j]] / kp[a]
+            spring[a] = model.jnt_stiffness[j] / kp[a]
+            rest_rad[a] = model.qpos_spring[model.jnt_qposadr[j]]
+        if model.actuator_dyntype[a] != mujoco.mjtDyn.mjDYN_NONE:
+            delay[a] = model.actuator_dynprm[a, 0]
+    return Template(
+        legs=tuple(legs),
+        table=np.ascontiguousarray(tables, dtype=np.float64),
+        origin=origin,
+        low=np.array([g[0] for g in GRID_MM]),
+        step=np.array([g[1] - g[0] for g in GRID_MM]),
+        worst_mm=worst,
+        centre=body.middle,
+        half=body.half,
+        neutral=body.neutral,
+        ways=ways,
+        users=users,
+        holds=holds,
+        leans=leans,
+        kick=_kick(legs, _pose(legs, tables, origin, mm, {"T1": (0, 0, 0), "T2": (0, 0, 0), "T3": (0, 0, 0)})),
+        tuck=_pose(
+            legs, tables, origin, mm, {"T1": (0.0, -0.3, 0.7), "T2": (-0.3, -0.3, 0.6), "T3": (-0.3, -0.2, 0.7)}
+        ),
+        lead_s=lead,
+        delay_s=delay,
+        spring=spring,
+        rest_rad=rest_rad,
+        where=np.array([[motors[f"{j}_{_side(leg)}"] for j in (*JOINTS, "adhere_claw")] for leg in LEGS]),
+        motors=motors,
+    )
+
+
+def _programs(
+    legs: Sequence[Leg], tables: Sequence[Array], origin: Array, body: Any, mm: float
+) -> tuple[Array, Array, Array, Array]:
+    ways, users = np.zeros((len(PROGRAMS), CYCLE, 6, 7)), np.zeros((len(PROGRAMS), 6))
+    holds, leans = np.zeros((len(PROGRAMS), len(body.motors))), np.zeros(len(PROGRAMS))
+    for p, (pair, points, posture) in enumerate(PROGRAMS.values()):
+        leans[p] = LEAN_MM[pair]
+        for name, angle in posture.items():
+            for m, motor in enumerate(body.motors):
+                if motor == name or (name == "antenna" and motor.startswith("antenna_") and "twist" not in motor):
+                    holds[p, m] = angle
+        for i, leg in enumerate(LEGS):
+            if leg[:2] != pair or (pair == "T2" and leg[2] == "R"):
+                continue
+            users[p, i] = 1
+            key = np.array(points) * [1, 1 if leg[2] == "L" else -1, 1] * mm
+            closed = np.concatenate([key, key[:1]])
+            at = np.arange(CYCLE) / CYCLE * len(key)
+            path = np.stack([np.interp(at, np.arange(len(closed)), closed[:, k]) for k in range(3)], 1)
+            rest = tables[i][6, 3, 2]
+            start = _search(legs[i], path[0], rest)
+            for _ in range(2):  # the second time round it begins where the first ended
+                for t in range(CYCLE):
+                    start = legs[i].solve(path[t : t + 1], start, start, 12)[0]
+                    ways[p, t, i] = start
+    return ways, users, holds, leans
+
+
+def _search(leg: Leg, target: Array, rest: Array) -> Array:
+    """(7,) angles that reach target (3,) and are nearest to `rest`, from many starts."""
+    starts = np.random.default_rng(0).uniform(leg.low, leg.high, (300, 7))
+    found = leg.solve(np.broadcast_to(target, (300, 3)), starts, rest, 40)
+    miss = np.linalg.norm(leg.forward(found)[0] - target, axis=1) / np.abs(leg.links[0][0]).max()
+    return np.asarray(found[np.argmin(np.where(miss > miss.min() + 0.02, 1e3, 0) + np.abs(found - rest).sum(1))])
+
+
+def _pose(legs: Sequence[Leg], tables: Sequence[Array], origin: Array, mm: float, by: Mapping[str, Any]) -> Array:
+    """(6, 7) rad: every foot moved from its neutral place by mm (ahead, outward, up)."""
+    out = np.zeros((6, 7))
+    for i, leg in enumerate(LEGS):
+        shift = np.array(by[leg[:2]]) * [1, 1 if leg[2] == "L" else -1, 1]
+        rest = tables[i][6, 3, 2]
+        for part in (0.25, 0.5, 0.75, 1.0):
+            out[i] = rest = legs[i].solve(((origin[i] + part * shift) * mm)[None], rest, rest, 20)[0]
+    return out
+
+
+def _kick(legs: Sequence[Leg], pose: Array) -> Array:
+    """(6, 7) rad: every joint of middle and hind legs that moves the claw down goes to the end of its range."""
+    out = pose.copy()
+    for i in range(2, 6):
+        down = -legs[i].forward(pose[i : i + 1])[1][0, 2]
+        strong = np.abs(down) > 0.3 * np.abs(down).max()
+        out[i] = np.where(strong, np.where(down > 0, legs[i].high + 0.02, legs[i].low - 0.02), pose[i])
+    return out
+
+
+def _side(leg: str) -> str:
+    """`T1L` -> `T1_left`, as in the body's names."""
+    return f"{leg[:2]}_{'left' if leg[2] == 'L' else 'right'}"
+
+
+class Motor:
+    """Rates of the cord's units to the action. State: where each foot is told to be, and what was told before.
+
+    period_s: of control. speed_mm_s_per_Hz: of the side's `fore` and `back` units. lift_mm: height of a swing's arc.
+    half_track_mm: half the distance between the sides, by which their difference in speed becomes a turn.
+    swing_s: time of a whole arc at a rate of 100 Hz. stance (rate, share): the template's own idea of how long a
+    stance lasts, 1 / (rate + share * speed), by which a swing knows how far ahead to put the foot. groom_s: of half a
+    grooming sweep at 100 Hz.
+    """
+
+    # the units that it reads, in this order
+    OUTPUTS = (
+        *(f"swing_{leg}" for leg in LEGS),
+        *(f"contact_{leg}" for leg in LEGS),
+        *("fore_L", "fore_R", "back_L", "back_R"),
+        *("sweep", "return"),
+        *PROGRAMS,
+        *("rostrum", "haustellum", "labrum"),
+        *("TTM_L", "TTM_R", "flight"),
+    )
+
+    def __init__(
+        self,
+        template: Template,
+        period_s: float,
+        *,
+        speed_mm_s_per_Hz: float = 0.4,
+        lift_mm: float = 0.6,
+        half_track_mm: float = 1.2,
+        swing_s: float = 0.034,
+        stance: tuple[float, float] = (2.6, 0.48),
+        groom_s: float = 0.07,
+        adhesion: bool = True,
+    ) -> None:
+        t = self.template = template
+        self.period_s = period_s
+        # what share of the way to a command an activation goes in one period
+        share = np.where(t.delay_s > 0, -np.expm1(-period_s / np.maximum(t.delay_s, 1e-9)), 1.0)
+        numbers = (period_s, speed_mm_s_per_Hz, lift_mm, half_track_mm, swing_s, *stance, groom_s, float(adhesion))
+        parts = ("head", "rostrum", "haustellum", "labrum", "antenna", "abdomen")
+        others = np.array([i for m, i in t.motors.items() if m.startswith(parts)])
+        mouth = [t.motors[m] for m in ("rostrum", "haustellum", "labrum_left", "labrum_right", "head")]
+        self._fixed = (
+            *(t.table, t.origin, t.low, t.step, t.where, t.centre, t.half, t.neutral, t.lead_s, t.spring, t.rest_rad),
+            *(t.ways, t.users, t.holds, t.leans, t.kick, t.tuck, np.array(mouth), others, share),
+            np.array([LIFT[leg[:2]] for leg in LEGS]),
+            np.array(numbers),
+        )
+
+    def init(self) -> dict[str, Array]:
+        """Standing: every foot at the middle of its stance."""
+        t = self.template
+        told = np.stack([_look(t.table[i], t.low, t.step, np.zeros(3)) for i in range(6)])
+        at = t.where[:, :7]
+        active = t.centre + t.half * t.neutral
+        active[at] = told + t.spring[at] * (told - t.rest_rad[at])
+        state = {
+            "feet": t.origin.copy(),
+            "lifted": t.origin[:, :2].copy(),
+            "arc": np.full(6, -1.0),
+            "told": told,
+            "active": active,
+            "action": t.neutral.copy(),
+            "groom": np.zeros(len(PROGRAMS)),
+            "clock": np.array([0.0, 0.0, 0.0, -1.0]),  # sweep number, progress in it, lean in mm, time since a jump
+        }
+        self.advance(state, np.zeros(len(self.OUTPUTS)))
+        return state
+
+    def advance(self, state: dict[str, Array], rate_Hz: Array) -> None:
+        """One control period, in place. rate_Hz: of the units OUTPUTS."""
+        _limbs(*[state[k] for k in _STATE], rate_Hz, *self._fixed)  # type: ignore[call-arg]
+
+
+_STATE = ("feet", "lifted", "arc", "told", "active", "action", "groom", "clock")
+
+
+@numba.njit(cache=True, nogil=True)
+def _look(table: Array, low: Array, step: Array, at: Array) -> Array:
+    """Trilinear look-up (7,) in a table (nx, ny, nz, 7), held at its edges."""
+    base = np.zeros(3, np.int64)
+    part = np.zeros(3)
+    for k in range(3):
+        x = (at[k] - low[k]) / step[k]
+        x = min(max(x, 0.0), table.shape[k] - 1.000001)
+        base[k] = int(x)
+        part[k] = x - base[k]
+    out = np.zeros(table.shape[3])
+    for a in range(2):
+        for b in range(2):
+            for c in range(2):
+                w = (part[0] if a else 1 - part[0]) * (part[1] if b else 1 - part[1]) * (part[2] if c else 1 - part[2])
+                row = table[base[0] + a, base[1] + b, base[2] + c]
+                for j in range(out.size):
+                    out[j] += w * row[j]
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _limbs(  # type: ignore[no-untyped-def]
+    feet,
+    lifted,
+    arc,
+    told,
+    active,
+    action,
+    groom,
+    clock,
+    rate,
+    table,
+    origin,
+    low,
+    step,
+    where,
+    centre,
+    half,
+    neutral,
+    lead_s,
+    spring,
+    rest_rad,
+    ways,
+    users,
+    holds,
+    leans,
+    kick,
+    tuck,
+    mouth,
+    others,
+    share,
+    heights,
+    numbers,
+):
+    dt, speed, lift, track, swing_s, stance_base, stance_share, groom_s, adhesion = numbers
+    swing_Hz = rate[:6]
+    left, right = speed * (rate[12] - rate[14]), speed * (rate[13] - rate[15])
+    ahead, turn = (left + right) / 2, (right - left) / (2 * track)  # mm/s; rad/s to the left
+    reach = 0.5 / (stance_base + stance_share * (abs(left) + abs(right)) / 2)  # s, half a stance
+
+    # Grooming: which program owns which leg, and where in its cycle it is.
+    own, lean = np.zeros(6), 0.0
+    for p in range(groom.size):
+        groom[p] += (min(rate[18 + p] / 50.0, 1.0) - groom[p]) * (1 - np.exp(-dt / 0.04))
+        lean += groom[p] * leans[p]
+        for i in range(6):
+            own[i] = max(own[i], groom[p] * users[p, i])
+    clock[2] += (lean - clock[2]) * (1 - np.exp(-dt / 0.06))
+    half_cycle = 1 if rate[17] > rate[16] else 0
+    if rate[16] + rate[17] > 0:
+        if int(clock[0]) % 2 != half_cycle:
+            clock[0] = (clock[0] + 1) % 6
+            clock[1] = 0.0
+        clock[1] = min(clock[1] + dt / groom_s * (rate[16] + rate[17]) / 100, 1.0)
+    at_cycle = (clock[0] + clock[1]) / 6 * ways.shape[1]
+    first = int(at_cycle) % ways.shape[1]
+    second, part = (first + 1) % ways.shape[1], at_cycle - int(at_cycle)
+
+    # A jump begins with the tergotrochanteral muscle and ends when two claws touch again.
+    touching = 0
+    for i in range(6):
+        touching += rate[6 + i] > 0
+    if clock[3] < 0 and max(rate[26], rate[27]) > 50:
+        clock[3] = 0.0
+    elif clock[3] >= 0:
+        clock[3] += dt
+        feet[:] = origin
+        if clock[3] > 0.04 and touching >= 2 and rate[28] < 50:
+            clock[3] = -1.0
+    jump = clock[3]
+
+    # Head, mouth, antennae and abdomen: the posture of a program, and the proboscis.
+    out, bend = min(rate[23] / 100, 1.0), min(rate[24] / 100, 1.0)
+    for k in range(others.size):
+        m = others[k]
+        goal = centre[m] + half[m] * neutral[m]
+        for p in range(groom.size):
+            goal += groom[p] * holds[p, m]
+        if m == mouth[0]:
+            goal += out * (centre[m] - half[m] - goal)
+        elif m == mouth[1]:
+            goal += bend * (centre[m] - 0.8 * half[m] - goal)
+        elif m == mouth[2] or m == mouth[3]:
+            goal += min(rate[25] / 100, 1.0) * (centre[m] + half[m] - goal)
+        elif m == mouth[4]:
+            goal += out * (-0.35 - goal)
+        action[m] = min(max((goal - centre[m]) / half[m], -1.0), 1.0)
+
+    at = np.zeros(3)
+    for i in range(6):
+        vx, vy = ahead - turn * origin[i, 1], turn * origin[i, 0]  # the ground's speed under this foot, reversed
+        if swing_Hz[i] > 0:
+            if arc[i] < 0:
+                arc[i] = 0.0
+                lifted[i] = feet[i, :2]
+            arc[i] = min(arc[i] + dt / swing_s * swing_Hz[i] / 100, 1.0)
+            s = arc[i] * arc[i] * (3 - 2 * arc[i])
+            feet[i, 0] = lifted[i, 0] + (origin[i, 0] + vx * reach - lifted[i, 0]) * s
+            feet[i, 1] = lifted[i, 1] + (origin[i, 1] + vy * reach - lifted[i, 1]) * s
+            feet[i, 2] = origin[i, 2] + lift * heights[i] * np.sin(np.pi * arc[i]) ** 2
+        else:
+            arc[i] = -1.0
+            x, y = feet[i, 0], feet[i, 1]
+            feet[i, 0] = min(max(x - dt * (ahead - turn * y), origin[i, 0] - 1.4), origin[i, 0] + 1.4)
+            feet[i, 1] = min(max(y - dt * turn * x, origin[i, 1] - 0.7), origin[i, 1] + 0.7)
+            feet[i, 2] += (origin[i, 2] - feet[i, 2]) * 0.5
+        for k in range(3):
+            at[k] = feet[i, k] - origin[i, k]
+        at[0] -= clock[2]
+        angle = _look(table[i], low, step, at)
+        for j in range(7):
+            if own[i] > 0:
+                total, mixed = 1e-9, 0.0
+                for p in range(groom.size):
+                    w = groom[p] * users[p, i]
+                    total += w
+                    mixed += w * ((1 - part) * ways[p, first, i, j] + part * ways[p, second, i, j])
+                angle[j] += own[i] * (mixed / total - angle[j])
+            if jump >= 0:
+                if jump < 0.012:
+                    angle[j] = kick[i, j]
+                elif touching == 0:  # else legs that meet something stretch to stand on it
+                    angle[j] = tuck[i, j]
+            m = where[i, j]
+            target = angle[j] + (angle[j] - told[i, j]) / dt * lead_s[m] + spring[m] * (angle[j] - rest_rad[m])
+            command = active[m] + (target - active[m]) / share[m]
+            command = min(max(command, centre[m] - half[m]), centre[m] + half[m])
+            active[m] += (command - active[m]) * share[m]
+            action[m] = (command - centre[m]) / half[m]
+            told[i, j] = angle[j]
+        holds_on = (arc[i] < 0 or arc[i] > 0.85) and own[i] < 0.3 and (jump < 0 or (i // 2 == 1 and jump < 0.003))
+        action[where[i, 7]] = adhesion if holds_on else 0.0
+
+
+class Proprioception:
+    """What the legs feel, as drive of named units of the cord.
+
+    load: 10 mV for the whole weight on one leg; contact: 10 mV for a claw that touches; behind: 5 mV with the foot in
+    the middle of its stance, 10 mV 1 mm behind it, from the joint angles (a linear read-out of the step template).
+    """
+
+    def __init__(self, body: Any, template: Template, units: Sequence[str], weight_N: float = 8.7e-6) -> None:
+        row = {name: i for i, name in enumerate(units)}
+        self._size, self._weight = len(units), weight_N
+        self._load = np.array([row[f"load_{leg}"] for leg in LEGS])
+        self._contact = np.array([row[f"contact_{leg}"] for leg in LEGS])
+        self._behind = np.array([row[f"behind_{leg}"] for leg in LEGS])
+        self._joints = np.array([[body.joints.index(f"{j}_{_side(leg)}") for j in JOINTS] for leg in LEGS])
+        ahead = np.repeat(GRID_MM[0], len(GRID_MM[1]) * len(GRID_MM[2]))
+        self._fit = np.zeros((6, 8))
+        for i in range(6):
+            angle = template.table[i].reshape(-1, 7)
+            self._fit[i] = np.linalg.lstsq(np.c_[angle, np.ones(len(angle))], ahead, rcond=None)[0]
+
+    def encode(self, obs: Mapping[str, Array]) -> Array:
+        """Drive (n,) mV of the cord's units from an observation of the body."""
+        drive = np.zeros(self._size, np.float32)
+        drive[self._load] = 10 / self._weight * obs["leg_load_N"]
+        drive[self._contact] = 10.0 * (obs["claw_contact_N"] > 1e-8)
+        ahead = (self._fit[:, :7] * obs["joint_rad"][self._joints]).sum(1) + self._fit[:, 7]
+        drive[self._behind] = np.clip(5 - 5 * ahead, 0, 15)
+        return drive

@@ -1,0 +1,101 @@
+"""The fly's interface: receptors to named neurons, and the cord to 78 motors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+import bestiary
+from bestiary.bodies.fly import Fly
+from bestiary.brains import _fly_cord as cord
+from bestiary.brains import fly as brains
+from bestiary.brains._parts import Composite
+from bestiary.brains.connectome import Connectome
+from bestiary.envs._clock import Clock
+from bestiary.interfaces._fly_central import CompassSense, OdourSense
+from bestiary.interfaces._fly_eyes import EyeEncoder
+from bestiary.interfaces._fly_motor import Motor, Proprioception, Template
+from bestiary.interfaces._fly_senses import FlySenses
+from bestiary.interfaces._fly_tripod import tripod
+
+__all__ = ["CLOCK", "COMPONENTS", "PATTERN", "FlyInterface", "assemble"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+CLOCK = {"control": "0.002", "brain": "0.0001", "physics": "0.0002"}
+DEMO = {"task": "foray", "seconds": 12.0}  # what `bestiary run` shows
+COMPONENTS = {
+    "background": "spontaneous events of the central brain's neurons, fitted to resting rates",
+    **brains.PARTS,
+    **cord.COMPONENTS,
+}
+
+
+def assemble(
+    body: Fly,
+    connectome: Connectome | str | None,
+    parameters: Any,
+    rewire: Any,
+    lesion: tuple[str, ...],
+    silence: tuple[str, ...],
+    without: tuple[str, ...],
+    clock: Clock,
+    backend: str | None = None,
+) -> tuple[Composite, FlyInterface, dict[str, Any]]:
+    """Brain, interface and what a card says of them, for `bestiary.animal("fly", ...)`."""
+    for word in without:
+        if word not in COMPONENTS:
+            raise LookupError(f"no component {word!r}; {bestiary.nearest(word, COMPONENTS, 'component')}")
+    p = brains.parameters(parameters)
+    template = Template.of(body)
+    motor = Motor(template, clock.control_s, adhesion="adhesion" not in without)
+    nerve = cord.FlyCord(motor, without=[w for w in without if w in cord.COMPONENTS])
+    brain, missing = brains.build(connectome, p, clock, nerve, rewire, lesion, silence, without)
+    source = brain.parts["central"].table.source
+    about = {"parameters": p, "connectome": source, "components": COMPONENTS}
+    about |= {"parts": list(brain.parts), "missing": missing}
+    return brain, FlyInterface.of(body, brain, template, clock), about
+
+
+@dataclass(frozen=True)
+class FlyInterface:
+    """encoders: part of the brain -> function (state of its receptors, obs) -> (state, drive of that part in mV)."""
+
+    size: int
+    places: Mapping[str, slice]
+    proprioception: Proprioception
+    encoders: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, body: Fly, brain: Composite, template: Template, clock: Clock) -> FlyInterface:
+        places = {part: brain.slice_of(part) for part in brain.parts}
+        felt = Proprioception(body, template, brain.parts["cord"].table.names.tolist())
+        made = {"visual": EyeEncoder, "compass": CompassSense, "mushroom-body": OdourSense}
+        encoders: dict[str, Any] = {k: make(brain.parts[k]) for k, make in made.items() if k in brain.parts}
+        encoders["central"] = FlySenses(brain.parts["central"].table, float(clock.control_s))
+        return cls(len(brain.names), places, felt, encoders)
+
+    def init(self) -> dict[str, Any]:
+        return {k: e.init() for k, e in self.encoders.items()}
+
+    def encode(self, state: dict[str, Any], obs: Mapping[str, Array]) -> tuple[dict[str, Any], Array]:
+        """Drive (n,) mV, which are pA across the 1 nS of every neuron."""
+        drive = np.zeros(self.size, np.float32)
+        drive[self.places["cord"]] = self.proprioception.encode(obs)
+        new = {}
+        for part, encoder in self.encoders.items():
+            new[part], drive[self.places[part]] = encoder.encode(state[part], obs)
+        return new, drive
+
+    def decode(self, reading: Mapping[str, Array]) -> Array:
+        return reading["motor"]
+
+
+def PATTERN(body: Fly) -> Callable[[float], Array]:
+    """A scripted tripod at 10 steps a second: (78,) at a time in s, for the control `pattern-generator`."""
+    actions = tripod(body)
+    period_s = float(body.control_s)
+    return lambda time_s: np.asarray(actions[round(time_s / period_s) % len(actions)])
