@@ -551,7 +551,7 @@ class Zebrafish:
         return {s.name: _bounded(values[s.name], s.low, s.high) for s in self.senses}
 
     def _see(self, bound: Bound, data: mujoco.MjData, world: World) -> dict[str, Array]:
-        """Both retinas, taken anew 100 times a second; between, they stand in `userdata`, which is saved and restored."""
+        """Both retinas, taken anew 100 times a second; between, they stand in `userdata`, which is saved."""
         held = data.userdata[: bound.eye[0].retina.directions.shape[1] * 4].reshape(2, 2, -1)
         if round(data.time / 1e-3) % round(1e3 * _LOOK_S) == 0:
             for i, eye in enumerate(bound.eye):
@@ -727,7 +727,9 @@ class Bound:
             half_height=body.outline_m(body.link_fraction[list(_UP)])[1] / u.length,
             hold=2e-3 / (u.force / u.length),  # N/m: the weight of a larva in water dents it by 10 um
             memory=slice(model.nuserdata - len(rows), model.nuserdata) if body.reactive else slice(0, 0),
-            eye=tuple(Eye.of(model, fish_retina(s), (f"eye_{s}",), u.length, rays=1) for s in "LR") if body.eyes else (),
+            eye=tuple(Eye.of(model, fish_retina(s), (f"eye_{s}",), u.length, rays=1) for s in "LR")
+            if body.eyes
+            else (),
             prey=np.array([i for i in range(model.ngeom) if model.geom(i).name.startswith("prey")], int),
             resting=np.zeros(1, bool),
         )

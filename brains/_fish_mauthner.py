@@ -3,7 +3,7 @@
 Leaky integrate-and-fire pairs. Each VIIIth nerve excites the cells of its side at once and, a millisecond later,
 interneurons (PHP) that inhibit both sides: so a slow rise never fires them (Koyama 2011 PNAS 108:1148; Eaton 2001).
 The first to fire inhibits the other side. The nerve's synapses depress, which is the habituation of Wolman 2011.
-MiD2cm and MiD3cm come later, here by a slow relay that is assumed: alone they make the long-latency C-bends (Kohashi & Oda 2008; Z31).
+MiD2cm and MiD3cm come later, here by a slow relay that is assumed: alone they make the late C-bends (Z31).
 Who meets whom is published; strengths are `functional_fit` to Z30, Z31 and Z33.
 """
 
@@ -33,7 +33,11 @@ def mauthner_table() -> Connectome:
     for s, o in (("L", "R"), ("R", "L")):
         edges += [(f"viii_{s}", f"Mauthner_{s}", 2.2), (f"viii_{s}", f"relay_{s}", 5.0)]
         edges += [(f"relay_{s}", f"MiD2cm_{s}", 1.0), (f"relay_{s}", f"MiD3cm_{s}", 1.0)]
-        edges += [(f"viii_{s}", f"PHP_{s}", 1.0), (f"PHP_{s}", f"Mauthner_{s}", -1.6), (f"PHP_{s}", f"Mauthner_{o}", -1.6)]
+        edges += [
+            (f"viii_{s}", f"PHP_{s}", 1.0),
+            (f"PHP_{s}", f"Mauthner_{s}", -1.6),
+            (f"PHP_{s}", f"Mauthner_{o}", -1.6),
+        ]
         edges += [(f"Mauthner_{s}", f"{k}_{o}", -6.0) for k in ("Mauthner", "MiD2cm", "MiD3cm")]
         edges += [(f"MiD2cm_{s}", f"{k}_{o}", -6.0) for k in ("MiD2cm", "MiD3cm")]
     return circuit_table(names, edges, "Mauthner array after Koyama 2011, Kohashi & Oda 2008, strengths fitted")
