@@ -132,6 +132,10 @@ class Body(Protocol):
         """Observation: every `Sense` by name, float32, clipped into its bounds."""
         ...
 
+    # resume(bound, data, obs), where a body has it: called after a jump to another moment, whose observation was `obs`,
+    # for what receptors hold between frames. view_deg: (azimuth, elevation) from where it is best seen. ground_m: the
+    # height of the ground below a position of height 0.
+
     def pose(self, bound: Any, data: mujoco.MjData) -> dict[str, Array]:
         """Ground truth for measures and plots: at least `midline_m` (n, 3), head first, and `com_m` (3,)."""
         ...

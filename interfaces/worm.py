@@ -18,6 +18,7 @@ from bestiary.errors import ConnectomeError
 Array = np.ndarray[Any, np.dtype[Any]]
 
 CLOCK = {"control": "0.01", "brain": "0.002", "physics": "0.005"}
+DEMO = {"task": "locomotion", "seconds": 30.0}  # what `bestiary run` shows
 COMPONENTS = {
     "head-proprioception": "stretch of the anterior body bends the head motor neurons SMD and RMD back (Yeon 2018)",
     "b-proprioception": "B-type motor neurons follow the bend ahead of them (Wen 2012)",

@@ -10,6 +10,15 @@ IDS: dict[str, dict[str, Any]] = {
     "bestiary/WormTouch-v0": {"animal": "worm", "task": "touch", "medium": "agar"},
     "bestiary/WormChemotaxis-v0": {"animal": "worm", "task": "chemotaxis", "medium": "agar"},
     "bestiary/FlyWalk-v0": {"animal": "fly", "task": "locomotion", "medium": "air"},
+    "bestiary/FlyTurn-v0": {"animal": "fly", "task": "turn", "medium": "air"},
+    "bestiary/FlyTerrain-v0": {"animal": "fly", "task": "terrain", "medium": "air"},
+    "bestiary/FlyOdour-v0": {"animal": "fly", "task": "odour", "medium": "air"},
+    "bestiary/FlyFeed-v0": {"animal": "fly", "task": "feed", "medium": "air"},
+    "bestiary/FlyGroom-v0": {"animal": "fly", "task": "groom", "medium": "air"},
+    "bestiary/FlyLoom-v0": {"animal": "fly", "task": "loom", "medium": "air"},
+    "bestiary/FlyOptomotor-v0": {"animal": "fly", "task": "optomotor", "medium": "air"},
+    "bestiary/FlyCompass-v0": {"animal": "fly", "task": "compass", "medium": "air"},
+    "bestiary/FlyFlight-v0": {"animal": "fly", "task": "flight", "medium": "air"},
 }
 
 

@@ -30,7 +30,12 @@ _OTHER: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
     "B.spectrum": ("power spectrum of activity (Hellinger)", _ENERGY, "-", ("neurons",)),
     "B.states": ("where in state space activity stays (Kullback-Leibler)", _ENERGY, "-", ("neurons",)),
     "B.dimension": ("dimensionality and divergence of activity", _ENERGY, "-", ("neurons",)),
-    "B.forecast": ("forecast of activity, up to where repeats lose it", "skill against the best baseline", "-", ("forecast",)),
+    "B.forecast": (
+        "forecast of activity, up to where repeats lose it",
+        "skill against the best baseline",
+        "-",
+        ("forecast",),
+    ),
     "C.atlas": ("which neurons answer to which: responds or not", "balanced accuracy", "share", ("neurons",)),
     "C.signs": ("of neurons that answer: more or less active", "balanced accuracy", "share", ("neurons",)),
     "C.behaviour": ("lesions and stimulation: behaviour up, none, down", "balanced accuracy", "share", ("neurons",)),

@@ -18,8 +18,8 @@ def mae(forecast: Array, truth: Array) -> Array:
 
 
 def crps(ensemble: Array, truth: Array) -> Array:
-    """(H,) continuous ranked probability score of an ensemble (E, W, H, F): E|X - y| - E|X - X'| / 2 (Gneiting & Raftery
-    2007, J Am Stat Assoc 102:359), pairs of different members only. For one member it is the absolute error."""
+    """(H,) continuous ranked probability score of an ensemble (E, W, H, F): E|X - y| - E|X - X'| / 2 (Gneiting and
+    Raftery 2007, J Am Stat Assoc 102:359), pairs of different members only. For one member it is the absolute error."""
     members = len(ensemble)
     spread = np.zeros(truth.shape)
     ranked = np.sort(ensemble, 0)
@@ -62,11 +62,11 @@ class Skill:
 def skill(forecast: Array, truth: Array, train: Array, last: Array, until: int | None = None) -> Skill:
     """Raises DataError where the shapes of forecast and truth differ: a forecast that is cut short is not scored."""
     if forecast.shape != truth.shape:
-        raise DataError(f"the forecast has shape {forecast.shape}, the truth {truth.shape}: (windows, horizon, channels)")
+        raise DataError(
+            f"the forecast has shape {forecast.shape}, the truth {truth.shape}: (windows, horizon, channels)"
+        )
     error = mae(forecast, truth)
-    by = {
-        k: 1 - error / np.maximum(mae(v, truth), 1e-12) for k, v in baselines(train, last, truth.shape[1]).items()
-    }
+    by = {k: 1 - error / np.maximum(mae(v, truth), 1e-12) for k, v in baselines(train, last, truth.shape[1]).items()}
     least = np.min(list(by.values()), 0)
     return Skill(by, least, truth.shape[1] if until is None else until)
 

@@ -29,7 +29,11 @@ def _below(path: str) -> str | None:
 def _hook(event: str, arguments: tuple[Any, ...]) -> None:
     if not _state["on"]:
         return
-    if event in ("open", "os.listdir", "os.scandir") and arguments and isinstance(arguments[0], str | bytes | os.PathLike):
+    if (
+        event in ("open", "os.listdir", "os.scandir")
+        and arguments
+        and isinstance(arguments[0], str | bytes | os.PathLike)
+    ):
         if (found := _below(os.fsdecode(arguments[0]))) is not None:
             raise GuardError(f"the policy opened {Path(found).name}, which it is examined with")
     elif event in _PROGRAMS:

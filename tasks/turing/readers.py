@@ -1,4 +1,4 @@
-"""Recordings from CSV, HDF5, NWB and our own files. Nothing here runs code from a file: no pickles, no object arrays."""
+"""Recordings from CSV, HDF5, NWB and our own files. Nothing here runs code of a file: no pickles, no object arrays."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ def read(path: str | Path, every: int = 1) -> Cohort:
     """A cohort from a file, or from all files of a folder (an animal each, or more).
 
     CSV: columns `time_s`, `animal` (or one animal, named after the file), `stimulus` if there was any, and a channel
-    each. HDF5: a group per animal with `values` (T, F), attributes `rate_Hz` and `channels` (or a dataset `time_s`), and
-    `stimulus` (T,) if any. NWB: every SpatialSeries and PoseEstimationSeries below processing/behavior of one subject.
+    each. HDF5: a group per animal with `values` (T, F), attributes `rate_Hz` and `channels` (or a dataset `time_s`),
+    and `stimulus` (T,) if any. NWB: every SpatialSeries and PoseEstimationSeries below processing/behavior of one
+    subject.
     every: keeps one frame in `every`, for files that repeat frames.
 
     Raises DataError, naming file and place, for what is missing, damaged, irregular in time or not numbers.
@@ -54,7 +55,9 @@ def read(path: str | Path, every: int = 1) -> Cohort:
     first = animals[0]
     for a in animals:
         if a.channels != first.channels:
-            raise DataError(f"{a.name} has channels {', '.join(a.channels)}; {first.name} has {', '.join(first.channels)}")
+            raise DataError(
+                f"{a.name} has channels {', '.join(a.channels)}; {first.name} has {', '.join(first.channels)}"
+            )
         if not np.isclose(a.rate_Hz, first.rate_Hz, rtol=1e-3):
             raise DataError(f"{a.name} was recorded at {a.rate_Hz:g} Hz, {first.name} at {first.rate_Hz:g} Hz")
     return Cohort(tuple(animals), str(path.name), sha256=digest.hexdigest())
@@ -77,7 +80,9 @@ def on_grid(name: str, time_s: Array, values: Array) -> tuple[float, Array]:
     period = float(np.median(step))
     at = (time_s - time_s[0]) / period
     place = np.round(at).astype(int)
-    if (off := np.abs(step / period - np.round(step / period)).max()) > _REGULAR * 5 or len(np.unique(place)) < len(place):
+    if (off := np.abs(step / period - np.round(step / period)).max()) > _REGULAR * 5 or len(np.unique(place)) < len(
+        place
+    ):
         raise DataError(
             f"{name}: frames are not regular, off by {off:.0%} of {period:.4g} s; resample them on purpose, not here"
         )
@@ -108,6 +113,7 @@ def _csv(path: Path) -> list[Series]:
     order = ["time_s", *channels, *(["stimulus"] if "stimulus" in head else [])]
     at = [head.index(c) for c in order]
     who = head.index("animal") if "animal" in head else None
+    cells: list[float]
     for number, row in enumerate(rows[1:], 2):
         if not row:
             continue
@@ -119,8 +125,8 @@ def _csv(path: Path) -> list[Series]:
             raise DataError(f"{path}, line {number}: {error}") from None
         table.setdefault(row[who] if who is not None else path.stem, []).append(cells)
     out = []
-    for name, cells in table.items():
-        x = np.array(cells)
+    for name, lines in table.items():
+        x = np.array(lines)
         rate, values = on_grid(f"{path.name}, {name}", x[:, 0], x[:, 1:])
         stimulus = np.nan_to_num(values[:, -1]) if "stimulus" in head else None
         out.append(Series(name, rate, values[:, : len(channels)], tuple(channels), stimulus))
@@ -197,11 +203,16 @@ def _nwb(path: Path) -> list[Series]:
             else:
                 rate = float(group["starting_time"].attrs["rate"])
             if grid is not None and (not np.isclose(rate, grid[0], rtol=1e-3) or len(data) != grid[1]):
-                raise DataError(f"{path}: {name} has {len(data)} frames at {rate:g} Hz, others {grid[1]} at {grid[0]:g} Hz")
+                raise DataError(
+                    f"{path}: {name} has {len(data)} frames at {rate:g} Hz, others {grid[1]} at {grid[0]:g} Hz"
+                )
             grid = (rate, len(data))
             unit = _words(group["data"].attrs.get("unit", ""))[0]
             parts.append(data)
-            names += [f"{name.split('/')[-1]}_{'xyz'[i] if data.shape[1] < 4 else i} {unit}".strip() for i in range(data.shape[1])]
+            names += [
+                f"{name.split('/')[-1]}_{'xyz'[i] if data.shape[1] < 4 else i} {unit}".strip()
+                for i in range(data.shape[1])
+            ]
         assert grid is not None
         who = file.get("general/subject/subject_id")
         subject = _words(who[()])[0] if who is not None else path.stem

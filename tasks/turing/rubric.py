@@ -30,11 +30,11 @@ class Facts:
     areas: whether they are at least an area or a few interacting ones. cord: the rest of the nervous system too.
     cell_types: distinct sets of parameters in use; subclasses: whether they are finer than excitatory/inhibitory.
     plastic: "none", "short" (short-term), "rule" (long-term rules) or "growth". unit: "none", "rate", "point" or
-    "compartments". modulators: their number; interacting, feedback: among them. step_s: of the brain, None without time;
-    spikes: whether activity is resolved as fast as spikes (or, in a graded system, as its fastest signals); subcellular:
-    states below the cell. behaves: "none", "response", "loop" (feedback) or "complex" (shown blind, level D); without_brain:
-    the same behaviour with the brain cut. personality: "none", "traits", "scattered" or "profile"; individual: from
-    individual wirings. learns_s: how long what was learned lasts.
+    "compartments". modulators: their number; interacting, feedback: among them. step_s: of the brain, None without
+    time; spikes: whether activity is resolved as fast as spikes (in a graded system, as its fastest signals);
+    subcellular: states below the cell. behaves: "none", "response", "loop" (feedback) or "complex" (shown blind, level
+    D); without_brain: the same behaviour with the brain cut. personality: "none", "traits", "scattered" or "profile";
+    individual: from individual wirings. learns_s: how long what was learned lasts.
     """
 
     edges: str = "none"
@@ -106,7 +106,19 @@ def score(f: Facts) -> str:
 PUBLISHED: dict[str, tuple[str, Facts]] = {
     "OpenWorm/Sarma": (
         "3330312200",
-        Facts("connectome", 1.0, True, True, 302, True, True, unit="compartments", modulators=1, step_s=5e-5, behaves="loop"),
+        Facts(
+            "connectome",
+            1.0,
+            True,
+            True,
+            302,
+            True,
+            True,
+            unit="compartments",
+            modulators=1,
+            step_s=5e-5,
+            behaves="loop",
+        ),
     ),
     "BAAIWorm": (
         "3130302200",
@@ -116,7 +128,10 @@ PUBLISHED: dict[str, tuple[str, Facts]] = {
         "3220102100",
         Facts("connectome", 279 / 302, True, False, 3, True, unit="rate", step_s=1e-3, behaves="response"),
     ),
-    "Shiu": ("3210202100", Facts("connectome", 0.99, True, cell_types=2, unit="point", step_s=1e-4, behaves="response")),
+    "Shiu": (
+        "3210202100",
+        Facts("connectome", 0.99, True, cell_types=2, unit="point", step_s=1e-4, behaves="response"),
+    ),
     "Lappalainen": (
         "3120101100",
         Facts("connectome", 0.4, True, cell_types=65, subclasses=True, unit="rate", step_s=0.02, behaves="response"),
@@ -131,7 +146,9 @@ PUBLISHED: dict[str, tuple[str, Facts]] = {
     ),
     "Billeh": (
         "2120302100",
-        Facts("partial", 0.003, True, cell_types=17, subclasses=True, unit="compartments", step_s=1e-4, behaves="response"),
+        Facts(
+            "partial", 0.003, True, cell_types=17, subclasses=True, unit="compartments", step_s=1e-4, behaves="response"
+        ),
     ),
     "ZAPBench": ("0200101000", Facts("none", 0.95, True, unit="rate", step_s=0.914)),
 }

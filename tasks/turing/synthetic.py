@@ -66,7 +66,9 @@ class Species:
         values = blend @ posture + size * wave * own[3] + 0.35 * slow
         values = values + self.noise * rng.standard_normal(values.shape)
         names = tuple(f"bend{i}_rad" for i in range(self.channels))
-        return Series(name or f"animal {seed}", self.rate_Hz, values, names, strength if self.stimulus_every_s else None)
+        return Series(
+            name or f"animal {seed}", self.rate_Hz, values, names, strength if self.stimulus_every_s else None
+        )
 
     def cohort(self, n: int, seconds: float, seed: int = 0) -> Cohort:
         return Cohort(tuple(self.animal(seconds, 1000 * seed + i) for i in range(n)), "synthetic")
@@ -102,8 +104,8 @@ def iid(cohort: Cohort, seed: int = 0) -> Cohort:
 
 
 def iaaft(cohort: Cohort, seed: int = 0, rounds: int = 30) -> Cohort:
-    """K12: spectra, cross-spectra and marginals of the animal, phases at random (Schreiber & Schmitz 1996, Phys Rev Lett
-    77:635; 2000, Physica D 142:346). Gaps are filled with the mean."""
+    """K12: spectra, cross-spectra and marginals of the animal, phases at random (Schreiber and Schmitz 1996, Phys Rev
+    Lett 77:635; 2000, Physica D 142:346). Gaps are filled with the mean."""
     rng = np.random.default_rng(seed)
 
     def make(a: Series, i: int) -> Array:
@@ -138,7 +140,9 @@ def decoupled(cohort: Cohort, seed: int = 0) -> Cohort:
 def backward(cohort: Cohort, seed: int = 0) -> Cohort:
     """K17: time reversed."""
     out = tuple(
-        replace(a, name=f"reversed {i}", values=a.values[::-1].copy(), stimulus=None if a.stimulus is None else a.stimulus)
+        replace(
+            a, name=f"reversed {i}", values=a.values[::-1].copy(), stimulus=None if a.stimulus is None else a.stimulus
+        )
         for i, a in enumerate(cohort.animals)
     )
     return replace(cohort, animals=out, source=f"time reversal of {cohort.source}")
