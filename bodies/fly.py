@@ -39,6 +39,7 @@ _SITES = (
     ("tail", "abdomen_7", (0.0, 0.035, -0.0119)),
 )
 _NEXT, _LAST = [1, 2, 0], [2, 0, 1]  # of a cross product
+_JUMP = ("coxa_T2", "femur_T2", "tibia_T2", "tarsus_T2")
 _TASTES_WITHIN_M = 1e-4
 HOVER_PITCH_RAD = math.radians(47.5)  # nose up; the stroke plane of the model's wings is then level
 
@@ -87,6 +88,8 @@ class Fly:
     self_contact: parts of the body collide with one another too, at about 1.3 times the cost.
     eyes: both compound eyes, 2 x 721 ommatidia, as the sense `luminance`, 100 times a second.
     motor_tau_s: activation of the servos, first order; 0.01 in dm_control's walker. Wings and adhesion act at once.
+    jump_tau_s: the same of the servos of the middle legs, which the tergotrochanteral muscle stretches: a
+        tubular muscle that twitches within 2 ms; at least 1e-4. With 0.01 the fly cannot leave the ground.
     control_s, physics_s: default clock periods.
     units: of the model, for tests.
 
@@ -100,6 +103,7 @@ class Fly:
     self_contact: bool = False
     eyes: bool = True
     motor_tau_s: float = 0.01
+    jump_tau_s: float = 0.002
     control_s: str = "0.002"
     physics_s: str = "0.0002"
     units: Units = MM_MG
@@ -115,8 +119,9 @@ class Fly:
     tucked: Array = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.motor_tau_s) and self.motor_tau_s >= 0):
-            raise ValueError(f"motor_tau_s of Fly must be finite and not negative, got {self.motor_tau_s}")
+        for name, least in (("motor_tau_s", 0.0), ("jump_tau_s", 1e-4)):
+            if not (math.isfinite(value := getattr(self, name)) and value >= least):
+                raise ValueError(f"{name} of Fly must be finite and at least {least:g}, got {value}")
         joints, motors, ranges = _names()
         sticks = np.array([m.startswith("adhere") for m in motors])
         middle = np.where(sticks, 0.0, ranges.mean(1))
@@ -184,7 +189,8 @@ class Fly:
             for actuator in spec.actuators:
                 if actuator.biastype == mujoco.mjtBias.mjBIAS_AFFINE:
                     actuator.dyntype = mujoco.mjtDyn.mjDYN_FILTEREXACT
-                    actuator.dynprm[0] = self.motor_tau_s
+                    quick = actuator.name.startswith(_JUMP)
+                    actuator.dynprm[0] = min(self.motor_tau_s, self.jump_tau_s) if quick else self.motor_tau_s
         if self.floor:
             spec.worldbody.add_geom(
                 name="floor",

@@ -30,6 +30,9 @@ from bestiary.errors import DataError
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
+GROOMING = ("groom_eyes", "groom_antennae", "groom_abdomen", "groom_wings", "groom_thorax")  # first wins
+GROOM_S = 0.07  # half a sweep: about 7 Hz (Ravbar 2021), from memory
+PUMP_S = 0.1  # half a stroke of the pump: about 5 Hz (Manzo 2012), from memory
 LEGS = ("T1L", "T1R", "T2L", "T2R", "T3L", "T3R")
 ESCAPE_MV = 10.0
 RAMP_S = 0.02
@@ -41,6 +44,8 @@ COMPONENTS = {
     "load-feedback": "campaniform sensilla: a loaded leg does not lift, a leg that meets the ground ends its swing",
     "position-feedback": "a leg far behind lifts sooner",
     "adaptation": "the fading of the steering units that DNa02 drives",
+    "grooming-hierarchy": "eyes before antennae before abdomen before wings before thorax, by suppression (Seeds 2014)",
+    "arbitration": "grooming, feeding and the jump hold back walking",
     "adhesion": "claws that hold on in stance",
 }
 
@@ -74,6 +79,16 @@ def _units() -> list[Unit]:
         units += [Unit(f"{word}_{leg}", word, tau_s=0.002, top_Hz=100) for word in ("stance", "swing")]
         units += [Unit(f"touch_{leg}", "touch", tau_s=0.004, adapt=0.1, adapt_s=0.012, top_Hz=100)]
         units += [Unit(f"{word}_{leg}", word, "sensory", tau_s=0.004) for word in ("load", "contact", "behind")]
+    units += [Unit(word, "groom", tau_s=0.06, threshold_mV=1, top_Hz=100) for word in GROOMING]
+    units += [Unit(word, "sweep", tau_s=0.004, top_Hz=100) for word in ("return", "sweep")]
+    units += [Unit("rostrum", "proboscis", "motor", tau_s=0.03, gain_Hz_per_mV=12, threshold_mV=1, top_Hz=100)]
+    units += [Unit("haustellum", "proboscis", "motor", tau_s=0.05, top_Hz=100)]
+    units += [Unit("labrum", "proboscis", "motor", tau_s=0.01, gain_Hz_per_mV=20, threshold_mV=7, top_Hz=100)]
+    units += [Unit(word, "pump", tau_s=0.004, top_Hz=100) for word in ("fill", "pump")]
+    # the giant fibre's synapses are electrical: these muscles' motor neurons follow it within a control period
+    units += [Unit(f"{w}_{s}", w, "motor", 5e-4, 20, 5, 200) for w in ("TTM", "DLM") for s in "LR"]
+    units += [Unit("flight", "flight", tau_s=0.02, gain_Hz_per_mV=20, threshold_mV=4, top_Hz=100)]
+    units += [Unit(f"stroke_{s}", "stroke", "motor", tau_s=0.02) for s in "LR"]
     return units
 
 
@@ -121,6 +136,26 @@ def _wiring() -> list[tuple[str, str, float, str, str]]:
             else:  # the leg behind
                 edges.append((f"touch_{near}", swing, 0.015, "chemical", "coordination"))
                 edges.append((f"swing_{near}", swing, -0.15, "graded", "coordination"))
+    for first, word in enumerate(GROOMING):
+        edges.append((word, "sweep", 0.0286, "ramp", ""))
+        edges.append((word, word, 0.06, "chemical", ""))
+        edges += [(word, later, -0.3, "chemical", "grooming-hierarchy") for later in GROOMING[first + 1 :]]
+        edges += [(word, f"{w}_{s}", -0.3, "chemical", "arbitration") for w in ("fore", "back") for s in "LR"]
+    edges += [("rostrum", f"{w}_{s}", -0.3, "chemical", "arbitration") for w in ("fore", "back") for s in "LR"]
+    edges += [("rostrum", word, -0.3, "chemical", "arbitration") for word in GROOMING]
+    edges += [
+        ("rostrum", "haustellum", 0.12, "chemical", ""),
+        ("haustellum", "pump", 0.02, "ramp", ""),
+        ("haustellum", "labrum", 0.06, "chemical", ""),
+        ("pump", "labrum", 0.06, "chemical", ""),
+        ("TTM_L", "flight", 3.0, "chemical", ""),
+        ("TTM_R", "flight", 3.0, "chemical", ""),
+        ("flight", "flight", 0.2, "chemical", ""),  # flight goes on until four legs touch
+        *((f"contact_{leg}", "flight", -0.05, "chemical", "load-feedback") for leg in LEGS),
+    ]
+    for w in ("fore", "back", "turn", "steer"):
+        edges += [("flight", f"{w}_{s}", -0.5, "chemical", "arbitration") for s in "LR"]
+    edges += [("flight", w, -0.5, "chemical", "arbitration") for w in (*GROOMING, "rostrum", "step")]
     return edges
 
 
@@ -210,11 +245,13 @@ class FlyCord:
         self._kind = code[t.kind.codes[order]].astype(np.int64)
         row = {str(name): i for i, name in enumerate(t.ids.tolist())}
         self._row = row
-        self._pairs = np.array([(row[f"swing_{leg}"], row[f"stance_{leg}"]) for leg in LEGS])
-        self._contact = np.array([row[f"contact_{leg}"] for leg in LEGS])
-        self._side = np.array([[row[f"fore_{s}"], row[f"back_{s}"]] for s in "LR"])
-        # a stance unit's ramp has its own constant input; without a pattern generator only reflexes end a stance
-        self._numbers = np.array([dt / RAMP_S, ESCAPE_MV * RAMP_S / SWING_S, ESCAPE_MV])
+        pairs = [*((f"swing_{leg}", f"stance_{leg}") for leg in LEGS), ("sweep", "return"), ("pump", "fill")]
+        self._pairs = np.array([[row[a], row[b]] for a, b in pairs])
+        self._outputs = np.array([row[name] for name in decoder.OUTPUTS])
+        # the second of each pair has a constant input of its own; that of a leg is active at rest
+        lasts_s = np.array([SWING_S] * len(LEGS) + [GROOM_S, PUMP_S])
+        self._second = np.stack([ESCAPE_MV * RAMP_S / lasts_s, np.arange(len(pairs)) < len(LEGS)], 1)
+        self._numbers = np.array([dt / RAMP_S, ESCAPE_MV])
 
     def init(self, seed: int) -> dict[str, Any]:
         """Standing, every unit silent; where each leg is in its cycle comes from the seed."""
@@ -223,12 +260,14 @@ class FlyCord:
         state: dict[str, Any] = {
             "potential": np.zeros(n),
             "fatigue": np.zeros(n),
-            "slow": rng.uniform(0, 0.8 * ESCAPE_MV, (6, 2)) * [1, 0],
-            "air": np.zeros(6),
+            "slow": np.zeros((len(self._pairs), 2)),
+            "turn": np.zeros(len(self._pairs)),  # whose: 0 the second of the pair, 1 the first
             "rate": np.zeros(n),
             "limbs": self.decoder.init(),
         }
-        state["rate"][self._pairs[:, 1]] = 100.0 * self._speaks[self._pairs[:, 1]]
+        state["slow"][: len(LEGS), 0] = rng.uniform(0, 0.8 * ESCAPE_MV, len(LEGS))
+        standing = self._pairs[: len(LEGS), 1]
+        state["rate"][standing] = 100.0 * self._speaks[standing]
         return state
 
     def advance(self, state: dict[str, Any], drive_mV: Array) -> dict[str, Any]:
@@ -240,7 +279,7 @@ class FlyCord:
             new["potential"],
             new["fatigue"],
             new["slow"],
-            new["air"],
+            new["turn"],
             rate,
             np.asarray(drive_mV, float),
             self._unit,
@@ -251,10 +290,10 @@ class FlyCord:
             self._weight,
             self._kind,
             self._pairs,
+            self._second,
             self._numbers,
         )
-        sides = rate[self._side[:, 0]] - rate[self._side[:, 1]]
-        self.decoder.advance(new["limbs"], rate[self._pairs[:, 0]], rate[self._contact], sides)
+        self.decoder.advance(new["limbs"], rate[self._outputs])
         return new
 
     def rate_Hz(self, state: dict[str, Any]) -> Array:
@@ -287,9 +326,9 @@ class FlyCord:
 
 @numba.njit(cache=True, nogil=True)
 def _network(  # type: ignore[no-untyped-def]
-    potential, fatigue, slow, air, rate, drive, unit, alive, speaks, pre, post, weight, kind, pairs, numbers
+    potential, fatigue, slow, turn, rate, drive, unit, alive, speaks, pre, post, weight, kind, pairs, second, numbers
 ):
-    ramp_step, stance_input, escape = numbers
+    ramp_step, escape = numbers
     n = potential.size
     graded = np.zeros(n)  # what a silent pattern unit tells without spikes
     for i in range(pairs.shape[0]):
@@ -310,16 +349,16 @@ def _network(  # type: ignore[no-untyped-def]
         fatigue[i] += (unit[i, 5] * out - fatigue[i]) * unit[i, 6]
         rate[i] = out * speaks[i]
     for i in range(pairs.shape[0]):
-        swing, stance = pairs[i, 0], pairs[i, 1]
-        if air[i] == 0:
-            slow[i, 0] = min(max(slow[i, 0] + max(ramp[swing], 0.0) * ramp_step, 0.0), 1.2 * escape)
-            if slow[i, 0] + potential[swing] >= escape and ramp[swing] > 0 and alive[swing] > 0:
-                air[i] = 1
-                slow[i, 0] = slow[i, 1] = 0.0
+        a, b = pairs[i, 0], pairs[i, 1]
+        if turn[i] == 0:
+            slow[i, 0] = min(slow[i, 0] + max(ramp[a], 0.0) * ramp_step, 1.2 * escape)
+            ready = slow[i, 0] + potential[a] >= escape and ramp[a] > 0 and alive[a] > 0
         else:
-            slow[i, 1] += (stance_input + max(ramp[stance], 0.0)) * ramp_step
-            if slow[i, 1] + max(potential[stance], 0.0) >= escape and alive[stance] > 0:
-                air[i] = 0
-                slow[i, 0] = slow[i, 1] = 0.0
-        rate[swing] = 100.0 * air[i] * alive[swing] * speaks[swing]
-        rate[stance] = 100.0 * (1 - air[i]) * alive[stance] * speaks[stance]
+            slow[i, 1] += (second[i, 0] + max(ramp[b], 0.0)) * ramp_step
+            ready = slow[i, 1] + max(potential[b], 0.0) >= escape and alive[b] > 0
+        if ready:
+            turn[i] = 1 - turn[i]
+            slow[i] = 0.0
+        rate[a] = 100.0 * turn[i] * alive[a] * speaks[a]
+        rests = second[i, 1] > 0 or ramp[a] > 0  # stance is rest; the others begin with it and end with it
+        rate[b] = 100.0 * (1 - turn[i]) * alive[b] * speaks[b] * rests

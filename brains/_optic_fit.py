@@ -41,7 +41,7 @@ STEPS, SKIP, EVERY = 45, 15, 3  # of DT_S: 0.45 s a scene; every third step afte
 JUDGED = slice(SKIP, None, EVERY)
 UNIT = 8.0  # columns/s: the target is direction * sqrt(speed / UNIT)
 ALIVE = 0.05  # mean v of a type that a penalty keeps it above: one that falls silent does not come back
-PRIOR = 2e-4  # of the squared logarithm by which a pair's strength per synapse leaves that of its target's others
+PRIOR = 3e-5  # of the squared logarithm by which a pair's strength per synapse leaves that of its target's others
 TAU_S = (0.012, 0.5)
 REST = (-2.0, 4.0)
 _SIGMA = 0.05  # activity at which the decoder's normalisation sets in
@@ -105,13 +105,14 @@ class Flow:
         v0 = self.even(p, float(light[0].mean())) if v0 is None else v0
         weight, rest, blend = p.weight(self.w).astype(f32), p.rest.astype(f32), p.blend(DT_S).astype(f32)
         movie = light.reshape(-1, side, side * LANES)
-        return forward(v0.astype(f32), movie, self.is_input, *self.wires, weight, rest, blend, self.mask, LANES)  # type: ignore[no-any-return]
+        call: Any = forward
+        return call(v0.astype(f32), movie, self.is_input, *self.wires, weight, rest, blend, self.mask, LANES)  # type: ignore[no-any-return]
 
     def features(self, v: Array) -> tuple[Array, Array, Array, Array]:
         """(r, q, bottom, share) of v at the judged steps: activity, its mean over seven columns, sigma + mean over the
         types, and q / bottom; (t, 8, columns, LANES)."""
         r = np.maximum(v[1:][JUDGED, self.watched], 0).reshape(-1, len(MOTION), self.side**2, LANES)
-        q = sum(r[:, :, to] for to in self.near) / len(self.near)
+        q = np.sum([r[:, :, to] for to in self.near], 0) / len(self.near)
         bottom = _SIGMA + q.mean(1, keepdims=True)
         return r, q, bottom, q / bottom
 
@@ -160,7 +161,8 @@ class Flow:
         steady[JUDGED] = (-low + 0.04 * high) / (late.size / types * np.maximum(self.density, 1e-9))
         weight, blend = p.weight(self.w), p.blend(DT_S)
         arrays = (weight.astype(np.float32), blend.astype(np.float32), self.mask, self.watched, steady, LANES)
-        d_weight, d_rest, d_blend = backward(v, slope, *self.wires, *arrays)
+        call: Any = backward
+        d_weight, d_rest, d_blend = call(v, slope, *self.wires, *arrays)
         d_scale = np.bincount(self.w.pair, d_weight * weight, len(p.scale))
         d_tau = d_blend * -(1 - blend) * DT_S / p.tau_s  # by log tau
         return value, {"scale": d_scale, "tau_s": d_tau, "rest": d_rest, "decoder": d_decoder, "total": np.array(total)}
@@ -266,9 +268,8 @@ def described(w: Wiring, found: Found, peak: Array) -> dict[str, Any]:
     task = "optic flow of generated natural-like scenes (`bestiary fit fly visual`)"
 
     def row(names: tuple[str, ...], value: Array, unit: str, about: str, source: str, fitted_to: str = task) -> Any:
-        value = [float(f"{x:.6g}") for x in value]
         return {
-            "value": dict(zip(names, value, strict=True)),
+            "value": {name: float(f"{x:.6g}") for name, x in zip(names, value, strict=True)},
             "unit": unit,
             "about": about,
             "source": source,

@@ -68,7 +68,7 @@ def steps(
 
 
 @numba.njit(cache=True, fastmath=_FAST, nogil=True)
-def _dot(a: Array, b: Array) -> float:
+def _dot(a: Array, b: Array) -> Any:
     total = np.float32(0)
     for k in range(len(a)):
         total += a[k] * b[k]

@@ -215,14 +215,16 @@ def parameters(given: Mapping[str, Any] | str | Path | None = None) -> tuple[Par
     edge_peak: what T4a-d and T5a-d do at the best moving edge: the unit of motion energy. Raises DataError.
     """
     w = wiring()
-    if not isinstance(given, Mapping):
+    if isinstance(given, Mapping):
+        read: Any = given
+    else:
         file = _file("visual_parameters.json") if given is None else Path(given)
         try:
-            given = json.loads(file.read_text(encoding="utf-8"))
+            read = json.loads(file.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise DataError(f"cannot read the optic lobe's parameters from {file}: {error}") from None
     try:
-        table = given["parameters"]
+        table = read["parameters"]
         found = [
             np.array([float(table[kind]["value"][name]) for name in names])
             for kind, names in (("tau_s", w.types), ("rest", w.types), ("scale", w.pairs), ("edge_peak", MOTION))

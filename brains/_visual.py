@@ -19,6 +19,7 @@ from bestiary.errors import BestiaryError, ConnectomeError
 Array = np.ndarray[Any, np.dtype[Any]]
 
 SIDES = ("L", "R")
+SETTLING = 100  # steps: 1 s
 _REST_MV, _UNIT_MV = -60.0, 20.0  # how v of a unit is shown as a voltage: the model itself has none
 
 
@@ -126,11 +127,13 @@ class Visual:
 
     def init(self, seed: int) -> dict[str, Any]:
         """In even grey light; nothing here is random."""
-        state = {"v": self._start.copy(), "tick": 0, "light": np.zeros(2, np.float32)}
-        return {**state, "rate": self._rates(state["v"])}
+        v = self._start.copy()
+        return {"v": v, "tick": 0, "light": np.zeros(2, np.float32), "rate": self._rates(v)}
 
     def advance(self, state: dict[str, Any], drive_mV: Array) -> dict[str, Any]:
-        """One control period; the lobes move on at the first of every `every` and hold in between."""
+        """One control period; the lobes move on at the first of every `every` and hold in between.
+
+        In the first of all they settle on what is seen: eyes that open are not a flash."""
         tick = state["tick"]
         if tick % self.every:
             return {**state, "tick": tick + 1}
@@ -147,7 +150,7 @@ class Visual:
                 blend = 1.0 if not tick else -np.expm1(-lobe.dt_s * self.steps / self.adapt_s)
                 light[e] += blend * (mean - light[e])
                 flat[eye] = np.clip(flat[eye] * (0.5 / max(float(light[e]), 1e-3)), 0, 1)
-            v[e] = lobe.advance(state["v"][e], drive, self.steps)
+            v[e] = lobe.advance(state["v"][e], drive, self.steps if tick else SETTLING)
         return {"v": v, "tick": tick + 1, "light": light, "rate": self._rates(v)}
 
     @property
@@ -191,7 +194,7 @@ class Visual:
             stripes.reshape(2, -1)[:, self._unit] = gone[:, e * m : (e + 1) * m]
             lobes.append(lobe.muted(*stripes[:, :, lobe.place]))
         quiet = np.flatnonzero(gone[1, 2 * m :]) + 2 * m
-        return replace(self, lobes=tuple(lobes), quiet=np.union1d(self.quiet, quiet).astype(int))
+        return replace(self, lobes=(lobes[0], lobes[1]), quiet=np.union1d(self.quiet, quiet).astype(int))
 
     def rewired(self, rewire: Callable[[Connectome], Connectome]) -> Visual:
         """The same on another wiring of its types: `rewire` gets `type_table`. Offsets and scales stay with their rows.
@@ -202,7 +205,8 @@ class Visual:
         if table.n_edges != len(w.pre):
             raise ConnectomeError(f"the optic lobe keeps its {len(w.pre)} rows when it is rewired, got {table.n_edges}")
         other = replace(w, pre=table.pre, post=table.post, count=table.weight.astype(float), sign=table.sign)
-        return replace(self, lobes=tuple(replace(lobe, wiring=other) for lobe in self.lobes))
+        left, right = self.lobes
+        return replace(self, lobes=(replace(left, wiring=other), replace(right, wiring=other)))
 
 
 def build(clock: Clock, given: Any = None, peak: Array | None = None, adapt_s: float = 1.0) -> Visual:

@@ -5,7 +5,6 @@ Parts are joined by links (assets/fly/links.csv, assets/fly/descending.csv): eac
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 
 import bestiary
 from bestiary.brains import _parameters
+from bestiary.brains._fly_circuits import rows
 from bestiary.brains._parts import Composite, Link, Part, joined
 from bestiary.brains.connectome import Connectome
 from bestiary.envs._clock import Clock
@@ -73,11 +73,12 @@ def central_table(name: str) -> Connectome:
 def tables(connectome: str | None = None) -> dict[str, Connectome]:
     """The tables of all parts, for the card."""
     from bestiary.brains._fly_cord import table as cord_table
+    from bestiary.brains._visual import type_table
 
     clock = Clock("0.002", "0.0001", "0.0002")
     optional, _ = optional_parts(clock, parameters())
-    out = {"central": central_table(connectome or default())}
-    return out | {k: p.table for k, p in optional.items()} | {"cord": cord_table()}
+    measured = {k: p.table for k, p in optional.items()} | {"visual": type_table()}  # its units repeat the types
+    return {"central": central_table(connectome or default()), **measured, "cord": cord_table()}
 
 
 def central(connectome: Connectome | str | None, clock: Clock, rewire: Any, spontaneous: bool) -> Part:
@@ -137,23 +138,16 @@ def build(
 def links(parts: Mapping[str, Part]) -> list[Link]:
     """Links among the parts that are there. A row whose source neuron a brain does not have is left out."""
     grouped: dict[tuple[str, str, float, str], list[tuple[str, str, float]]] = {}
-    for row in _rows("links.csv"):
+    for row in rows("links.csv"):
         key = (row["from"], row["to"], float(row["tau_s"] or SYNAPSE_S), row["provenance"])
         if row["from"] in parts and row["to"] in parts:
             grouped.setdefault(key, []).append((row["source"], row["target"], float(row["weight_mV_per_Hz"])))
-    cord = [(r["source"], r["target"], float(r["weight_mV_per_Hz"])) for r in _rows("descending.csv")]
+    cord = [(r["source"], r["target"], float(r["weight_mV_per_Hz"])) for r in rows("descending.csv")]
     grouped["central", "cord", SYNAPSE_S, "tuned"] = cord
     return [
-        Link(a, b, joined(parts[a], parts[b], rows, "skip"), tau_s, tag) for (a, b, tau_s, tag), rows in grouped.items()
+        Link(a, b, joined(parts[a], parts[b], pairs, "skip"), tau_s, tag)
+        for (a, b, tau_s, tag), pairs in grouped.items()
     ]
-
-
-def _rows(name: str) -> list[dict[str, str]]:
-    for place in bestiary.__path__:
-        if (file := Path(place) / "assets" / "fly" / name).is_file():
-            with open(file, encoding="utf-8", newline="") as text:
-                return list(csv.DictReader(text))
-    raise DataError(f"assets/fly/{name} is missing; reinstall bestiary")
 
 
 BRAIN = Composite

@@ -98,6 +98,12 @@ class Animal:
         """Kind of each neuron (`sensory`, `inter`, `motor`): recordings and films sort by it."""
         return self.brain.groups
 
+    @property
+    def shown(self) -> Array:
+        """Rows of the neurons that recordings and films keep: all of them but in a very large brain."""
+        rows = getattr(self.brain, "shown", None)
+        return np.arange(len(self.names)) if rows is None else np.asarray(rows)
+
     def index(self, query: Any) -> Array:
         """Rows of the neurons that `query` names (a name, class, glob, or list). Raises UnknownNeuronError."""
         return self.brain.select(query)
@@ -282,7 +288,8 @@ def build(
     asked = {"lesion": lesion, "silence": silence, "without": without, "stimuli": schedule}
     about = {**about, **asked, "control": chosen.name, "control_seed": chosen.seed, "clock": clock}
     about |= {"moved_share": chosen.moved_share, "brain_heard": chosen.brain_heard}
-    return Animal(name, brain, interface, clock, schedule, chosen, about, body().senses)
+    needed = tuple(s for s in body().senses if s.name not in getattr(interface, "deaf", ()))
+    return Animal(name, brain, interface, clock, schedule, chosen, about, needed)
 
 
 def _copied(tree: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What the parts of the fly's brain are told by the senses: eyes, turning, the sun, odours."""
+"""What compass and mushroom body are told by the senses: turning and the sun, odours."""
 
 from __future__ import annotations
 
@@ -11,25 +11,11 @@ import numpy as np
 from bestiary.bodies._eye import fly_retina
 from bestiary.brains._compass import Compass
 from bestiary.brains._mushroom_body import MushroomBody
-from bestiary.brains._visual import Visual
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 GOAL_RAD = 0.0  # of FC2, on the ring: the fly keeps the sun ahead, in a world that has one
 FULL_ODOUR = 100.0  # ppm that drive projection neurons fully; half at the geometric mean of 1 and this (assumed)
-
-
-@dataclass(frozen=True)
-class VisualSense:
-    """Light on the ommatidia to R1-R8 of their columns."""
-
-    part: Visual
-
-    def init(self) -> dict[str, Array]:
-        return {}
-
-    def encode(self, state: Any, obs: Mapping[str, Array]) -> tuple[Any, Array]:
-        return state, self.part.lit(obs["luminance"])
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,49 @@ NEUTRAL_MM = {"T1": (0.90, 0.88), "T2": (-0.05, 1.60), "T3": (-1.35, 1.06)}  # m
 # Height of the middle of a claw against the thorax: as the model stands, and so much lower as the leg gives way
 STANCE_MM = {"T1": -1.26, "T2": -1.28, "T3": -1.36}
 LIFT = {"T1": 0.9, "T2": 1.0, "T3": 1.3}  # of the arc of a swing, relative: hind legs lag behind their commands most
+# Ways of the claw in grooming, mm in the thorax frame of the left side (x ahead, y left, z up), each gone through
+# once a cycle: two sweeps and, where legs can meet, a rub of one against the other. Places are the model's own.
+PROGRAMS: dict[str, tuple[str, tuple[tuple[float, float, float], ...], dict[str, float]]] = {
+    "groom_eyes": (
+        "T1",
+        (
+            *((0.72, 0.50, 0.22), (0.95, 0.42, 0.05), (1.05, 0.34, -0.20), (1.02, 0.50, -0.30)) * 2,
+            *((1.15, 0.06, -0.62), (1.30, 0.03, -0.62), (1.15, 0.06, -0.62), (1.30, 0.03, -0.62)),
+        ),
+        {"head": -0.25},
+    ),
+    "groom_antennae": (
+        "T1",
+        (
+            *((0.95, 0.14, 0.06), (1.06, 0.12, -0.18), (1.12, 0.12, -0.42), (1.16, 0.34, -0.25)) * 2,
+            *((1.15, 0.06, -0.66), (1.30, 0.03, -0.66), (1.15, 0.06, -0.66), (1.30, 0.03, -0.66)),
+        ),
+        {"head": -0.4, "antenna": 0.3},
+    ),
+    "groom_abdomen": (
+        "T3",
+        (
+            *((-0.95, 0.44, 0.02), (-1.35, 0.42, -0.12), (-1.75, 0.30, -0.40), (-1.55, 0.62, -0.40)) * 2,
+            *((-1.95, 0.07, -0.85), (-2.15, 0.03, -0.85), (-1.95, 0.07, -0.85), (-2.15, 0.03, -0.85)),
+        ),
+        {"abdomen": -0.2},
+    ),
+    "groom_wings": (
+        "T3",
+        (
+            *((-0.75, 0.42, 0.22), (-1.25, 0.40, 0.18), (-1.85, 0.34, 0.02), (-1.45, 0.60, -0.10)) * 2,
+            *((-1.95, 0.07, -0.85), (-2.15, 0.03, -0.85), (-1.95, 0.07, -0.85), (-2.15, 0.03, -0.85)),
+        ),
+        {"abdomen": -0.4},
+    ),
+    "groom_thorax": (
+        "T2",
+        ((0.15, 0.42, 0.42), (-0.10, 0.40, 0.46), (-0.35, 0.42, 0.40), (-0.10, 0.65, 0.30)) * 3,
+        {},
+    ),
+}
+CYCLE = 48  # steps of a program's table
+LEAN_MM = {"T1": -0.05, "T2": 0.0, "T3": 0.35}  # how far ahead the body goes over the legs that stay
 GRID_MM = (np.linspace(-1.5, 1.5, 13), np.linspace(-0.75, 0.75, 7), np.linspace(-0.4, 1.0, 8))  # about the neutral foot
 
 
@@ -112,6 +155,12 @@ class Template:
     centre: Array  # (n_motors,) of each servo: the angle of action 0
     half: Array  # (n_motors,) rad per unit of action
     neutral: Array  # (n_motors,) the action of standing still
+    ways: Array  # (5, CYCLE, 6, 7) rad: grooming programs
+    users: Array  # (5, 6) which legs a program takes
+    holds: Array  # (5, n_motors) what it adds to the commands of other motors, rad
+    leans: Array  # (5,) mm
+    kick: Array  # (6, 7) rad: legs as a jump stretches them
+    tuck: Array  # (6, 7) rad: legs drawn up in flight
     lead_s: Array  # (n_motors,) time constant of each servo with its joint's damping
     delay_s: Array  # (n_motors,) time constant of each motor's activation
     spring: Array  # (n_motors,) stiffness of the joint as a share of the servo's
@@ -151,6 +200,7 @@ def _template(body: Any) -> Template:
                 worst = max(worst, float(miss[2:-2, 2:-2].max()))
         legs.append(chain)
         tables.append(angle)
+    ways, users, holds, leans = _programs(legs, tables, origin, body, mm)
     n = model.nu
     kp = np.where(model.actuator_biasprm[:, 1] < 0, model.actuator_gainprm[:, 0], 0.0)
     lead, delay, spring, rest_rad = np.zeros((4, n))
@@ -172,6 +222,14 @@ def _template(body: Any) -> Template:
         centre=body.middle,
         half=body.half,
         neutral=body.neutral,
+        ways=ways,
+        users=users,
+        holds=holds,
+        leans=leans,
+        kick=_kick(legs, _pose(legs, tables, origin, mm, {"T1": (0, 0, 0), "T2": (0, 0, 0), "T3": (0, 0, 0)})),
+        tuck=_pose(
+            legs, tables, origin, mm, {"T1": (0.0, -0.3, 0.7), "T2": (-0.3, -0.3, 0.6), "T3": (-0.3, -0.2, 0.7)}
+        ),
         lead_s=lead,
         delay_s=delay,
         spring=spring,
@@ -179,6 +237,63 @@ def _template(body: Any) -> Template:
         where=np.array([[motors[f"{j}_{_side(leg)}"] for j in (*JOINTS, "adhere_claw")] for leg in LEGS]),
         motors=motors,
     )
+
+
+def _programs(
+    legs: Sequence[Leg], tables: Sequence[Array], origin: Array, body: Any, mm: float
+) -> tuple[Array, Array, Array, Array]:
+    ways, users = np.zeros((len(PROGRAMS), CYCLE, 6, 7)), np.zeros((len(PROGRAMS), 6))
+    holds, leans = np.zeros((len(PROGRAMS), len(body.motors))), np.zeros(len(PROGRAMS))
+    for p, (pair, points, posture) in enumerate(PROGRAMS.values()):
+        leans[p] = LEAN_MM[pair]
+        for name, angle in posture.items():
+            for m, motor in enumerate(body.motors):
+                if motor == name or (name == "antenna" and motor.startswith("antenna_") and "twist" not in motor):
+                    holds[p, m] = angle
+        for i, leg in enumerate(LEGS):
+            if leg[:2] != pair or (pair == "T2" and leg[2] == "R"):
+                continue
+            users[p, i] = 1
+            key = np.array(points) * [1, 1 if leg[2] == "L" else -1, 1] * mm
+            closed = np.concatenate([key, key[:1]])
+            at = np.arange(CYCLE) / CYCLE * len(key)
+            path = np.stack([np.interp(at, np.arange(len(closed)), closed[:, k]) for k in range(3)], 1)
+            rest = tables[i][6, 3, 2]
+            start = _search(legs[i], path[0], rest)
+            for _ in range(2):  # the second time round it begins where the first ended
+                for t in range(CYCLE):
+                    start = legs[i].solve(path[t : t + 1], start, start, 12)[0]
+                    ways[p, t, i] = start
+    return ways, users, holds, leans
+
+
+def _search(leg: Leg, target: Array, rest: Array) -> Array:
+    """(7,) angles that reach target (3,) and are nearest to `rest`, from many starts."""
+    starts = np.random.default_rng(0).uniform(leg.low, leg.high, (300, 7))
+    found = leg.solve(np.broadcast_to(target, (300, 3)), starts, rest, 40)
+    miss = np.linalg.norm(leg.forward(found)[0] - target, axis=1) / np.abs(leg.links[0][0]).max()
+    return np.asarray(found[np.argmin(np.where(miss > miss.min() + 0.02, 1e3, 0) + np.abs(found - rest).sum(1))])
+
+
+def _pose(legs: Sequence[Leg], tables: Sequence[Array], origin: Array, mm: float, by: Mapping[str, Any]) -> Array:
+    """(6, 7) rad: every foot moved from its neutral place by mm (ahead, outward, up)."""
+    out = np.zeros((6, 7))
+    for i, leg in enumerate(LEGS):
+        shift = np.array(by[leg[:2]]) * [1, 1 if leg[2] == "L" else -1, 1]
+        rest = tables[i][6, 3, 2]
+        for part in (0.25, 0.5, 0.75, 1.0):
+            out[i] = rest = legs[i].solve(((origin[i] + part * shift) * mm)[None], rest, rest, 20)[0]
+    return out
+
+
+def _kick(legs: Sequence[Leg], pose: Array) -> Array:
+    """(6, 7) rad: every joint of middle and hind legs that moves the claw down goes to the end of its range."""
+    out = pose.copy()
+    for i in range(2, 6):
+        down = -legs[i].forward(pose[i : i + 1])[1][0, 2]
+        strong = np.abs(down) > 0.3 * np.abs(down).max()
+        out[i] = np.where(strong, np.where(down > 0, legs[i].high + 0.02, legs[i].low - 0.02), pose[i])
+    return out
 
 
 def _side(leg: str) -> str:
@@ -192,8 +307,20 @@ class Motor:
     period_s: of control. speed_mm_s_per_Hz: of the side's `fore` and `back` units. lift_mm: height of a swing's arc.
     half_track_mm: half the distance between the sides, by which their difference in speed becomes a turn.
     swing_s: time of a whole arc at a rate of 100 Hz. stance (rate, share): the template's own idea of how long a
-    stance lasts, 1 / (rate + share * speed), by which a swing knows how far ahead to put the foot.
+    stance lasts, 1 / (rate + share * speed), by which a swing knows how far ahead to put the foot. groom_s: of half a
+    grooming sweep at 100 Hz.
     """
+
+    # the units that it reads, in this order
+    OUTPUTS = (
+        *(f"swing_{leg}" for leg in LEGS),
+        *(f"contact_{leg}" for leg in LEGS),
+        *("fore_L", "fore_R", "back_L", "back_R"),
+        *("sweep", "return"),
+        *PROGRAMS,
+        *("rostrum", "haustellum", "labrum"),
+        *("TTM_L", "TTM_R", "flight"),
+    )
 
     def __init__(
         self,
@@ -205,57 +332,50 @@ class Motor:
         half_track_mm: float = 1.2,
         swing_s: float = 0.034,
         stance: tuple[float, float] = (2.6, 0.48),
+        groom_s: float = 0.07,
         adhesion: bool = True,
     ) -> None:
-        self.template = template
+        t = self.template = template
         self.period_s = period_s
-        self._speed = speed_mm_s_per_Hz
         # what share of the way to a command an activation goes in one period
-        self._share = np.where(template.delay_s > 0, -np.expm1(-period_s / np.maximum(template.delay_s, 1e-9)), 1.0)
-        self._heights = np.array([LIFT[leg[:2]] for leg in LEGS])
-        self._numbers = np.array([period_s, lift_mm, half_track_mm, swing_s, *stance, float(adhesion)])
+        share = np.where(t.delay_s > 0, -np.expm1(-period_s / np.maximum(t.delay_s, 1e-9)), 1.0)
+        numbers = (period_s, speed_mm_s_per_Hz, lift_mm, half_track_mm, swing_s, *stance, groom_s, float(adhesion))
+        parts = ("head", "rostrum", "haustellum", "labrum", "antenna", "abdomen")
+        others = np.array([i for m, i in t.motors.items() if m.startswith(parts)])
+        mouth = [t.motors[m] for m in ("rostrum", "haustellum", "labrum_left", "labrum_right", "head")]
+        self._fixed = (
+            *(t.table, t.origin, t.low, t.step, t.where, t.centre, t.half, t.neutral, t.lead_s, t.spring, t.rest_rad),
+            *(t.ways, t.users, t.holds, t.leans, t.kick, t.tuck, np.array(mouth), others, share),
+            np.array([LIFT[leg[:2]] for leg in LEGS]),
+            np.array(numbers),
+        )
 
     def init(self) -> dict[str, Array]:
         """Standing: every foot at the middle of its stance."""
         t = self.template
-        feet = t.origin.copy()
-        told = np.zeros((6, 7))
-        for i in range(6):
-            told[i] = _look(t.table[i], t.low, t.step, np.zeros(3))
-        state = {"feet": feet, "lifted": feet[:, :2].copy(), "arc": np.full(6, -1.0), "told": told}
-        state["action"] = t.neutral.copy()
-        state["active"] = t.centre + t.half * t.neutral
-        state["active"][t.where[:, :7]] = told + t.spring[t.where[:, :7]] * (told - t.rest_rad[t.where[:, :7]])
-        self.advance(state, np.zeros(6), np.zeros(6), np.zeros(2))
+        told = np.stack([_look(t.table[i], t.low, t.step, np.zeros(3)) for i in range(6)])
+        at = t.where[:, :7]
+        active = t.centre + t.half * t.neutral
+        active[at] = told + t.spring[at] * (told - t.rest_rad[at])
+        state = {
+            "feet": t.origin.copy(),
+            "lifted": t.origin[:, :2].copy(),
+            "arc": np.full(6, -1.0),
+            "told": told,
+            "active": active,
+            "action": t.neutral.copy(),
+            "groom": np.zeros(len(PROGRAMS)),
+            "clock": np.array([0.0, 0.0, 0.0, -1.0]),  # sweep number, progress in it, lean in mm, time since a jump
+        }
+        self.advance(state, np.zeros(len(self.OUTPUTS)))
         return state
 
-    def advance(self, state: dict[str, Array], swing_Hz: Array, contact_Hz: Array, side_Hz: Array) -> None:
-        """One control period, in place. swing_Hz, contact_Hz (6,); side_Hz (2,) left and right, backward negative."""
-        t = self.template
-        _limbs(
-            state["feet"],
-            state["lifted"],
-            state["arc"],
-            state["told"],
-            state["action"],
-            state["active"],
-            swing_Hz,
-            contact_Hz,
-            side_Hz * self._speed,
-            t.table,
-            t.origin,
-            t.low,
-            t.step,
-            t.where,
-            t.centre,
-            t.half,
-            t.lead_s,
-            t.spring,
-            t.rest_rad,
-            self._share,
-            self._heights,
-            self._numbers,
-        )
+    def advance(self, state: dict[str, Array], rate_Hz: Array) -> None:
+        """One control period, in place. rate_Hz: of the units OUTPUTS."""
+        _limbs(*[state[k] for k in _STATE], rate_Hz, *self._fixed)  # type: ignore[call-arg]
+
+
+_STATE = ("feet", "lifted", "arc", "told", "active", "action", "groom", "clock")
 
 
 @numba.njit(cache=True, nogil=True)
@@ -285,11 +405,11 @@ def _limbs(  # type: ignore[no-untyped-def]
     lifted,
     arc,
     told,
-    action,
     active,
-    swing_Hz,
-    contact_Hz,
-    side_mm_s,
+    action,
+    groom,
+    clock,
+    rate,
     table,
     origin,
     low,
@@ -297,18 +417,76 @@ def _limbs(  # type: ignore[no-untyped-def]
     where,
     centre,
     half,
+    neutral,
     lead_s,
     spring,
     rest_rad,
+    ways,
+    users,
+    holds,
+    leans,
+    kick,
+    tuck,
+    mouth,
+    others,
     share,
     heights,
     numbers,
 ):
-    dt, lift, track, swing_s, stance_base, stance_share, adhesion = numbers
-    ahead = (side_mm_s[0] + side_mm_s[1]) / 2
-    turn = (side_mm_s[1] - side_mm_s[0]) / (2 * track)  # rad/s, to the left
-    pace = (abs(side_mm_s[0]) + abs(side_mm_s[1])) / 2
-    reach = 0.5 / (stance_base + stance_share * pace)  # s, half a stance
+    dt, speed, lift, track, swing_s, stance_base, stance_share, groom_s, adhesion = numbers
+    swing_Hz = rate[:6]
+    left, right = speed * (rate[12] - rate[14]), speed * (rate[13] - rate[15])
+    ahead, turn = (left + right) / 2, (right - left) / (2 * track)  # mm/s; rad/s to the left
+    reach = 0.5 / (stance_base + stance_share * (abs(left) + abs(right)) / 2)  # s, half a stance
+
+    # Grooming: which program owns which leg, and where in its cycle it is.
+    own, lean = np.zeros(6), 0.0
+    for p in range(groom.size):
+        groom[p] += (min(rate[18 + p] / 50.0, 1.0) - groom[p]) * (1 - np.exp(-dt / 0.04))
+        lean += groom[p] * leans[p]
+        for i in range(6):
+            own[i] = max(own[i], groom[p] * users[p, i])
+    clock[2] += (lean - clock[2]) * (1 - np.exp(-dt / 0.06))
+    half_cycle = 1 if rate[17] > rate[16] else 0
+    if rate[16] + rate[17] > 0:
+        if int(clock[0]) % 2 != half_cycle:
+            clock[0] = (clock[0] + 1) % 6
+            clock[1] = 0.0
+        clock[1] = min(clock[1] + dt / groom_s * (rate[16] + rate[17]) / 100, 1.0)
+    at_cycle = (clock[0] + clock[1]) / 6 * ways.shape[1]
+    first = int(at_cycle) % ways.shape[1]
+    second, part = (first + 1) % ways.shape[1], at_cycle - int(at_cycle)
+
+    # A jump begins with the tergotrochanteral muscle and ends when two claws touch again.
+    touching = 0
+    for i in range(6):
+        touching += rate[6 + i] > 0
+    if clock[3] < 0 and max(rate[26], rate[27]) > 50:
+        clock[3] = 0.0
+    elif clock[3] >= 0:
+        clock[3] += dt
+        feet[:] = origin
+        if clock[3] > 0.04 and touching >= 2 and rate[28] < 50:
+            clock[3] = -1.0
+    jump = clock[3]
+
+    # Head, mouth, antennae and abdomen: the posture of a program, and the proboscis.
+    out, bend = min(rate[23] / 100, 1.0), min(rate[24] / 100, 1.0)
+    for k in range(others.size):
+        m = others[k]
+        goal = centre[m] + half[m] * neutral[m]
+        for p in range(groom.size):
+            goal += groom[p] * holds[p, m]
+        if m == mouth[0]:
+            goal += out * (centre[m] - half[m] - goal)
+        elif m == mouth[1]:
+            goal += bend * (centre[m] - 0.8 * half[m] - goal)
+        elif m == mouth[2] or m == mouth[3]:
+            goal += min(rate[25] / 100, 1.0) * (centre[m] + half[m] - goal)
+        elif m == mouth[4]:
+            goal += out * (-0.35 - goal)
+        action[m] = min(max((goal - centre[m]) / half[m], -1.0), 1.0)
+
     at = np.zeros(3)
     for i in range(6):
         vx, vy = ahead - turn * origin[i, 1], turn * origin[i, 0]  # the ground's speed under this foot, reversed
@@ -329,8 +507,21 @@ def _limbs(  # type: ignore[no-untyped-def]
             feet[i, 2] += (origin[i, 2] - feet[i, 2]) * 0.5
         for k in range(3):
             at[k] = feet[i, k] - origin[i, k]
+        at[0] -= clock[2]
         angle = _look(table[i], low, step, at)
         for j in range(7):
+            if own[i] > 0:
+                total, mixed = 1e-9, 0.0
+                for p in range(groom.size):
+                    w = groom[p] * users[p, i]
+                    total += w
+                    mixed += w * ((1 - part) * ways[p, first, i, j] + part * ways[p, second, i, j])
+                angle[j] += own[i] * (mixed / total - angle[j])
+            if jump >= 0:
+                if jump < 0.012:
+                    angle[j] = kick[i, j]
+                elif touching == 0:  # else legs that meet something stretch to stand on it
+                    angle[j] = tuck[i, j]
             m = where[i, j]
             target = angle[j] + (angle[j] - told[i, j]) / dt * lead_s[m] + spring[m] * (angle[j] - rest_rad[m])
             command = active[m] + (target - active[m]) / share[m]
@@ -338,7 +529,8 @@ def _limbs(  # type: ignore[no-untyped-def]
             active[m] += (command - active[m]) * share[m]
             action[m] = (command - centre[m]) / half[m]
             told[i, j] = angle[j]
-        action[where[i, 7]] = adhesion if arc[i] < 0 or arc[i] > 0.85 else 0.0
+        holds_on = (arc[i] < 0 or arc[i] > 0.85) and own[i] < 0.3 and (jump < 0 or (i // 2 == 1 and jump < 0.003))
+        action[where[i, 7]] = adhesion if holds_on else 0.0
 
 
 class Proprioception:

@@ -201,11 +201,17 @@ def run_fit(
             if progress is not None:
                 progress(done, budget, loss)
             if out is not None:
-                _write(out, head | found)
+                _write(out, {**head, **found})
 
-        head = {"stage": this.name, "about": this.about, "budget": budget, "seed": seed, "versions": _versions()}
+        head: dict[str, Any] = {
+            "stage": this.name,
+            "about": this.about,
+            "budget": budget,
+            "seed": seed,
+            "versions": _versions(),
+        }
         head["options"] = {"connectome": connectome, "control": control, "control_seed": control_seed}
-        result = head | module.run(budget, seed, start, control, control_seed, keep)
+        result: dict[str, Any] = {**head, **module.run(budget, seed, start, control, control_seed, keep)}
         if out is not None:
             _write(out, result)
         return result

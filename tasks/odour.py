@@ -77,7 +77,7 @@ class Odour:
         return {**state, "wind": wind, "wind_to": to, "source_m": source_m, "puffs": puffs, "r_m": math.nan,
                 "r0_m": math.nan, "sum": 0.0, "n": 0}  # fmt: skip
 
-    def concentration(self, state: dict[str, Any], position_m: Array, time_s: float) -> Array:
+    def smell(self, state: dict[str, Any], position_m: Array, time_s: float) -> Array:
         """(n,) at position_m (n, 2 or 3), in the unit of the sense."""
         away = position_m[:, :2] - state["source_m"]
         if self.kind == "uniform":
@@ -124,7 +124,7 @@ class Odour:
         self, state: dict[str, Any], sense: str, position_m: Array, fraction: Array, time_s: float
     ) -> Array | None:
         if sense == self.sense:
-            return self.concentration(state, position_m, time_s)
+            return self.smell(state, position_m, time_s)
         if sense in ("wind_x_m_per_s", "wind_y_m_per_s"):
             return np.full(len(position_m), self.wind_m_per_s * state["wind"]["xy".index(sense[5])])
         return None
@@ -141,7 +141,7 @@ class Odour:
         state["r_m"] = r_m
         found = r_m < self.found_L * state["length_m"]
         info |= {
-            "concentration": float(self.concentration(state, head, time_s)[0]),
+            "concentration": float(self.smell(state, head, time_s)[0]),
             "source_distance_m": r_m,
             "odour_on": self.released(time_s),
             "upwind_m": -float((pose["com_m"] - state["start_m"])[:2] @ state["wind"]),

@@ -46,7 +46,7 @@ def run(drive: Mapping[str, float] | Callable[[float], Mapping[str, float]], sec
         body.apply(bound, data, part.motor(state))
         mujoco.mj_step(model, data, 10)
         poses.append(body.pose(bound, data))
-        air.append(state["air"].copy())
+        air.append(state["turn"][:6].copy())
     return {k: np.array([p[k] for p in poses]) for k in poses[0]} | {"air": np.array(air)}
 
 
@@ -131,7 +131,7 @@ def test_a_cut_unit_takes_its_leg_out_of_the_step():
     state, air = lame.init(0), []
     for _ in range(300):
         state = lame.advance(state, drive)
-        air.append(state["air"])
+        air.append(state["turn"][:6])
     steps = (np.diff(np.array(air), axis=0) > 0).sum(0)
     assert steps[2] == 0 and (np.delete(steps, 2) > 2).all()
     assert part._alive.all()
@@ -159,3 +159,61 @@ def test_descending_table_names_units_of_the_cord():
     assert {r[0] for r in rows} >= {"DNa02_L", "DNp09_R", "MDN*_L", "DNg100_R", "DNg97_L"}
     for _, target, weight in rows:
         assert len(table.select(target)) and weight > 0
+
+
+def test_proboscis_follows_and_stops_the_walk():
+    out = run(lambda t: {"fore": 6.0, "rostrum": 12.0 if t > 0.2 else 0.0}, 0.5)
+    assert out["proboscis"][95] < 0.15 and out["proboscis"][-1] > 0.7
+    assert np.linalg.norm(out["com_m"][-1] - out["com_m"][200]) < 5e-4 < out["com_m"][100, 0]
+
+
+@pytest.mark.parametrize(
+    ("unit", "legs", "site", "near_mm"),
+    [("groom_antennae", (0, 1), "antenna_L", 0.35), ("groom_abdomen", (4, 5), "tail", 0.9)],
+)
+def test_grooming_brings_the_claws_to_the_place_while_the_others_stand(
+    unit: str, legs: tuple[int, ...], site: str, near_mm: float
+):
+    body, model, _ = _body()
+    out = run({unit: 10.0, "fore": 4.0}, 0.6)
+    data = mujoco.MjData(model)
+    place = []
+    for joint in out["joint_rad"][150::3]:
+        data.qpos[3] = 1
+        data.qpos[body.bind(model).hinges] = joint
+        mujoco.mj_kinematics(model, data)
+        claws = [data.site(f"claw_{_full(LEGS[i])}").xpos for i in legs]
+        place.append([np.linalg.norm(c - data.site(site).xpos) for c in claws])
+    nearest = np.min(place, axis=0)
+    assert nearest.min() < near_mm
+    assert np.ptp(np.array(place)[:, 0]) > 0.3  # they move
+    others = [i for i in range(6) if i not in legs]
+    assert out["claws_m"][200:, others, 2].max() < 0.3e-3
+    assert np.linalg.norm(out["com_m"][-1] - out["com_m"][150]) < 0.5e-3
+    assert out["upright"].min() > 0.9
+
+
+def _full(leg: str) -> str:
+    return f"{leg[:2]}_{'left' if leg[2] == 'L' else 'right'}"
+
+
+def test_eyes_are_groomed_before_antennae_and_not_without_the_hierarchy():
+    template = _body()[2]
+    for without, ratio in (((), 0.1), (("grooming-hierarchy",), 0.9)):
+        part = cord.FlyCord(Motor(template, PERIOD_S), without=without)
+        state, drive = part.init(0), np.zeros(len(part.table), np.float32)
+        drive[part.table.select(list(cord.GROOMING))] = 8.0
+        for _ in range(200):
+            state = part.advance(state, drive)
+        rate = part.rate_Hz(state)[part.table.select(list(cord.GROOMING))]
+        assert rate[0] > 50
+        assert (rate[1:] <= ratio * rate[0]).all() == (not without)
+
+
+def test_jump_leaves_the_ground_within_ten_milliseconds():
+    spike = {"TTM_L": 200.0, "TTM_R": 200.0}
+    out = run(lambda t: spike if 0.1 <= t < 0.1015 else {}, 0.124)
+    claws = out["claws_m"][:, :, 2].min(1)
+    assert claws[50] < 0.15e-3
+    assert claws[56] > 0.2e-3
+    assert out["height_m"][60] - out["height_m"][49] > 1.5e-3

@@ -17,6 +17,7 @@ from bestiary.brains._optic_readouts import readouts
 from bestiary.brains._visual import build, type_table
 from bestiary.envs._clock import Clock
 from bestiary.errors import BestiaryError, DataError
+from bestiary.interfaces._fly_eyes import EyeEncoder
 
 
 @pytest.fixture(scope="module")
@@ -177,7 +178,7 @@ def test_readouts_look_out_for_what_they_are_named_after():
     near = np.hypot(x, y) < 5
     size = np.maximum(np.hypot(x, y), 1e-9)
     out = rates(energy(near * x / size, near * y / size))
-    into = rates(energy(-near * x / size, -near * y / size))
+    into = rates(energy(near * -x / size, near * -y / size))
     drift = rates(energy(np.ones(721), np.zeros(721)))
     assert out[middle] > 50 and into[middle] == 0 and drift[middle] == 0
     back = rates(energy(-np.ones(721), np.zeros(721)))
@@ -210,9 +211,19 @@ def test_the_part_steps_at_100_hz_and_is_pure(part):
         build(Clock("0.003", "0.001", "0.001"))
 
 
+def test_the_encoder_lights_every_receptor_of_a_column_and_no_other(part):
+    encoder = EyeEncoder(part)
+    state = encoder.init()
+    seen = np.random.default_rng(0).random((2, 721)).astype(np.float32)
+    state, drive = encoder.encode(state, {"luminance": seen})
+    np.testing.assert_array_equal(drive[part.receptors[1, 5]], np.full(8, seen[1, 5]))
+    assert np.count_nonzero(drive) == 2 * 721 * 8
+    assert encoder.encode(state, {"luminance": seen.copy()})[1] is drive
+
+
 def test_names_sides_and_receptors(part):
     table = part.table
-    assert len(table.select("T4a & side=L")) == 721 and len(table.select("LC4")) == 38
+    assert len(table.select("T4a & side=L")) == 721 and len(table.select("LC4")) == 2 * 37
     assert table.select("HSE_R").tolist() == table.select("type=HS & side=R")[1:2].tolist()
     assert len(table) == 2 * (45_669 + len(part.readouts.names))
     assert (table.types[part.receptors[1, :, 3]] == "R4").all() and (table.sides[part.receptors[0]] == "L").all()
@@ -231,7 +242,7 @@ def test_lesions_and_silences(part):
     lobe = part.lobes[0]
     inner = np.abs(lobe.axial).max(1) < 4
     left, right = (lobe.read(state["v"][e], "Mi1")[inner].std() for e in (0, 1))
-    assert left < 1e-3 < 1e-2 < right
+    assert 10 * left < right and right > 0.01
     deaf = part.cut(part.table.select("L1"), np.empty(0, int))
     state = deaf.advance(deaf.init(0), drive)
     assert lobe.read(state["v"][0], "L1") == pytest.approx(float(lobe.parameters.rest[lobe.wiring.row("L1")]), abs=1e-3)
@@ -251,6 +262,33 @@ def test_a_rewired_lobe_keeps_all_but_its_wiring(part):
     for _ in range(50):
         state = wild.advance(state, wild.lit(np.full((2, 721), 0.6)))
     assert np.isfinite(state["v"]).all()
+
+
+def test_the_fit_command_writes_what_the_lobe_reads(tmp_path, monkeypatch):
+    """One step of `bestiary fit fly visual`, its edges left out: the file has every value with its source."""
+    from bestiary.tasks._fit import run_fit, stages
+
+    rows = [
+        {"type": t, "peak": 0.5, "off_by_deg": 3.0, "dsi": 0.5, "direction_deg": 1.0, "published_deg": 0.0}
+        for t in MOTION
+    ]
+    monkeypatch.setattr(fit, "direction_table", lambda *_, **__: rows)
+    assert stages("fly")["visual"].budget > 100
+    result = run_fit("fly", budget=1, stage="visual", out=tmp_path / "fit.json", control="offset-shuffle")
+    assert result["stage"] == "visual" and result["options"]["control"] == "offset-shuffle"
+    p, peak = parameters(tmp_path / "fit.json")
+    assert (peak == 0.5).all() and p.scale.shape == (605,)
+    for row in result["parameters"].values():
+        assert {"value", "unit", "source", "fitted_to"} <= row.keys()
+    with pytest.raises(LookupError, match="offset-shuffle"):
+        run_fit("fly", budget=1, stage="visual", control="offset-shufle")
+
+
+def test_shuffled_offsets_keep_who_and_how_many():
+    w = wiring()
+    x = fit.shuffled(w, "offset-shuffle", 1)
+    assert (x.pre == w.pre).all() and (x.count == w.count).all() and (x.offset != w.offset).any()
+    assert sorted(map(tuple, x.offset)) == sorted(map(tuple, w.offset))
 
 
 def test_bad_parameters_are_refused(tmp_path):

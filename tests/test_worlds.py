@@ -152,23 +152,23 @@ def test_puffs_average_to_the_mean_plume():
     task, state = env.task, env._state
     downwind = state["source_m"] + np.array([[8e-3, 0], [8e-3, 1e-3], [15e-3, -1e-3], [15e-3, 6e-3]])
     times = np.arange(2, 104, 0.0037)
-    puffs = np.mean([task.concentration(state, downwind, t) for t in times], 0)
-    mean = Odour(kind="mean", wind_to_deg=0.0, aside_L=0.0).concentration(state, downwind, 9.0)
+    puffs = np.mean([task.smell(state, downwind, t) for t in times], 0)
+    mean = Odour(kind="mean", wind_to_deg=0.0, aside_L=0.0).smell(state, downwind, 9.0)
     np.testing.assert_allclose(puffs, mean, rtol=0.1, atol=0.02)
-    one = np.array([task.concentration(state, downwind[1:2], t)[0] for t in times])
+    one = np.array([task.smell(state, downwind[1:2], t)[0] for t in times])
     assert 0.5 < (one < 0.02 * one.max()).mean() < 0.98  # intermittent
-    assert task.concentration(state, state["source_m"][None] - [[2e-3, 0]], 9.0)[0] < 1e-3 * task.peak  # nothing upwind
+    assert task.smell(state, state["source_m"][None] - [[2e-3, 0]], 9.0)[0] < 1e-3 * task.peak  # nothing upwind
 
 
 def test_a_pulse_of_odour_arrives_with_the_wind():
     env = made("odour", wind_to_deg=0.0, aside_L=0.0, on_s=(5.0, 6.0), wind_m_per_s=0.02)
     head = np.zeros((1, 2))
     times = np.arange(0, 10, 0.05)
-    smell = np.array([env.task.concentration(env._state, head, t)[0] for t in times])
+    smell = np.array([env.task.smell(env._state, head, t)[0] for t in times])
     assert not smell[times < 5].any()
     assert (smell * times).sum() / smell.sum() == pytest.approx(5.5 + 20 * L / 0.02, abs=0.15)
     uniform = Odour(kind="uniform", on_s=(5.0, 6.0), peak=7.0)
-    assert [uniform.concentration(env._state, head, t)[0] for t in (4.9, 5.0, 5.9, 6.0)] == [0, 7, 7, 0]
+    assert [uniform.smell(env._state, head, t)[0] for t in (4.9, 5.0, 5.9, 6.0)] == [0, 7, 7, 0]
 
 
 def test_wind_blows_from_the_source_over_the_start():
@@ -409,3 +409,37 @@ def test_flight_pays_for_altitude_and_speed_and_ends_on_the_ground():
 def test_worlds_that_cannot_be(make, match):
     with pytest.raises(ValueError, match=match):
         make()
+
+
+def seen_by_a_fly(task, *times_s):
+    """Luminance (times, 2, 721) that a standing fly's eyes get, the body held still."""
+    from bestiary.bodies.fly import Fly
+
+    env = EmbodiedEnv(Fly(), task)
+    env.reset(seed=0)
+    out = []
+    for time_s in times_s:
+        task.move(env._state, env.model, env.data, time_s)
+        mujoco.mj_forward(env.model, env.data)
+        env.data.time = time_s
+        eye = env.bound.sight.eye
+        out.append(eye.see(env.model, env.data, env._world, time_s))
+    return np.array(out)
+
+
+def test_a_flys_eyes_see_the_disc_come():
+    task = Loom(azimuth_deg=90, elevation_deg=20, lv_s=0.04)
+    light = seen_by_a_fly(task, 0.1, 0.6, 0.9, task.collision_s)
+    dark = (light < 0.2).sum(2)
+    assert (dark[0] == 0).all() and (dark[:, 1] == 0).all()
+    assert 0 < dark[1, 0] < 10 < dark[2, 0] < dark[3, 0]
+    assert dark[3, 0] == pytest.approx(
+        721 * (1 - math.cos(math.pi / 4)) / 2 / (721 * 5.3**2 / 41253), rel=0.25
+    )  # of 90 deg
+
+
+def test_a_flys_eyes_see_gratings_bars_and_darkness():
+    light = seen_by_a_fly(Optomotor(contrast=0.9), 0.0)
+    assert light.std() > 0.2 and light.min() < 0.1 and light.max() > 0.85
+    bar = seen_by_a_fly(Compass(bar_deg=60, dark_s=(2.0, 3.0)), 0.0, 2.5)
+    assert (bar[0, 0] > 0.9).sum() > 10 and (bar[0, 1] > 0.9).sum() == 0 and not bar[1].any()
