@@ -89,7 +89,10 @@ class Trial:
 
         def note(action: Any, obs: Any, reward: float, info: dict[str, Any]) -> None:
             reading = policy.probe()
-            info.update({f"mV {name}": float(reading["voltage_mV"][row].mean()) for name, row in rows.items()})
+            for key, unit in (("voltage_mV", "mV"), ("rate_Hz", "Hz")):
+                if rows and key in reading:
+                    values = reading[key]
+                    info.update({f"{unit} {name}": float(values[row].mean()) for name, row in rows.items()})
             info.update({f"probe {name}": float(reading.get(name, math.nan)) for name in self.probe})
 
         try:
