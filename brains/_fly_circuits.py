@@ -17,8 +17,8 @@ import numpy as np
 import bestiary
 from bestiary.brains._shiu import DT_S
 from bestiary.brains._spiking_part import SpikingPart
-from bestiary.brains.connectome import Connectome
-from bestiary.errors import DataError, UnknownNeuronError
+from bestiary.brains.connectome import Connectome, Labels
+from bestiary.errors import DataError
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -100,14 +100,56 @@ def fly_circuits() -> Connectome:
     )
 
 
+# cells beside a whole brain: what FlyWire does not hold (legs), and what no wiring is known to do (bouts, saccades)
+STAND_INS = ("walk_on", "walk_off", "saccade", "OFF_search", "leg_sugar", "leg_bitter")
+
+
+def with_stand_ins(table: Connectome) -> Connectome:
+    """A whole brain and the cells of STAND_INS, joined to its named neurons as in the circuits; also what holds a bout.
+
+    Added edges keep their tag `functional_fit`. A target that the brain does not have is left out.
+    """
+    c = fly_circuits()
+    new = np.flatnonzero(np.isin(c.types, STAND_INS) & ~np.isin(c.types, np.unique(table.types)))
+    if not len(new):
+        return table
+    place = {n: i for i, n in enumerate(table.names.tolist())} | {
+        str(c.names[r]): len(table) + k for k, r in enumerate(new)
+    }
+    at = np.array([place.get(n, -1) for n in c.names.tolist()])
+    bout = (c.types[c.pre] == "BPN") & (c.types[c.post] == "BPN")
+    keep = np.flatnonzero((np.isin(c.pre, new) | bout) & (at[c.pre] >= 0) & (at[c.post] >= 0) & c.kind.mask("chemical"))
+
+    def both(name: str) -> Array:
+        return np.concatenate([getattr(table, name), getattr(c, name)[new]])
+
+    def labels(mine: Labels, word: str) -> Labels:
+        known = (*mine.values, word) if word not in mine.values else mine.values
+        more = np.full(len(keep), known.index(word), mine.codes.dtype)
+        return Labels(np.concatenate([mine.codes, more]), known)
+
+    return Connectome(
+        **{k: both(k) for k in ("ids", "names", "types", "kinds", "sides", "transmitters", "position_um")},  # type: ignore[arg-type]
+        pre=np.concatenate([table.pre, at[c.pre[keep]].astype(np.int32)]),
+        post=np.concatenate([table.post, at[c.post[keep]].astype(np.int32)]),
+        weight=np.concatenate([table.weight, c.weight[keep]]),
+        sign=np.concatenate([table.sign, c.sign[keep]]),
+        kind=labels(table.kind, "chemical"),
+        sign_by=labels(table.sign_by, "transmitter"),
+        provenance=labels(table.provenance, "functional_fit"),
+        source=f"{table.source}; {len(new)} stand-in cells",
+    )
+
+
 def spontaneous(table: Connectome) -> Array:
-    """(n,) background events in Hz of each cell: the types and classes of assets/fly/background.csv that it has."""
+    """(n,) background events in Hz of each cell: the types and kinds of assets/fly/background.csv that it has."""
     rate = np.zeros(len(table))
+    brain = "whole" if (table.kinds == "central").any() else "circuits"
     for cells in rows("background.csv"):
-        try:
-            rate[table.select(cells["cells"])] = float(cells["event_Hz"])
-        except UnknownNeuronError:
+        word = cells["cells"]
+        if cells["brain"] not in (brain, "any"):
             continue
+        rate[(table.types == word) | (table.kinds == word)] = float(cells["event_Hz"])
     return rate
 
 
@@ -118,13 +160,16 @@ def central(
     *,
     background: bool = True,
     electrical: bool = True,
+    stand_ins: bool = True,
 ) -> SpikingPart:
     """The central brain as a part: `fly_circuits()`, or FlyWire, or its surrogate.
 
     Cells of the kinds POISSON take their drive as a rate. background: the spontaneous state; without it the published
     model, silent at rest. electrical: the gap junctions of the table (the giant fibres') conduct.
+    stand_ins: see `with_stand_ins`.
     """
     table = fly_circuits() if table is None else table
+    table = with_stand_ins(table) if stand_ins else table
     return SpikingPart(
         table,
         control_s,

@@ -50,7 +50,7 @@ def scenes(rng: np.random.Generator, lanes: int, steps: int, side: int, dt_s: fl
 
     Amplitudes fall as 1/f^a (a 0.7-1.5), as in natural images; half of the scenes are cut to patches with sharp edges.
     Direction and speed (SPEED, even in the logarithm) are drawn once a scene and turn once within it. One in eight
-    stands still, half of these flickering: they carry no motion. In one in four the light as a whole goes up and down.
+    stands still, half of these flickering: they carry no motion. In one in eight the light as a whole goes up and down.
     Mean luminance 0.3-0.7, rms contrast 0.15-0.5.
     """
     number, wave = _modes(side)
@@ -86,7 +86,7 @@ def scenes(rng: np.random.Generator, lanes: int, steps: int, side: int, dt_s: fl
                 :, None
             ]
         level = rng.uniform(0.3, 0.7)
-        if rng.random() < 1 / 4:
+        if rng.random() < 1 / 8:
             level = level + 0.2 * np.sin(2 * np.pi * rng.uniform(1, 6) * dt_s * np.arange(steps) + rng.uniform(0, 6))
             level = level[:, None]
         light[:, :, lane] = np.clip(level + rng.uniform(0.15, 0.5) * movie, 0, 1)

@@ -21,9 +21,10 @@ Array = np.ndarray[Any, np.dtype[Any]]
 OUTWARD = {"b": (1, 0), "a": (-1, 0), "c": (0, 1), "d": (0, -1)}
 OPPOSITE = {"a": "b", "b": "a", "c": "d", "d": "c"}
 ABOUT = {
-    "LC4": "speed of a dark looming edge: outward less inward dark motion, summed over the field "
+    "LC4": "speed of a dark looming edge: outward less inward dark motion, summed over the field, less the eye's "
     "(von Reyn 2017 Neuron 94:1190; Ache 2019 Curr Biol 29:1073)",
-    "LPLC2": "outward motion in four quadrants at once, vetoed by inward motion (Klapoetke 2017 Nature 551:237)",
+    "LPLC2": "outward motion in four quadrants at once, vetoed by inward motion and by motion of the whole eye; "
+    "bright edges count half (Klapoetke 2017 Nature 551:237)",
     "LC16": "dark looming ahead (Wu 2016 eLife 5:e21022; Sen 2017 Curr Biol 27:766)",
     "LC10a": "small moving objects: dark motion less that of surround and eye (Ribeiro 2018 Cell 174:607)",
     "HS": "front-to-back less back-to-front motion over the upper, middle or lower field; the other eye's with the "
@@ -51,19 +52,26 @@ class Readouts:
     columns: Array
     pools: Any
     together: Array  # (m,) bool
+    _even: Array = field(init=False)  # (4 m, 8) what a pool gives to a whole field alike, and
+    _uneven: Any = field(init=False)  # (4 m, 8 n) sparse, the rest: a twentieth of the work
     _gain: Array = field(init=False)
     _rest: Array = field(init=False)
     _wide: Array = field(init=False)
 
     def __post_init__(self) -> None:
         put = object.__setattr__
+        dense = np.asarray(self.pools.todense()).reshape(len(self.pools.indptr) - 1, len(MOTION), -1)
+        even = np.median(dense, axis=2)
+        put(self, "_even", even)
+        put(self, "_uneven", scipy.sparse.csr_array((dense - even[..., None]).reshape(len(dense), -1)))
         put(self, "_gain", np.array([GAIN_HZ[t] for t in self.types], np.float32))
         put(self, "_rest", np.array([REST_HZ.get(t, 0.0) for t in self.types], np.float32))
         put(self, "_wide", np.array([t == "HS" for t in self.types]))
 
     def rate_Hz(self, energy: Array) -> Array:
         """(eyes, m) float32 of motion energies (eyes, 8, n): activity above that in grey, 1 at the best edge."""
-        pooled = (self.pools @ energy.reshape(len(energy), -1).T).T.reshape(len(energy), -1, 4)
+        pooled = np.stack([self._uneven @ eye.ravel() + self._even @ eye.sum(1) for eye in energy])
+        pooled = pooled.reshape(len(energy), -1, 4)
         all_four = np.sqrt(np.sqrt(np.maximum(pooled, 0).prod(2)))
         value = np.where(self.together, all_four, pooled[..., 0])
         value[:, self._wide] -= OTHER_EYE * value[::-1, self._wide]
@@ -108,28 +116,33 @@ def readouts(axial: Array) -> Readouts:
         return np.asarray(near & (forward > 0) & (sideways <= forward))
 
     def expansion(c: int, reach: int, types: tuple[str, ...]) -> Array:
-        """(8 n,): outward less inward motion in the four quadrants, together."""
+        """(8 n,): outward less inward motion in the four quadrants, together, less all motion of the eye."""
         near = _within(axial, axial[c], reach)
         weights: dict[str, Array] = {}
         for d in OUTWARD:
             out, into = mean(quadrant(c, d, near)), mean(quadrant(c, OPPOSITE[d], near))
-            weights |= {f"{t}{d}": (out - into) / 4 for t in types}
+            weights |= {f"{t}{d}": (out - into - whole) / 4 for t in types}
         return pool(**weights)
 
+    whole = mean(np.ones(n))
     for k, c in enumerate(_centres(axial, 4, 12)):
         rows.append((f"LC4_{k + 1}", "LC4", c, [expansion(c, 5, ("T5",))]))
     for k, c in enumerate(_centres(axial, 3, 12)):
         near, four = _within(axial, axial[c], 5), []  # 60 deg across (Klapoetke 2017)
         for d in OUTWARD:
-            branch, back = mean(quadrant(c, d, near)), f"{OPPOSITE[d]}"
-            four.append(pool(**{f"T4{d}": branch, f"T5{d}": branch, f"T4{back}": -branch, f"T5{back}": -branch}))
+            branch = mean(quadrant(c, d, near))
+            motion = {t: -whole / 4 for t in MOTION}
+            for t, share in (("T4", 0.5), ("T5", 1.0)):
+                motion[f"{t}{d}"] = motion[f"{t}{d}"] + share * branch
+                motion[f"{t}{OPPOSITE[d]}"] = motion[f"{t}{OPPOSITE[d]}"] - branch
+            four.append(pool(**motion))
         rows.append((f"LPLC2_{k + 1}", "LPLC2", c, four))
     ahead = [c for c in _centres(axial, 4, 12) if x[c] > 2]
     for k, c in enumerate(ahead):
         rows.append((f"LC16_{k + 1}", "LC16", c, [expansion(c, 6, ("T5",))]))
     for k, c in enumerate(_centres(axial, 4, 12)):
         centre, ring = _within(axial, axial[c], 2), _within(axial, axial[c], 5)
-        weight = mean(centre) - 2 * mean(ring & ~centre) - 2 * mean(np.ones(n))
+        weight = mean(centre) - 2 * mean(ring & ~centre) - 2 * whole
         rows.append((f"LC10a_{k + 1}", "LC10a", c, [pool(**{f"T5{d}": weight for d in "abcd"})]))
     for name, part in (("HSN", y > 4), ("HSE", np.abs(y) <= 4), ("HSS", y < -4)):
         w = mean(part)

@@ -23,6 +23,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 REST_MV, THRESHOLD_MV = -52.0, 7.0  # resting potential, and how far above it a cell fires (Shiu et al. 2024, Methods)
 TAU_S, REFRACTORY_S = 0.020, 0.0022
+FLUSH_S = 0.05  # too short for 1e-25 to decay to a denormal number
 KICK_MV = 8.0  # of one background event: fires a cell at rest, and not one that is held down
 FASTEST_HZ = 450.0  # just below 1 / REFRACTORY_S
 SLOW_HZ = 5.0  # below it the curve is a wall at 7 mV, thinner than a float: taken as a straight line from 0 mV
@@ -157,6 +158,10 @@ class SpikingPart:
         at, weight = self._events(state["key"], int(I[0]), current)
         current[self.poisson] = 0
         I[2] = 0
+        if (
+            period % max(1, round(FLUSH_S / self.control_s)) == 0
+        ):  # what has decayed below any meaning would make the kernel ten times slower
+            F[np.abs(F) < 1e-25] = 0
         count = np.zeros(plan.n, np.float32)
         out = np.empty(2 + 2 * (plan.n * 3), np.int32)  # the kernel stops before it is full
         left, trace, no_rate = self.steps, np.empty((1, 0), np.float32), np.empty(0, np.uint32)

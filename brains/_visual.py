@@ -19,6 +19,7 @@ from bestiary.errors import BestiaryError, ConnectomeError
 Array = np.ndarray[Any, np.dtype[Any]]
 
 SIDES = ("L", "R")
+SETTLING = 100  # steps: 1 s
 _REST_MV, _UNIT_MV = -60.0, 20.0  # how v of a unit is shown as a voltage: the model itself has none
 
 
@@ -130,7 +131,9 @@ class Visual:
         return {"v": v, "tick": 0, "light": np.zeros(2, np.float32), "rate": self._rates(v)}
 
     def advance(self, state: dict[str, Any], drive_mV: Array) -> dict[str, Any]:
-        """One control period; the lobes move on at the first of every `every` and hold in between."""
+        """One control period; the lobes move on at the first of every `every` and hold in between.
+
+        In the first of all they settle on what is seen: eyes that open are not a flash."""
         tick = state["tick"]
         if tick % self.every:
             return {**state, "tick": tick + 1}
@@ -147,7 +150,7 @@ class Visual:
                 blend = 1.0 if not tick else -np.expm1(-lobe.dt_s * self.steps / self.adapt_s)
                 light[e] += blend * (mean - light[e])
                 flat[eye] = np.clip(flat[eye] * (0.5 / max(float(light[e]), 1e-3)), 0, 1)
-            v[e] = lobe.advance(state["v"][e], drive, self.steps)
+            v[e] = lobe.advance(state["v"][e], drive, self.steps if tick else SETTLING)
         return {"v": v, "tick": tick + 1, "light": light, "rate": self._rates(v)}
 
     @property

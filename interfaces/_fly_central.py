@@ -1,4 +1,4 @@
-"""What the parts of the fly's brain are told by the senses: turning and the sun to the compass, odours to the mushroom body."""
+"""What compass and mushroom body are told by the senses: turning and the sun, odours."""
 
 from __future__ import annotations
 

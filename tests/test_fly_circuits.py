@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from bestiary.brains import _fly_circuits as circuits
 from bestiary.brains._fly_targets import EXPERIMENTS, TARGETS, residuals
+from bestiary.brains._shiu import p9_connectome
 from bestiary.brains._spiking_part import SpikingPart, drive_of
+from bestiary.brains._surrogate import flywire_surrogate
 
+ROOT = Path(__file__).resolve().parents[1]
+DATA = Path(os.environ.get("BESTIARY_DATA") or ROOT.parent / "shared" / "data")
+P9 = DATA / "fly" / "p9_subnetwork630"
+needs_p9 = pytest.mark.skipif(not P9.is_dir(), reason="BESTIARY_DATA has no fly/p9_subnetwork630")
 C = circuits.fly_circuits()
 
 
@@ -155,3 +164,41 @@ def test_giant_fibres_are_coupled_where_that_is_wanted():
         return float(part.voltage_mV(state)[C.select("DNp01_R")][0])
 
     assert other(True) > other(False) + 0.3
+
+
+def test_a_brain_of_flywires_make_rests_as_measured_and_takes_the_stand_ins():
+    """F47 on a tenth of the surrogate: projection neurons 1 to 10 Hz, Kenyon cells 0.1 Hz, others low."""
+    table = flywire_surrogate(0, neurons=14_000, edges=1_500_000, real_tables=False)
+    assert len(table.select("DNa02_L")) == len(table.select("MN9_R")) == 1
+    part = circuits.central(table)
+    assert len(part.table) == 14_044 and part.table.provenance.counts()["functional_fit"] > 200
+    assert part.table.n_edges - table.n_edges == part.table.provenance.counts()["functional_fit"]
+    rate = part.run(3.0, np.zeros(len(part.table), np.float32))
+    of = {k: rate[(part.table.types == k) | (part.table.kinds == k)].mean() for k in ("uniglomerular", "KCg", "optic")}
+    assert 1 < of["uniglomerular"] < 10 and 0.05 < of["KCg"] < 0.2 and of["optic"] < 0.1
+    assert rate[part.table.kinds == "descending"].mean() < 0.5
+    assert circuits.central(table, stand_ins=False).table is table
+    assert circuits.with_stand_ins(C) is C
+
+
+@needs_p9
+def test_background_leaves_evoked_rates_as_they_are():
+    c = p9_connectome(P9)
+    rows = c.select("P9")
+    drive = np.zeros(len(c), np.float32)
+    drive[rows] = drive_of(150.0)
+    rates = [
+        np.mean([SpikingPart(c, 0.02, poisson=rows, background_Hz=b).run(1.0, drive, seed=s) for s in range(10)], 0)
+        for b in (None, np.full(len(c), 0.1))
+    ]
+    assert np.corrcoef(*rates)[0, 1] > 0.995
+    assert abs(rates[1].sum() / rates[0].sum() - 1) < 0.09
+    sugar = [respond(circuits.central(background=b), sugar=100)["MN9_L"] for b in (False, True)]
+    assert abs(sugar[1] / sugar[0] - 1) < 0.1
+
+
+def test_rewired_circuits_feed_no_more():
+    """Twelve degree-preserving rewirings of the same weights and signs."""
+    fired = [respond(circuits.central().rewired(lambda t, k=k: t.rewire(k)), seeds=1, sugar=100) for k in range(12)]
+    like = [min(r["MN9_L"], r["MN9_R"]) > 30 and r["DNg97_L"] < 5 for r in fired]
+    assert sum(like) <= 1

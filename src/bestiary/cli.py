@@ -94,6 +94,21 @@ class Assay:
 
 
 @dataclass(frozen=True)
+class Turing:
+    """Examines an animal, a control or a policy of your own against recorded animals; writes a scorecard and a page."""
+
+    animal: Positional[str]  # worm, zebrafish, fly or mouse
+    level: str = "ABCDEF"  # A structure, B dynamics, C perturbation, D behaviour, E learning, F robustness
+    policy: Text = None  # a control of `bestiary list`, or FILE.py:NAME of a factory; else the animal as it ships
+    parameters: Text = None  # a file that `bestiary fit` wrote; else the shipped ones
+    fast: Flag = False  # minutes instead of hours: a look, no verdict
+    jobs: Count = None  # processes; else all cores
+    seed: int = 0  # of the whole examination
+    out: Text = None  # folder, in which a run that was stopped goes on; else runs/turing-ANIMAL
+    json: Flag = False  # one JSON object instead of text
+
+
+@dataclass(frozen=True)
 class Card:
     """What a model is made of: how much of it was measured, fitted or assumed, and what is left out."""
 
@@ -174,7 +189,7 @@ class Doctor:
 
 
 VERBS: dict[str, Any] = {
-    c.__name__.lower(): c for c in (List, Run, Plot, Assay, Card, Stimulate, Bench, Data, Fit, Doctor)
+    c.__name__.lower(): c for c in (List, Run, Plot, Assay, Turing, Card, Stimulate, Bench, Data, Fit, Doctor)
 }
 
 
