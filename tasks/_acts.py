@@ -105,7 +105,7 @@ def takeoff_before_collision(track: Track, from_s: float = 0.0) -> tuple[float, 
 
 
 def takeoff_sequence_ms(track: Track, from_s: float = 0.0) -> tuple[float, float]:
-    """(ms from the begin of the push, the body then rises by 8 of its lengths a second or more, to take-off; take-offs).
+    """(ms from the begin of the push, where the body rises by 8 lengths a second or more, to take-off; take-offs).
 
     Card & Dickinson 2008 (J Exp Biol 211:341) time it from the first movement of wings or middle legs.
     """
