@@ -551,7 +551,7 @@ class Zebrafish:
         return {s.name: _bounded(values[s.name], s.low, s.high) for s in self.senses}
 
     def _see(self, bound: Bound, data: mujoco.MjData, world: World) -> dict[str, Array]:
-        """Both retinas, taken anew 100 times a second; between, they stand in `userdata`, which is saved and restored."""
+        """Both retinas, taken anew 100 times a second; between, they stand in `userdata`, which is saved."""
         held = data.userdata[: bound.eye[0].retina.directions.shape[1] * 4].reshape(2, 2, -1)
         if round(data.time / 1e-3) % round(1e3 * _LOOK_S) == 0:
             for i, eye in enumerate(bound.eye):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -249,4 +249,3 @@ class PATTERN:
 
 
 INTERFACE = FishInterface
-_Pattern: Callable[[Zebrafish], Callable[[float], Array]] = PATTERN
