@@ -262,6 +262,12 @@ class Fly:
             data.qpos[bound.root[2]] += height_m / self.units.length
         mujoco.mj_forward(model, data)
 
+    def launch(
+        self, bound: Bound, model: mujoco.MjModel, data: mujoco.MjData, position_m: Array, heading_rad: float = 0.0
+    ) -> None:
+        """At rest in the air, the thorax at position_m (3,), in the posture of flight."""
+        self.place(bound, model, data, position_m, heading_rad, height_m=0.0, posture="fly")
+
     def apply(self, bound: Bound, data: mujoco.MjData, action: Array) -> None:
         """action (78,) in [-1, 1], in the order of `motors`."""
         ctrl = self.middle + self.half * action
