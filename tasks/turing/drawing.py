@@ -97,7 +97,8 @@ def forest(rows: Sequence[Mapping[str, Any]]) -> str:
         assert here is not None
         out.append(f'<circle cx="{x(here):.1f}" cy="{y:.1f}" r="5" fill="{colour}"/>')
         out.append(
-            f'<text x="{left + width + 12}" y="{y + 4:.1f}" style="fill: {colour}" class="verdict">{r["verdict"]}</text>'
+            f'<text x="{left + width + 12}" y="{y + 4:.1f}" style="fill: {colour}" class="verdict">'
+            f"{r['verdict']}</text>"
         )
         out.append(
             f'<text x="{left + width + right - 4}" y="{y + 4:.1f}" text-anchor="end" class="tick">'
