@@ -66,7 +66,7 @@ def run(trial: Trial) -> Done:
     from bestiary.tasks.turing.guard import GuardError, guarded
 
     try:
-        import bestiary.envs.perturb  # noqa: F401  what libraries do when they are first imported is not the policy's
+        import bestiary.envs._embodied  # noqa: F401  what libraries do when first imported is not the policy's
 
         if not trial.candidate.own:  # ours: built without the guard, examined under it
             _policy(trial)

@@ -171,7 +171,7 @@ def _text(report: dict[str, Any]) -> str:
         table(report["components"].items()) if report["components"] else "  nothing",
         f"emulation rubric, 0 to 3: sum {report['rubric_sum']} of 30; the lower of declared and computed counts",
         table(levels, ("dimension", "level", "declared", "computed", "evidence")),
-        f"  ({UNSUMMED} is not summed; `bestiary turing {report['animal']} --level A` runs the model and computes more)",
+        f"  ({UNSUMMED} is not summed; `bestiary turing {report['animal']} --level A` runs the model and sees more)",
         "left out",
         "\n".join(f"  {line}" for line in report["left_out"]) or "  not declared",
     ]
