@@ -33,7 +33,7 @@ def fish_retina(side: str) -> Retina:
 
 
 def covered(ways: Array, eye: Array, places: Array, radii: Array) -> Array:
-    """(n,) how much of each pixel small bright things fill, 0..1. ways (n, 3): where pixels look, world frame; eye (3,);
+    """(n,) how much of each pixel small bright things fill. ways (n, 3): where pixels look, world frame; eye (3,);
     places (k, 3), radii (k,) in one unit of length."""
     to = places - eye
     far = np.linalg.norm(to, axis=1)

@@ -7,7 +7,8 @@ from connection probabilities that were measured cell by cell (`EM_population`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -32,24 +33,38 @@ class Circuit(RatePart):
     noise: Any = 0.0
     noise_s: float = 0.3
 
+    stride: int = 5  # control periods in one step: its neurons are slower than that
+    _step: Any = field(init=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "_weight", self._weight.toarray())  # small: dense is faster
+        dt = self.clock.control_s * self.stride
+        noise = np.broadcast_to(np.asarray(self.noise, np.float32), len(self.table))
+        keep = math.exp(-dt / self.noise_s)
+        blend = -np.expm1(-dt / np.asarray(self.taus_s))
+        object.__setattr__(self, "_step", (np.float32(keep), noise, math.sqrt(1 - keep**2), blend.astype(np.float32)))
+
     def init(self, seed: int) -> dict[str, Any]:
-        rng = np.random.default_rng(seed)
-        sd = np.broadcast_to(np.asarray(self.noise, np.float32), len(self.table))
+        _, noise, _, _ = self._step
         state = super().init(seed)
-        return state | {"x": (sd * rng.standard_normal(len(sd))).astype(np.float32), "key": np.array([seed, 0])}
+        x = noise * np.random.default_rng(seed).standard_normal(len(noise))
+        drive = np.zeros(len(noise), np.float32)
+        return state | {"x": x.astype(np.float32), "drive": drive, "key": np.array([seed, 0])}
 
     def advance(self, state: dict[str, Any], drive_mV: Array) -> dict[str, Any]:
-        dt = self.clock.control_s
-        r, x, key = state["r"], state["x"], state["key"] + np.array([0, 1])
-        if np.any(self.noise):
-            keep = np.exp(-dt / self.noise_s)
+        """Gathers its drive over `stride` periods, then makes one step of exponential Euler."""
+        key, drive = state["key"] + np.array([0, 1]), state["drive"] + drive_mV
+        if key[1] % self.stride:
+            return {**state, "key": key, "drive": drive}
+        keep, noise, size, blend = self._step
+        r, x = state["r"], state["x"]
+        if noise.any():
             rng = np.random.Generator(np.random.Philox(key=key.astype(np.uint64)))
-            kick = np.sqrt(1 - keep**2) * np.asarray(self.noise) * rng.standard_normal(len(x))
-            x = (keep * x + kick).astype(np.float32)
-        u = self._weight @ (r * self._heard) + self.bias + drive_mV / self.unit_mV + x
-        blend = -np.expm1(-dt / np.asarray(self.taus_s))
+            x = keep * x + size * noise * rng.standard_normal(len(x), dtype=np.float32)
+        u = self._weight @ (r * self._heard) + self.bias + drive / np.float32(self.unit_mV * self.stride) + x
         r = (r + blend * (np.tanh(np.maximum(u, 0)) - r)) * self._alive
-        return {"r": r.astype(np.float32), "u": u.astype(np.float32), "x": x, "key": key}
+        return {"r": r, "u": u, "x": x.astype(np.float32), "drive": np.zeros_like(drive), "key": key}
 
 
 def weigh(table: Connectome) -> scipy.sparse.csr_array:
@@ -135,8 +150,8 @@ def evidence_table(seed: int = 0) -> Connectome:
     edges: list[Edge] = []
     for a, i in cells:
         for b, j in cells:
-            for table, crossed in ((SAME, False), (ACROSS, True)):
-                if (a, i) != (b, j) and rng.random() < table[a][b]:
+            for share, crossed in ((SAME, False), (ACROSS, True)):
+                if (a, i) != (b, j) and rng.random() < share[a][b]:
                     w = 1.0 if excites[a, i] else -1.0
                     edges += [(f"{a}{i + 1}_{s}", f"{b}{j + 1}_{_other(s) if crossed else s}", w) for s in "LR"]
     source = "drawn from the connection probabilities of Boulanger-Weill 2025"
@@ -160,7 +175,7 @@ def _evidence_weights(table: Connectome) -> scipy.sparse.csr_array:
 
 
 def evidence(clock: Clock) -> Circuit:
-    """Integrates motion to one side against motion to the other over seconds (Bahl & Engert 2020 Nat Neurosci 23:94)."""
+    """Integrates motion to one side against motion to the other over seconds (Bahl & Engert 2020)."""
     table = evidence_table()
     bias = np.full(len(table), 0.05, np.float32)
     return Circuit(table, _evidence_weights, bias, clock, taus_s=EVIDENCE_TAU_S, noise=0.03, noise_s=0.1)
@@ -174,16 +189,16 @@ def artr(clock: Clock) -> Circuit:
     for side in "LR":
         for i in range(5):
             for j in range(5):
-                edges.append((f"ARTR{i + 1}_{_other(side)}", f"ARTR{j + 1}_{side}", -0.30))
+                edges.append((f"ARTR{i + 1}_{_other(side)}", f"ARTR{j + 1}_{side}", -0.5))
                 if i != j:
-                    edges.append((f"ARTR{i + 1}_{side}", f"ARTR{j + 1}_{side}", 0.22))
+                    edges.append((f"ARTR{i + 1}_{side}", f"ARTR{j + 1}_{side}", 0.3))
     table = circuit_table(names, edges, "ARTR after Dunn 2016 and Wolf 2017, strengths fitted to flips")
     types = np.array(["ARTR"] * 10 + ["Sel"])
     object.__setattr__(table, "types", types)
-    bias = np.array([0.35] * 10 + [0.0], np.float32)
-    noise = np.array([0.75] * 10 + [0.9])
-    taus = np.array([0.3] * 10 + [0.05])
-    return Circuit(table, weigh, bias, clock, taus_s=taus, noise=noise, noise_s=0.35)
+    bias = np.array([0.7] * 10 + [0.0], np.float32)
+    noise = np.array([0.95] * 10 + [1.5])
+    taus = np.array([0.15] * 10 + [0.05])
+    return Circuit(table, weigh, bias, clock, taus_s=taus, noise=noise, noise_s=0.4)
 
 
 def tectum(clock: Clock) -> Circuit:

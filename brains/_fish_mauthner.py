@@ -3,7 +3,7 @@
 Leaky integrate-and-fire pairs. Each VIIIth nerve excites the cells of its side at once and, a millisecond later,
 interneurons (PHP) that inhibit both sides: so a slow rise never fires them (Koyama 2011 PNAS 108:1148; Eaton 2001).
 The first to fire inhibits the other side. The nerve's synapses depress, which is the habituation of Wolman 2011.
-MiD2cm and MiD3cm come later, here by a slow relay that is assumed: alone they make the long-latency C-bends (Kohashi & Oda 2008; Z31).
+MiD2cm and MiD3cm come later, here by a slow relay that is assumed: alone they make the late C-bends (Z31).
 Who meets whom is published; strengths are `functional_fit` to Z30, Z31 and Z33.
 """
 

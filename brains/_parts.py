@@ -27,6 +27,7 @@ MANY = 5_000  # neurons: of a larger part, recordings keep outputs and named neu
 
 # Light opens a conductance of `share` times that of rest: it moves the potential by share / (1 + share) of these.
 CATION_MV = 52.0  # reversal 0 mV (channelrhodopsin), from a rest of -52 mV
+_DENSE = 16384  # entries
 ANION_MV = -18.0  # reversal of chloride at -70 mV (GtACR)
 
 
@@ -116,7 +117,7 @@ class Composite:
             self._check(link)
         self._reach = [np.unique(link.weight_mV_per_Hz.indices) for link in self.links]
         self._weights = [
-            scipy.sparse.csr_array(k.weight_mV_per_Hz)[:, r].astype(np.float32)
+            _quick(scipy.sparse.csr_array(k.weight_mV_per_Hz)[:, r].astype(np.float32))
             for k, r in zip(self.links, self._reach, strict=True)
         ]
         self._decay = [np.float32(-np.expm1(-clock.control_s / k.tau_s)) for k in self.links]
@@ -209,6 +210,11 @@ class Composite:
     def settle(self, state: dict[str, Any]) -> dict[str, Any]:
         """The state with nothing still running, as plain arrays: to keep, to copy."""
         return {k: _done(v) for k, v in state.items()}
+
+
+def _quick(weight: scipy.sparse.csr_array) -> Any:
+    """A small matrix is multiplied sooner as a dense one."""
+    return weight.toarray() if weight.shape[0] * weight.shape[1] <= _DENSE else weight
 
 
 def _shown(table: Connectome) -> Array:

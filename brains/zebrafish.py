@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,8 @@ import scipy.sparse
 import bestiary
 from bestiary.brains import _fish_circuits as circuits
 from bestiary.brains._fish_cord import cord_table
-from bestiary.brains._fish_integrator import integrator, measured, stand_in
-from bestiary.brains._fish_mauthner import MauthnerArray, mauthner_table
+from bestiary.brains._fish_integrator import integrator
+from bestiary.brains._fish_mauthner import MauthnerArray
 from bestiary.brains._parts import Composite, Link, Part, joined
 from bestiary.brains.connectome import Connectome
 from bestiary.envs._clock import Clock
@@ -153,6 +152,3 @@ def _rows(name: str) -> list[dict[str, str]]:
             with open(file, encoding="utf-8", newline="") as text:
                 return list(csv.DictReader(text))
     raise DataError(f"assets/zebrafish/{name} is missing; reinstall bestiary")
-
-
-__all__ = ["DEFAULT", "PARTS", "build", "links", "mauthner_table", "measured", "parts", "replace", "stand_in", "tables"]
