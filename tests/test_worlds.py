@@ -443,3 +443,23 @@ def test_a_flys_eyes_see_gratings_bars_and_darkness():
     assert light.std() > 0.2 and light.min() < 0.1 and light.max() > 0.85
     bar = seen_by_a_fly(Compass(bar_deg=60, dark_s=(2.0, 3.0)), 0.0, 2.5)
     assert (bar[0, 0] > 0.9).sum() > 10 and (bar[0, 1] > 0.9).sum() == 0 and not bar[1].any()
+
+
+@pytest.mark.parametrize("reflexes", [True, False])
+def test_a_fly_hovers_by_its_declared_controller_and_not_without_reflexes(reflexes):
+    import gymnasium
+
+    from bestiary.interfaces._fly_flight import Flight as Wings
+
+    env = gymnasium.make("bestiary/FlyFlight-v0", body_options={"eyes": False}).unwrapped
+    obs, _ = env.reset(seed=0)
+    wings = Wings(env.body, stabilise=reflexes)
+    wings.reset()
+    total = 0.0
+    while env.time_s < 0.25:
+        obs, reward, done, _, info = env.step(wings.act(obs, env.pose()))
+        total += reward
+        if done:
+            break
+    held = not done and abs(info["altitude_error_m"]) < 2e-3 and total > 0.15
+    assert held == reflexes
