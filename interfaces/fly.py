@@ -46,7 +46,7 @@ def assemble(
         if word not in COMPONENTS:
             raise LookupError(f"no component {word!r}; {bestiary.nearest(word, COMPONENTS, 'component')}")
     template = Template.of(body)
-    motor = Motor(template, clock.control_s, adhesion="adhesion" not in without)
+    motor = Motor(template, clock.control_s, adhesion="adhesion" not in without, search="search" not in without)
     nerve = cord.FlyCord(motor, without=[w for w in without if w in cord.COMPONENTS])
     brain, missing = brains.build(connectome, clock, nerve, rewire, lesion, silence, without)
     source = brain.parts["central"].table.source
