@@ -196,7 +196,7 @@ class Eye:
 class Sight:
     """What eyes see at every whole multiple of frame_s, held in between: `sight(data, world)` in a body's `sense`.
 
-    The frame is taken anew in another period or at time 0; after a jump back into the same period it is the last one.
+    The frame is taken anew in another period or at time 0. After a jump to another moment, `hold` what was seen then.
     """
 
     def __init__(self, eye: Eye, frame_s: float = 0.01) -> None:
@@ -205,10 +205,17 @@ class Sight:
 
     def __call__(self, data: mujoco.MjData, world: World | None) -> Array:
         """Luminance (eyes, n) float32."""
-        tick = math.floor(data.time / self.frame_s + 1e-6)
+        tick = self._ticks(data)
         if tick != self._tick or data.time == 0:
             self._tick, self._frame = tick, self.eye.see(data.model, data, world, data.time)
         return self._frame
+
+    def hold(self, data: mujoco.MjData, frame: Array) -> None:
+        """Takes `frame` for what was seen last, after a jump to another moment."""
+        self._tick, self._frame = self._ticks(data), np.array(frame, np.float32)
+
+    def _ticks(self, data: mujoco.MjData) -> int:
+        return math.floor(data.time / self.frame_s + 1e-6)
 
 
 def _ring(retina: Retina, rays: int) -> Array:

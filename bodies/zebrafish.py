@@ -15,6 +15,8 @@ import numpy as np
 
 from bestiary import nearest
 from bestiary.bodies._base import MM_MG, Array, Sense, Units, World
+from bestiary.bodies._eye import Eye
+from bestiary.bodies._fish_retina import covered, fish_retina
 from bestiary.errors import MediumError
 
 __all__ = ["BODY", "Zebrafish"]
@@ -66,6 +68,7 @@ class Zebrafish:
     surface_m, bottom_m: height of the water's surface and of its bottom. The head cannot sink below the bottom; a fish
         whose head is above the surface has left the water (`ended`).
     eyes: whether it has a retina (`luminance`, `uv`): without, the body is faster.
+    head_fixed: held by the head, as in agarose, with the tail and the eyes free.
     control_s, physics_s: default clock periods. units: of the model, for tests.
     """
 
@@ -87,6 +90,7 @@ class Zebrafish:
     surface_m: float = 5e-3
     bottom_m: float = -5e-3
     eyes: bool = True
+    head_fixed: bool = False
     control_s: str = "0.001"
     physics_s: str = "0.0002"
     units: Units = MM_MG
@@ -121,7 +125,15 @@ class Zebrafish:
 
     def _senses(self) -> tuple[Sense, ...]:
         n = self.n_links
+        seen: tuple[Sense, ...] = ()
+        if self.eyes:
+            shape = (2, len(fish_retina("L").directions[0]))
+            seen = (
+                Sense("luminance", shape, 0, 1, "1", "what each pixel of the two eyes sees", True, math.nan),
+                Sense("uv", shape, 0, 1, "1", "small things that shine in the ultraviolet (geoms `prey...`)"),
+            )
         return (
+            *seen,
             Sense("joint_rad", (n - 1,), -3, 3, "rad", "bend of each joint of the tail, + concave to the left"),
             Sense("joint_rad_per_s", (n - 1,), -2e3, 2e3, "rad/s", "its speed"),
             Sense("eye_rad", (2,), -1, 1, "rad", "eyes in the head, + to the left"),
@@ -199,14 +211,17 @@ class Zebrafish:
         spec.option.gravity = [0, 0, -_GRAVITY * (1 - 1 / _LEAN) / u.acceleration]
         off = mujoco.mjtDisableBit
         spec.option.disableflags = int(off.mjDSBL_CONTACT | off.mjDSBL_CONSTRAINT | off.mjDSBL_SENSOR)
-        spec.nuserdata = len(self._resistance(self.medium)) if self.reactive else 0
+        seen = 2 * int(np.prod(self.senses[0].shape)) if self.eyes else 0
+        spec.nuserdata = seen + (len(self._resistance(self.medium)) if self.reactive else 0)
         spec.worldbody.add_site(name="water", group=4)
         part, edges = self._sections(), self.edges_m / u.length
         mass = part["volume"] * self.specific_gravity * _WATER_KG_PER_M3 / u.mass
         mass[0] -= 2 * _EYE_KG / u.mass
         bending, spacing = self.bending_Nm2(), self.edges_m[2] - self.edges_m[1]
         parent = root = spec.worldbody.add_body(name="link00")
-        root.add_freejoint(name="root")
+        free = root.add_freejoint(name="root")
+        if self.head_fixed:  # so heavy that nothing moves it, and without weight
+            free.armature = 1e3 / u.mass
         for i in range(n):
             half = (edges[i + 1] - edges[i]) / 2
             if i:
@@ -264,7 +279,7 @@ class Zebrafish:
                 conaffinity=0,
                 group=1,
             )
-            eye.add_site(name=f"eye_{side}", group=4)
+            eye.add_camera(name=f"eye_{side}", fovy=90)
         for side, sign in (("L", 1), ("R", -1)):
             angle = sign * (math.pi - 0.7)
             root.add_geom(
@@ -498,7 +513,7 @@ class Zebrafish:
         speed = data.actuator_velocity[bound.drags]
         np.abs(speed, data.ctrl[bound.drags])
         if self.reactive:
-            old = data.userdata
+            old = data.userdata[bound.memory]
             np.multiply(bound.added_rate, old, bound.offset)
             np.add(old, bound.keep * (speed - old), old)
         elif bound.resting[0]:
@@ -524,7 +539,8 @@ class Zebrafish:
         skin = sites[bound.links] * size
         speed = data.actuator_velocity
         lateral = np.stack([speed[bound.along][bound.carrier], -speed[bound.across]], axis=1) * size
-        values = {
+        values = self._see(bound, data, world) if self.eyes else {}
+        values |= {
             "joint_rad": data.qpos[bound.bend],
             "joint_rad_per_s": data.qvel[bound.bend_dof],
             "eye_rad": data.qpos[bound.eyes],
@@ -537,6 +553,19 @@ class Zebrafish:
             "temperature_C": world.sample("temperature_C", skin[_EARS], _AT_NOSE, now),
         }
         return {s.name: _bounded(values[s.name], s.low, s.high) for s in self.senses}
+
+    def _see(self, bound: Bound, data: mujoco.MjData, world: World) -> dict[str, Array]:
+        """Both retinas, taken anew 100 times a second; between, they stand in `userdata`, which is saved."""
+        held = data.userdata[: bound.eye[0].retina.directions.shape[1] * 4].reshape(2, 2, -1)
+        if round(data.time / 1e-3) % round(1e3 * _LOOK_S) == 0:
+            for i, eye in enumerate(bound.eye):
+                held[0, i] = eye.see(bound.model, data, world, data.time)[0]
+                held[1, i] = 0
+                if len(bound.prey):
+                    ways = eye.rays[0] @ data.xmat[eye.body].reshape(3, 3).T
+                    places, radii = data.geom_xpos[bound.prey], bound.model.geom_size[bound.prey, 0]
+                    held[1, i] = covered(ways, data.cam_xpos[eye.cameras[0]], places, radii)
+        return {"luminance": held[0], "uv": held[1]}
 
     def pose(self, bound: Bound, data: mujoco.MjData) -> dict[str, Array]:
         """midline_m (n_links + 1, 3) nose to tail, com_m (3,), velocity_m_per_s (3,) of the centre of mass,
@@ -553,7 +582,7 @@ class Zebrafish:
         return {
             "midline_m": midline * size,
             "com_m": data.subtree_com[bound.body] * size,
-            "velocity_m_per_s": bound.momentum[bound.root_dof] * (size / bound.mass),
+            "velocity_m_per_s": bound.momentum[bound.root_dof] * (0.0 if self.head_fixed else size / bound.mass),
             "curvature_per_m": data.qpos[bound.bend] / (self.edges_m[2] - self.edges_m[1]),
             "heading_rad": np.arctan2(turn[3], turn[0]),
             "pitch_rad": np.arcsin(np.clip(turn[6], -1, 1)),
@@ -563,6 +592,7 @@ class Zebrafish:
         }
 
 
+_LOOK_S = 0.01
 _AT_NOSE = np.zeros(2)
 _EARS = np.zeros(2, int)  # both lie in the head
 
@@ -624,6 +654,9 @@ class Bound:
     bottom: float
     half_height: Array
     hold: float
+    memory: slice  # of the reaction, in userdata
+    eye: tuple[Eye, ...]
+    prey: Array  # geoms
     resting: Array  # (1,) whether the bottom pushed at the last step
 
     @classmethod
@@ -697,6 +730,11 @@ class Bound:
             bottom=body.bottom_m / u.length,
             half_height=body.outline_m(body.link_fraction[list(_UP)])[1] / u.length,
             hold=2e-3 / (u.force / u.length),  # N/m: the weight of a larva in water dents it by 10 um
+            memory=slice(model.nuserdata - len(rows), model.nuserdata) if body.reactive else slice(0, 0),
+            eye=tuple(Eye.of(model, fish_retina(s), (f"eye_{s}",), u.length, rays=1) for s in "LR")
+            if body.eyes
+            else (),
+            prey=np.array([i for i in range(model.ngeom) if model.geom(i).name.startswith("prey")], int),
             resting=np.zeros(1, bool),
         )
 

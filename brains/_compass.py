@@ -2,23 +2,24 @@
 
 What the wiring gives: every synapse count among EPG, EPGt, PEN, PEG, Delta7, FC2 and PFL3. Assumed: each neuron's input
 from a type is scaled to the mean of its own type (homeostasis; without it the bump runs to a few favoured places, with
-shuffled partners there is none). Fitted: nine gains and biases, to a bump that stays where a cue put it for 2 s, from
-16 headings, and turns as the fly turns at -4 to 4 rad/s (random search of 300 s; scored on those same turns).
+shuffled partners there is none). Fitted: strengths and biases, see `compass_*` in assets/fly/parameters.json.
 Not in the table: the neurons that bring turning to PEN (drive is given to PEN itself), landmarks (given to EPG), the
 goal (given to FC2), and the step from PFL3 to descending neurons (a link of the fly, declared there).
 """
 
 from __future__ import annotations
 
+import functools
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import scipy.sparse
 
 from bestiary.brains._hemibrain import hemibrain, part_of
+from bestiary.brains._parameters import parameters
 from bestiary.brains._rate_part import RatePart
 from bestiary.brains.connectome import Connectome
 from bestiary.envs._clock import Clock
@@ -35,33 +36,29 @@ RING = ("L1", "R1", "L8", "R2", "L7", "R3", "L6", "R4", "L5", "R5", "L4", "R6", 
 # (L3 and R3 in column 5, ...), which leaves two candidates 180 degrees apart; the other one steers away from the goal.
 COLUMN_5_DEG, COLUMN_DEG = 191.25, -45.0
 
-# Fitted (above), per synapse, in units of input
-GAINS = {"ring": 0.00282, "to PEN": 0.00140, "from PEN": 0.00845, "PEN": 0.00214, "Delta7": 0.00775}
-GAINS |= {"Delta7 to Delta7": 3.9e-5, "EPG to Delta7": 0.00437}
-BIAS = {"Delta7": 0.0168, "PEN": 0.354, "": 0.653}
-TURN = 0.0602  # input of PEN per rad/s
-# Set by hand: PFL3 answers to heading and goal together, not to one of them (Mussells Pires 2024 Nature 626:808)
-PFL3_HEADING, PFL3_GOAL, PFL3_BIAS = 0.002, 0.003, -0.2
-TAU_S = 0.05
-
 
 @dataclass(frozen=True, eq=False)
 class Compass(RatePart):
-    """A RatePart whose EPG hold a heading. Angles grow to the left; the zero is the place of glomerulus L1."""
+    """A RatePart whose EPG hold a heading. Angles grow to the left; the zero is the place of glomerulus L1.
 
-    @cached_property
+    turn: input of PEN per rad/s.
+    """
+
+    turn: float = 0.0
+
+    @functools.cached_property
     def ring_rad(self) -> Array:
         """(n,) place on the ring of EPG, NaN for other neurons."""
         at = [RING.index(_glomerulus(n)) if t == "EPG" else np.nan for n, t in self._pairs()]
         return np.asarray(at) * 2 * np.pi / len(RING)
 
-    @cached_property
+    @functools.cached_property
     def column_rad(self) -> Array:
         """(n,) goal direction of FC2, NaN for other neurons."""
         found = [re.search(r"_C(\d)", n) if t in GOAL else None for n, t in self._pairs()]
         return np.array([np.radians(COLUMN_5_DEG + COLUMN_DEG * (int(m[1]) - 5)) if m else np.nan for m in found])
 
-    @cached_property
+    @functools.cached_property
     def _pen(self) -> Array:
         """(n,) +1 PEN of the left bridge, -1 of the right, 0 others."""
         side = [{"L": 1, "R": -1}[_glomerulus(n)[0]] if t.startswith("PEN") else 0 for n, t in self._pairs()]
@@ -82,7 +79,7 @@ class Compass(RatePart):
         self, turn_rad_per_s: float = 0.0, goal_rad: float | None = None, landmark_rad: float | None = None
     ) -> Array:
         """(n,) mV: turning (left positive) to PEN, a goal to FC2, a landmark that pulls the bump to EPG."""
-        out = TURN * turn_rad_per_s * self._pen
+        out = self.turn * turn_rad_per_s * self._pen
         for angle, places, gain in ((goal_rad, self.column_rad, 1.0), (landmark_rad, self.ring_rad, 0.6)):
             if angle is not None:
                 out = out + gain * np.nan_to_num(np.maximum(np.cos(places - angle), 0))
@@ -103,17 +100,28 @@ class Compass(RatePart):
         return float(rate[pfl3][side == "R"].sum() - rate[pfl3][side == "L"].sum())
 
 
-def compass(clock: Clock, folder: Any = None) -> Compass:
-    """The part. folder: of the hemibrain's files, None asks the registry."""
-    whole = hemibrain("cx", folder)
-    table = part_of(whole, np.flatnonzero(np.isin(whole.types, TYPES)))
-    pen = np.char.startswith(table.types, "PEN")
+def compass(clock: Clock, p: Mapping[str, float] | None = None, folder: Any = None) -> Compass:
+    """The part. p: parameters of the fly, None the shipped ones. folder: of the hemibrain, None asks the registry."""
+    p = parameters("fly") if p is None else p
+    table = _table(folder)
     bias = np.select(
-        [table.types == "Delta7", pen, np.isin(table.types, GOAL), table.types == "PFL3"],
-        [BIAS["Delta7"], BIAS["PEN"], 0.0, PFL3_BIAS],
-        BIAS[""],
+        [
+            table.types == "Delta7",
+            np.char.startswith(table.types, "PEN"),
+            np.isin(table.types, GOAL),
+            table.types == "PFL3",
+        ],
+        [p["compass_bias_delta7"], p["compass_bias_pen"], 0.0, p["compass_pfl3_bias"]],
+        p["compass_bias_ring"],
     )
-    return Compass(table, _weights, bias.astype(np.float32), clock, tau_s=TAU_S)
+    weigh = functools.partial(_weights, p=p)
+    return Compass(table, weigh, bias.astype(np.float32), clock, tau_s=p["compass_tau_s"], turn=p["compass_turn"])
+
+
+@functools.lru_cache(2)
+def _table(folder: Any) -> Connectome:
+    whole = hemibrain("cx", folder)
+    return part_of(whole, np.flatnonzero(np.isin(whole.types, TYPES)))
 
 
 def _glomerulus(name: str) -> str:
@@ -121,7 +129,7 @@ def _glomerulus(name: str) -> str:
     return found[1] if found else "L0"
 
 
-def _weights(table: Connectome) -> scipy.sparse.csr_array:
+def _weights(table: Connectome, p: Mapping[str, float]) -> scipy.sparse.csr_array:
     """(n, n) target x source: counts, evened out over the neurons of a type, times gain and sign."""
     n, types = len(table), table.types
     pre, post = table.pre, table.post
@@ -149,15 +157,15 @@ def _weights(table: Connectome) -> scipy.sparse.csr_array:
             among(GOAL, pre) & among(("PFL3",), into),
         ],
         [
-            GAINS["Delta7 to Delta7"],
-            GAINS["Delta7"],
-            GAINS["EPG to Delta7"],
-            GAINS["to PEN"],
-            GAINS["from PEN"],
-            GAINS["PEN"],
-            GAINS["ring"],
-            PFL3_HEADING,
-            PFL3_GOAL,
+            p["compass_delta7_delta7"],
+            p["compass_delta7"],
+            p["compass_epg_delta7"],
+            p["compass_to_pen"],
+            p["compass_from_pen"],
+            p["compass_pen"],
+            p["compass_ring"],
+            p["compass_pfl3_heading"],
+            p["compass_pfl3_goal"],
         ],
         0.0,
     )

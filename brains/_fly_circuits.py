@@ -15,12 +15,15 @@ from typing import Any
 import numpy as np
 
 import bestiary
-from bestiary.brains.connectome import Connectome
+from bestiary.brains._shiu import DT_S
+from bestiary.brains._spiking_part import SpikingPart
+from bestiary.brains.connectome import Connectome, Labels
 from bestiary.errors import DataError
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 SIDES = ("L", "R")
+POISSON = ("sensory", "input")  # kinds whose drive is a rate
 INHIBITORY = ("GABA", "GLUT", "HIST")
 
 
@@ -65,18 +68,19 @@ def fly_circuits() -> Connectome:
             raise DataError(f"circuits.csv names {word!r}, which circuit_cells.csv does not have")
         return hit
 
-    pre, post, weight, tags = [], [], [], []
+    pre, post, weight, tags, words = [], [], [], [], []
     for edge in rows("circuits.csv"):
         for a in SIDES:
             for b in SIDES:
                 if edge["side"] != "both" and (edge["side"] == "ipsi") != (a == b):
                     continue
                 i, j = np.meshgrid(found(edge["pre"], a), found(edge["post"], b), indexing="ij")
-                use = i != j
+                use = (i != j) if edge["kind"] == "chemical" else (i < j)  # a gap junction stands once a pair
                 pre.append(i[use])
                 post.append(j[use])
                 weight.append(np.full(use.sum(), float(edge["weight"])))
                 tags += [edge["provenance"]] * int(use.sum())
+                words += [edge["kind"]] * int(use.sum())
     p = np.concatenate(pre)
     return Connectome(
         ids=np.array(ids),
@@ -89,7 +93,88 @@ def fly_circuits() -> Connectome:
         post=np.concatenate(post),
         weight=np.concatenate(weight),
         sign=np.where(np.isin(np.array(transmitters)[p], INHIBITORY), -1, 1),
+        kind=np.array(words),  # type: ignore[arg-type]
         sign_by="transmitter",  # type: ignore[arg-type]
         provenance=np.array(tags),  # type: ignore[arg-type]
         source="fly circuits typed in from publications; weights fitted but for the P9 circuit",
+    )
+
+
+# cells beside a whole brain: what FlyWire does not hold (legs), and what no wiring is known to do (bouts, saccades)
+STAND_INS = ("walk_on", "walk_off", "saccade", "OFF_search", "leg_sugar", "leg_bitter")
+
+
+def with_stand_ins(table: Connectome) -> Connectome:
+    """A whole brain and the cells of STAND_INS, joined to its named neurons as in the circuits; also what holds a bout.
+
+    Added edges keep their tag `functional_fit`. A target that the brain does not have is left out.
+    """
+    c = fly_circuits()
+    new = np.flatnonzero(np.isin(c.types, STAND_INS) & ~np.isin(c.types, np.unique(table.types)))
+    if not len(new):
+        return table
+    place = {n: i for i, n in enumerate(table.names.tolist())} | {
+        str(c.names[r]): len(table) + k for k, r in enumerate(new)
+    }
+    at = np.array([place.get(n, -1) for n in c.names.tolist()])
+    bout = (c.types[c.pre] == "BPN") & (c.types[c.post] == "BPN")
+    keep = np.flatnonzero((np.isin(c.pre, new) | bout) & (at[c.pre] >= 0) & (at[c.post] >= 0) & c.kind.mask("chemical"))
+
+    def both(name: str) -> Array:
+        return np.concatenate([getattr(table, name), getattr(c, name)[new]])
+
+    def labels(mine: Labels, word: str) -> Labels:
+        known = (*mine.values, word) if word not in mine.values else mine.values
+        more = np.full(len(keep), known.index(word), mine.codes.dtype)
+        return Labels(np.concatenate([mine.codes, more]), known)
+
+    return Connectome(
+        **{k: both(k) for k in ("ids", "names", "types", "kinds", "sides", "transmitters", "position_um")},  # type: ignore[arg-type]
+        pre=np.concatenate([table.pre, at[c.pre[keep]].astype(np.int32)]),
+        post=np.concatenate([table.post, at[c.post[keep]].astype(np.int32)]),
+        weight=np.concatenate([table.weight, c.weight[keep]]),
+        sign=np.concatenate([table.sign, c.sign[keep]]),
+        kind=labels(table.kind, "chemical"),
+        sign_by=labels(table.sign_by, "transmitter"),
+        provenance=labels(table.provenance, "functional_fit"),
+        source=f"{table.source}; {len(new)} stand-in cells",
+    )
+
+
+def spontaneous(table: Connectome) -> Array:
+    """(n,) background events in Hz of each cell: the types and kinds of assets/fly/background.csv that it has."""
+    rate = np.zeros(len(table))
+    brain = "whole" if (table.kinds == "central").any() else "circuits"
+    for cells in rows("background.csv"):
+        word = cells["cells"]
+        if cells["brain"] not in (brain, "any"):
+            continue
+        rate[(table.types == word) | (table.kinds == word)] = float(cells["event_Hz"])
+    return rate
+
+
+def central(
+    table: Connectome | None = None,
+    control_s: float = 0.002,
+    dt_s: float = DT_S,
+    *,
+    background: bool = True,
+    electrical: bool = True,
+    stand_ins: bool = True,
+) -> SpikingPart:
+    """The central brain as a part: `fly_circuits()`, or FlyWire, or its surrogate.
+
+    Cells of the kinds POISSON take their drive as a rate. background: the spontaneous state; without it the published
+    model, silent at rest. electrical: the gap junctions of the table (the giant fibres') conduct.
+    stand_ins: see `with_stand_ins`.
+    """
+    table = fly_circuits() if table is None else table
+    table = with_stand_ins(table) if stand_ins else table
+    return SpikingPart(
+        table,
+        control_s,
+        dt_s,
+        poisson=np.flatnonzero(np.isin(table.kinds, POISSON)),
+        background_Hz=spontaneous(table) if background else None,
+        gap_nS=1.0 if electrical and "gap" in table.kind.values else 0.0,
     )

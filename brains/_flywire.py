@@ -61,10 +61,10 @@ def flywire_connectome(
         completeness = registry.path("flywire-shiu-model", "Completeness_783.csv")
     ids = _ids(Path(completeness), None if counts is None else counts[0])
     table = _edges(Path(edges), ids, Path(completeness), None if counts is None else counts[1])
-    about = annotated(ids)
+    about = annotated(ids) or _from_names(ids)
     for name, root in (named or {}).items():
         check_name(name, root)
-    names, types = _names(ids, about.get("types"), named or {})
+    names, types = names_of(ids, about.get("types"), named or {})
     made = Connectome(
         ids=np.array(ids),
         **{**about, "types": types, "names": names},  # type: ignore[arg-type]
@@ -157,8 +157,8 @@ def _edges(file: Path, ids: list[str], completeness: Path, count: int | None) ->
             at = np.flatnonzero(wrong)
             first = ", ".join(f"row {i}: {root[i]}, not {known[index[i]]}" for i in at[:5].tolist())
             raise DataError(
-                f"{file} and {completeness} do not belong together: {len(at)} ids of {len(root)} rows differ ({first}); "
-                "take both from one release"
+                f"{file} and {completeness} do not belong together: {len(at)} ids of {len(root)} rows differ "
+                f"({first}); take both from one release"
             )
     count_of = out["Connectivity"]
     _refuse(file, count_of <= 0, "Connectivity is not positive: it counts synapses, Excitatory has the sign", count_of)
@@ -214,7 +214,7 @@ def _owner(root_id: str) -> str:
     return next((n for n, (i, _) in named_neurons().items() if i == root_id), "")
 
 
-def _names(ids: Sequence[str], types: Array | None, more: Mapping[str, str]) -> tuple[Array, Array]:
+def names_of(ids: Sequence[str], types: Array | None, more: Mapping[str, str]) -> tuple[Array, Array]:
     """(names, types): the published name where there is one, else the id; a named cell has the type of its name."""
     row = {i: k for k, i in enumerate(ids)}
     names = np.array(ids, dtype="U32")
@@ -244,6 +244,25 @@ def _descending(row: Mapping[str, int], names: Array, types: Array, taken: Mappi
             at = row.get(cell["root_id"])
             if at is not None and at not in taken and cell["type"]:
                 types[at] = cell["type"]
+
+
+def _from_names(ids: Sequence[str]) -> dict[str, Array]:
+    """Kinds and sides of the named cells, where the tables are not at hand."""
+    cell = {root: (kind_of(word), name[-1]) for name, (root, word) in named_neurons().items()}
+    kinds, sides = zip(*(cell.get(i, ("", "")) for i in ids), strict=True)
+    return {"kinds": np.array(kinds), "sides": np.array(sides)}
+
+
+_SENSORY = ("sugar", "water", "bitter", "Ir94e", "JO_", "ORN_")
+
+
+def kind_of(word: str) -> str:
+    """The super-class of a type of named_neurons.csv."""
+    if word.startswith(_SENSORY):
+        return "sensory"
+    if word.startswith("MN"):
+        return "motor"
+    return "descending" if word.startswith(("DN", "MDN", "cDN")) and word != "MDN_hIN" else "central"
 
 
 def annotated(ids: Sequence[str]) -> dict[str, Array]:

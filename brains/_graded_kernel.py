@@ -48,7 +48,7 @@ def advance(
             for k in range(ptr[i], ptr[i + 1]):
                 g += g_syn[k] * s[pre[k]]
                 ge += ge_syn[k] * s[pre[k]]
-            noise[i] = c[8, i] * noise[i] + c[9, i] * _normal(key[0], key[1], i)
+            noise[i] = c[8, i] * noise[i] + c[9, i] * normal(key[0], key[1], i)
             m = one / (one + np.exp(-(v[i] - c[3, i]) * c[4, i]))
             drive = c[1, i] + ge + c[2, i] * m * (plateau_mV - v[i]) + current[i] + noise[i]
             drive -= c[10, i] * (w[i] - np.float32(0.5))
@@ -65,7 +65,7 @@ def advance(
 
 
 @numba.njit(cache=True, inline="always")
-def _normal(seed: int, count: int, i: int) -> float:
+def normal(seed: int, count: int, i: int) -> float:
     """A standard normal number of neuron i at step `count`: eight hashed bytes summed (see `graded.normal`)."""
     total = np.int64(0)
     for part in range(2):

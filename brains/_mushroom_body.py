@@ -8,9 +8,9 @@ thousand of unknown effect) are left out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,18 +18,14 @@ import scipy.sparse
 
 import bestiary
 from bestiary.brains._hemibrain import hemibrain, part_of
+from bestiary.brains._parameters import parameters
 from bestiary.brains._rate_part import RatePart
 from bestiary.brains.connectome import Connectome
 from bestiary.envs._clock import Clock
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-# Fitted to 5 to 10 % of Kenyon cells answering one of 30 random odours on the intact wiring, and to about half of
-# them with APL gone (Lin 2014 Nat Neurosci 17:559 sees a large rise); per synapse, in units of input.
-PN_GAIN, THRESHOLD, APL_GAIN, APL_DRIVE, OUT_GAIN = 0.03, 0.6, 0.03, 3.0e-4, 4e-4
-TAU_S = 0.02
 ANSWERS_HZ = 5.0  # a Kenyon cell answers above this rate, a twentieth of the highest
-LEARNING_PER_S = 2.0  # depression of KC -> MBON synapses where both KC and dopamine are fully active: assumed
 # Glomeruli that an odour drives: cider vinegar (Semmelhack & Wang 2009 Nature 459:218), geosmin (Stensmyr 2012 Cell
 # 151:1345), CO2 (Suh 2004 Nature 431:854). Shares of the highest rate are ours.
 ODOURS: dict[str, dict[str, float]] = {
@@ -42,16 +38,16 @@ ODOURS: dict[str, dict[str, float]] = {
 @dataclass(frozen=True, eq=False)
 class MushroomBody(RatePart):
     """A RatePart with odours, and with dopamine that depresses the synapses of active Kenyon cells onto the output
-    neurons it reaches (Hige 2015 Neuron 88:985) where `learning`."""
+    neurons it reaches (Hige 2015 Neuron 88:985) at learning_per_s."""
 
-    learning: bool = False
+    learning_per_s: float = 0.0
 
-    @cached_property
+    @functools.cached_property
     def kenyon(self) -> Array:
         """Rows of the Kenyon cells."""
         return np.flatnonzero(np.char.startswith(self.table.types, "KC"))
 
-    @cached_property
+    @functools.cached_property
     def _plastic(self) -> tuple[Array, Array, Array, scipy.sparse.csr_array]:
         """(places in the weights' data of KC -> MBON synapses, their KC, their MBON, dopamine reach (n, n))."""
         w, types = self._weight, self.table.types
@@ -65,17 +61,17 @@ class MushroomBody(RatePart):
 
     def init(self, seed: int) -> dict[str, Any]:
         state = super().init(seed)
-        return state | {"kept": np.ones(len(self._plastic[0]), np.float32)} if self.learning else state
+        return state | {"kept": np.ones(len(self._plastic[0]), np.float32)} if self.learning_per_s else state
 
     def advance(self, state: dict[str, Any], drive_mV: Array) -> dict[str, Any]:
-        if not self.learning:
+        if not self.learning_per_s:
             return super().advance(state, drive_mV)
         at, kenyon, output, reach = self._plastic
         kept, r = state["kept"], state["r"]
         weight = self._weight.copy()
         weight.data[at] *= kept
-        new = replace_weight(self, weight).advance_plain(state, drive_mV)
-        change = LEARNING_PER_S * self.clock.control_s * r[kenyon] * (reach @ r)[output]
+        new = _with_weight(self, weight).advance_plain(state, drive_mV)
+        change = self.learning_per_s * self.clock.control_s * r[kenyon] * (reach @ r)[output]
         return new | {"kept": (kept * np.exp(-change)).astype(np.float32)}
 
     def advance_plain(self, state: dict[str, Any], drive_mV: Array) -> dict[str, Any]:
@@ -95,14 +91,14 @@ class MushroomBody(RatePart):
         """(n,) bool: its projection neurons of one glomerulus."""
         return np.char.startswith(self.table.types, f"{name}_") & _projection(self.table.types)
 
-    @cached_property
+    @functools.cached_property
     def glomeruli(self) -> tuple[str, ...]:
         """Names of the glomeruli that have projection neurons of their own."""
         types = np.unique(self.table.types[_projection(self.table.types)])
         return tuple(sorted({t.partition("_")[0] for t in types.tolist() if not t.startswith("M_")}))
 
 
-def replace_weight(part: MushroomBody, weight: Any) -> MushroomBody:
+def _with_weight(part: MushroomBody, weight: Any) -> MushroomBody:
     """A light twin of `part` with other weights."""
     twin = object.__new__(MushroomBody)
     twin.__dict__.update(part.__dict__)
@@ -110,18 +106,32 @@ def replace_weight(part: MushroomBody, weight: Any) -> MushroomBody:
     return twin
 
 
-def mushroom_body(clock: Clock, folder: Any = None, *, learning: bool = False, apl: bool = True) -> MushroomBody:
-    """The part. folder: of the hemibrain's files, None asks the registry. apl: False leaves its inhibition out."""
+def mushroom_body(
+    clock: Clock, p: Mapping[str, float] | None = None, folder: Any = None, *, learning: bool = False, apl: bool = True
+) -> MushroomBody:
+    """The part. p: parameters of the fly, None the shipped ones. folder: of the hemibrain, None asks the registry.
+
+    apl: False leaves its inhibition out.
+    """
+    p = parameters("fly") if p is None else p
+    table = _table(folder)
+    part = MushroomBody(
+        table,
+        functools.partial(_weights, p=p),
+        np.where(np.char.startswith(table.types, "KC"), -p["mushroom_threshold"], 0).astype(np.float32),
+        clock,
+        tau_s=p["mushroom_tau_s"],
+        learning_per_s=p["mushroom_learning_per_s"] if learning else 0.0,
+    )
+    return part if apl else part.cut(np.flatnonzero(table.types == "APL"), np.empty(0, int))  # type: ignore[return-value]
+
+
+@functools.lru_cache(2)
+def _table(folder: Any) -> Connectome:
     whole = hemibrain("mb", folder)
     types = whole.types
     starts = [np.char.startswith(types, w) for w in ("KC", "MBON", "PAM", "PPL1")]
-    rows = np.flatnonzero(np.logical_or.reduce([*starts, _projection(types), types == "APL"]))
-    table = part_of(whole, rows)
-    part = MushroomBody(
-        table, _weights, np.where(np.char.startswith(table.types, "KC"), -THRESHOLD, 0).astype(np.float32), clock,
-        tau_s=TAU_S, learning=learning,
-    )  # fmt: skip
-    return part if apl else part.cut(np.flatnonzero(table.types == "APL"), np.empty(0, int))  # type: ignore[return-value]
+    return part_of(whole, np.flatnonzero(np.logical_or.reduce([*starts, _projection(types), types == "APL"])))
 
 
 def _projection(types: Array) -> Array:
@@ -129,7 +139,7 @@ def _projection(types: Array) -> Array:
     return (np.char.find(types, "PN") > 0) & (np.char.find(types, "_") > 0)
 
 
-def _weights(table: Connectome) -> scipy.sparse.csr_array:
+def _weights(table: Connectome, p: Mapping[str, float]) -> scipy.sparse.csr_array:
     """(n, n) target x source."""
     types = table.types
     kc, mbon = np.char.startswith(types, "KC"), np.char.startswith(types, "MBON")
@@ -137,7 +147,7 @@ def _weights(table: Connectome) -> scipy.sparse.csr_array:
     pre, post = table.pre, table.post
     gain = np.select(
         [projection[pre] & kc[post], kc[pre] & apl[post], apl[pre] & kc[post], kc[pre] & mbon[post]],
-        [PN_GAIN, APL_DRIVE, APL_GAIN, OUT_GAIN],
+        [p["mushroom_pn"], p["mushroom_to_apl"], p["mushroom_apl"], p["mushroom_out"]],
         0.0,
     )
     keep = gain > 0
@@ -163,6 +173,3 @@ def sparseness(part: MushroomBody, odours: int = 30, seed: int = 0, seconds: flo
             state = part.advance(state, drive)
         out.append(float((part.rate_Hz(state)[part.kenyon] > ANSWERS_HZ).mean()))
     return np.array(out)
-
-
-PARTS: dict[str, Callable[..., RatePart]] = {"mushroom-body": mushroom_body}

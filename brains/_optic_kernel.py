@@ -14,6 +14,7 @@ import numpy as np
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
+_MOST = np.float32(30)  # activity: a rewired lobe may run away, a fitted one stays below 5
 _FAST = {"contract", "reassoc", "nsz", "arcp"}
 
 
@@ -52,7 +53,7 @@ def steps(
     for _ in range(n_steps):
         for i in range(types):
             for p in range(first, last):
-                r[i, p] = max(v[i, p], np.float32(0)) * speaks[i, p]
+                r[i, p] = min(max(v[i, p], np.float32(0)), _MOST) * speaks[i, p]
             for p in range(first):
                 r[i, p] = 0
             for p in range(last, stripe):
@@ -67,12 +68,10 @@ def steps(
 
 
 @numba.njit(cache=True, fastmath=_FAST, nogil=True)
-def _add_and_dot(d: Array, h: Array, s: Array, w: float) -> float:
-    """d += w * h; returns h . s."""
+def _dot(a: Array, b: Array) -> Any:
     total = np.float32(0)
-    for k in range(len(d)):
-        d[k] += w * h[k]
-        total += h[k] * s[k]
+    for k in range(len(a)):
+        total += a[k] * b[k]
     return total
 
 
@@ -166,8 +165,9 @@ def backward(
             total = np.float32(0)
             for u in range(side):
                 s, d, h = source[u], down[u], up[(u + du[o]) % side]
-                total += _add_and_dot(d[:cut], h[width - cut :], s[:cut], w)
-                total += _add_and_dot(d[cut:], h[: width - cut], s[cut:], w)
+                _add(d[:cut], h[width - cut :], w)
+                _add(d[cut:], h[: width - cut], w)
+                total += _dot(h[width - cut :], s[:cut]) + _dot(h[: width - cut], s[cut:])
             d_weight[o] += total
         for i in range(types):
             keep = np.float32(1) - blend[i]

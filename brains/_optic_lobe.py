@@ -176,7 +176,7 @@ class Lobe:
         """Of v: (types, stripe)."""
         return self._arrays["speaks"].shape  # type: ignore[no-any-return]
 
-    def start(self, luminance: float = 0.5, seconds: float = 2.0) -> Array:
+    def start(self, luminance: float = 0.5, seconds: float = 4.0) -> Array:
         """v (types, stripe) float32 after so long in an even light."""
         v = np.zeros(self.shape, np.float32)
         v[:, self.place] = self.parameters.rest[:, None]
@@ -209,24 +209,33 @@ class Lobe:
         return cut
 
 
-def parameters(given: Mapping[str, Any] | str | Path | None = None) -> Parameters:
-    """The shipped values of assets/fly/visual_parameters.json, or those of a file that `bestiary fit fly` wrote."""
+def parameters(given: Mapping[str, Any] | str | Path | None = None) -> tuple[Parameters, Array]:
+    """(values, edge_peak (8,)) of assets/fly/visual_parameters.json, or of a file that `bestiary fit fly` wrote.
+
+    edge_peak: what T4a-d and T5a-d do at the best moving edge: the unit of motion energy. Raises DataError.
+    """
     w = wiring()
-    if not isinstance(given, Mapping):
+    if isinstance(given, Mapping):
+        read: Any = given
+    else:
         file = _file("visual_parameters.json") if given is None else Path(given)
         try:
-            given = json.loads(file.read_text(encoding="utf-8"))
+            read = json.loads(file.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise DataError(f"cannot read the optic lobe's parameters from {file}: {error}") from None
     try:
-        table = given["parameters"]
+        table = read["parameters"]
         found = [
             np.array([float(table[kind]["value"][name]) for name in names])
-            for kind, names in (("tau_s", w.types), ("rest", w.types), ("scale", w.pairs))
+            for kind, names in (("tau_s", w.types), ("rest", w.types), ("scale", w.pairs), ("edge_peak", MOTION))
         ]
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"these are no parameters of the optic lobe: {error!r} is missing or no number") from None
-    bad = [n for n, v in zip(("tau_s", "rest", "scale"), found, strict=True) if not np.isfinite(v).all()]
-    if bad or (found[0] <= 0).any() or (found[2] < 0).any():
-        raise DataError(f"{bad[0] if bad else 'tau_s or scale'} of the optic lobe is not finite and positive")
-    return Parameters(*found)
+    for kind, value in zip(("tau_s", "rest", "scale", "edge_peak"), found, strict=True):
+        if (
+            not np.isfinite(value).all()
+            or (kind != "rest" and (value < 0).any())
+            or (kind == "tau_s" and not value.all())
+        ):
+            raise DataError(f"{kind} of the optic lobe must be finite{'' if kind == 'rest' else ' and above 0'}")
+    return Parameters(*found[:3]), found[3]

@@ -50,9 +50,12 @@ def scenes(rng: np.random.Generator, lanes: int, steps: int, side: int, dt_s: fl
 
     Amplitudes fall as 1/f^a (a 0.7-1.5), as in natural images; half of the scenes are cut to patches with sharp edges.
     Direction and speed (SPEED, even in the logarithm) are drawn once a scene and turn once within it. One in eight
-    stands still, half of these flickering: they carry no motion. Mean luminance 0.3-0.7, rms contrast 0.15-0.5.
+    stands still, half of these flickering: they carry no motion. In one in eight the light as a whole goes up and down.
+    Mean luminance 0.3-0.7, rms contrast 0.15-0.5.
     """
     number, wave = _modes(side)
+    first = number[:, 0] * side + number[:, 1] > 0  # of each pair of conjugate modes
+    number, wave = number[first], wave[first]
     k = np.linalg.norm(wave, axis=1)
     at = np.exp(2j * np.pi * torus(side) @ number.T / side)  # (columns, modes)
     blur = np.exp(-0.5 * (k * _BLUR) ** 2)
@@ -72,8 +75,9 @@ def scenes(rng: np.random.Generator, lanes: int, steps: int, side: int, dt_s: fl
         if still:
             velocity[:, :, lane] = 0
         place = np.cumsum(velocity[:, :, lane], 0) * dt_s
-        movie = (np.exp(-1j * place @ wave.T) * spectrum) @ at.T
-        movie = movie.real / movie.real.std()
+        wave_t = np.exp(-1j * place @ wave.T) * spectrum
+        movie = wave_t.real @ at.real.T - wave_t.imag @ at.imag.T
+        movie /= movie.std()
         if rng.random() < 0.5:
             movie = np.tanh(rng.uniform(1, 4) * (movie - rng.uniform(-0.5, 0.5)))
             movie = (movie - movie.mean()) / max(movie.std(), 1e-6)
@@ -81,7 +85,11 @@ def scenes(rng: np.random.Generator, lanes: int, steps: int, side: int, dt_s: fl
             movie *= np.sign(np.sin(2 * np.pi * rng.uniform(1, 8) * dt_s * np.arange(steps) + rng.uniform(0, 6)))[
                 :, None
             ]
-        light[:, :, lane] = np.clip(rng.uniform(0.3, 0.7) + rng.uniform(0.15, 0.5) * movie, 0, 1)
+        level = rng.uniform(0.3, 0.7)
+        if rng.random() < 1 / 8:
+            level = level + 0.2 * np.sin(2 * np.pi * rng.uniform(1, 6) * dt_s * np.arange(steps) + rng.uniform(0, 6))
+            level = level[:, None]
+        light[:, :, lane] = np.clip(level + rng.uniform(0.15, 0.5) * movie, 0, 1)
     return light, velocity
 
 
@@ -95,3 +103,16 @@ def edge(axial: Array, angle_rad: float, speed: float, bright: bool, dt_s: float
     share = 0.5 * (1 + np.tanh(behind / _BLUR))  # a step seen through the acceptance, nearly
     share[times < 0] = 0
     return np.asarray(0.5 + (0.5 if bright else -0.5) * share, np.float32)
+
+
+def looming(
+    retina: Array, toward: Array, ratio_s: float, dt_s: float, begin_s: float = -0.5, dark: float = 0.0
+) -> Array:
+    """A disc on a collision course (T, eyes, n), of luminance `dark` on grey 0.5. Its half angle is atan(l/v / time
+    left), l/v = ratio_s (Gabbiani 1999 J Neurosci 19:1122), up to 63 deg, where it stays until 0.1 s after the contact
+    that it would make. begin_s: of the film; contact is at 0. retina (eyes, n, 3), toward (3,): directions."""
+    times = np.minimum(np.arange(begin_s, 0.1, dt_s), -ratio_s / 2)
+    half = np.arctan(ratio_s / -times)
+    angle = np.arccos(np.clip(retina @ (toward / np.linalg.norm(toward)), -1, 1))
+    inside = 0.5 * (1 + np.tanh((half[:, None, None] - angle) / math.radians(2.5)))
+    return np.asarray(0.5 + (dark - 0.5) * inside, np.float32)

@@ -29,7 +29,7 @@ def edge_responses(
     centre = np.flatnonzero(np.abs(np.stack([*lobe.axial.T, lobe.axial.sum(1)])).max(0) <= 1)
     grey = lobe.start(0.5)
     found = {name: np.zeros((2, angles, len(speeds))) for name in types}
-    rows = [lobe.wiring.row(name) for name in types]
+    rows = np.array([lobe.wiring.row(name) for name in types])
     spots = lobe.place[centre]
     rest = np.maximum(grey[np.ix_(rows, spots)], 0)
     for bright in (0, 1):

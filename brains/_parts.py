@@ -23,8 +23,11 @@ from bestiary.errors import ConnectomeError, UnknownNeuronError
 Array = np.ndarray[Any, np.dtype[Any]]
 Rewire = Any  # Connectome -> Connectome
 
+MANY = 5_000  # neurons: of a larger part, recordings keep outputs and named neurons only
+
 # Light opens a conductance of `share` times that of rest: it moves the potential by share / (1 + share) of these.
 CATION_MV = 52.0  # reversal 0 mV (channelrhodopsin), from a rest of -52 mV
+_DENSE = 16384  # entries
 ANION_MV = -18.0  # reversal of chloride at -70 mV (GtACR)
 
 
@@ -35,7 +38,8 @@ class Part(Protocol):
     worth a core of its own. The cord also has `motor(state)`: the action (n_motors,) in [-1, 1].
     """
 
-    table: Connectome
+    @property
+    def table(self) -> Connectome: ...
 
     def init(self, seed: int) -> dict[str, Any]:
         """The state at rest; seed: of its noise."""
@@ -51,11 +55,11 @@ class Part(Protocol):
 
     def voltage_mV(self, state: dict[str, Any]) -> Array: ...
 
-    def cut(self, lesioned: Array, silenced: Array) -> Part:
+    def cut(self, lesioned: Array, silenced: Array, /) -> Part:
         """Without these neurons (rows), and without the outputs of those. Every other parameter stays."""
         ...
 
-    def rewired(self, rewire: Rewire) -> Part:
+    def rewired(self, rewire: Rewire, /) -> Part:
         """The same part on another wiring of its neurons."""
         ...
 
@@ -75,8 +79,9 @@ class Link:
 class Composite:
     """Parts and links as one brain: `bestiary.interfaces._base.Brain`. Currents count as mV across 1 nS.
 
-    parts: by name, in the order of the neurons. cord: the part that moves the body; what a control puts in place of
-    the brain (`Control.descending`) it does on the way to this part. lesion, silence: `select` queries.
+    parts: by name, in the order of the neurons; those of the first are grouped by kind, others by part. cord: the part
+    that moves the body; what a control puts in place of the brain (`Control.descending`) it does on the way to this
+    part. lesion, silence: `select` queries.
     """
 
     def __init__(
@@ -94,7 +99,11 @@ class Composite:
         ends = np.cumsum(sizes).tolist()
         self._slice = {k: slice(e - n, e) for k, e, n in zip(self.parts, ends, sizes, strict=True)}
         self.names = tuple(np.concatenate([p.table.names for p in self.parts.values()]).tolist())
-        self.groups = tuple(k for k, n in zip(self.parts, sizes, strict=True) for _ in range(n))
+        first = next(iter(self.parts))
+        self.groups = tuple(
+            (kind or key) if key == first else key for key, p in self.parts.items() for kind in p.table.kinds.tolist()
+        )
+        self.shown = np.concatenate([_shown(p.table) + self._slice[k].start for k, p in self.parts.items()])
         self.rest_nS = np.ones(ends[-1], np.float32)
         self.cord, self.clock, self.control = cord, clock, None
         if lesion or silence:
@@ -108,7 +117,7 @@ class Composite:
             self._check(link)
         self._reach = [np.unique(link.weight_mV_per_Hz.indices) for link in self.links]
         self._weights = [
-            scipy.sparse.csr_array(k.weight_mV_per_Hz)[:, r].astype(np.float32)
+            _quick(scipy.sparse.csr_array(k.weight_mV_per_Hz)[:, r].astype(np.float32))
             for k, r in zip(self.links, self._reach, strict=True)
         ]
         self._decay = [np.float32(-np.expm1(-clock.control_s / k.tau_s)) for k in self.links]
@@ -201,6 +210,18 @@ class Composite:
     def settle(self, state: dict[str, Any]) -> dict[str, Any]:
         """The state with nothing still running, as plain arrays: to keep, to copy."""
         return {k: _done(v) for k, v in state.items()}
+
+
+def _quick(weight: scipy.sparse.csr_array) -> Any:
+    """A small matrix is multiplied sooner as a dense one."""
+    return weight.toarray() if weight.shape[0] * weight.shape[1] <= _DENSE else weight
+
+
+def _shown(table: Connectome) -> Array:
+    """Rows that recordings and films keep: all of a small part, outputs and neurons with a name of a large one."""
+    if len(table) <= MANY:
+        return np.arange(len(table))
+    return np.flatnonzero(np.isin(table.kinds, ("readout", "descending", "motor")) | (table.names != table.ids))
 
 
 def _slow(part: Part) -> bool:

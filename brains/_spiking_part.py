@@ -23,6 +23,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 REST_MV, THRESHOLD_MV = -52.0, 7.0  # resting potential, and how far above it a cell fires (Shiu et al. 2024, Methods)
 TAU_S, REFRACTORY_S = 0.020, 0.0022
+FLUSH_S = 0.05  # too short for 1e-25 to decay to a denormal number
 KICK_MV = 8.0  # of one background event: fires a cell at rest, and not one that is held down
 FASTEST_HZ = 450.0  # just below 1 / REFRACTORY_S
 SLOW_HZ = 5.0  # below it the curve is a wall at 7 mV, thinner than a float: taken as a straight line from 0 mV
@@ -31,13 +32,14 @@ SLOW_HZ = 5.0  # below it the curve is a wall at 7 mV, thinner than a float: tak
 def drive_of(rate_Hz: Any) -> Array:
     """Steady depolarisation (mV) under which the cell fires at `rate_Hz`, from 1 / (2.2 ms + 20 ms ln(I / (I - 7 mV))).
 
-    Below SLOW_HZ proportional to the rate: only for receptors (`SpikingPart.poisson`), which read it back.
+    Below SLOW_HZ proportional to the rate: only for receptors (`SpikingPart.poisson`), which read it back; there a
+    negative rate takes from the background.
     Rates above FASTEST_HZ are taken as that.
     """
     rate = np.asarray(rate_Hz, float)
     usual = np.clip(rate, SLOW_HZ, FASTEST_HZ)
     drive = THRESHOLD_MV / -np.expm1(-(1 / usual - REFRACTORY_S) / TAU_S)
-    return drive * np.clip(rate / SLOW_HZ, 0, 1)
+    return drive * np.minimum(rate / SLOW_HZ, 1)
 
 
 _SLOW_MV = float(drive_of(SLOW_HZ))
@@ -48,7 +50,7 @@ def rate_of(drive_mV: Any) -> Array:
     drive = np.asarray(drive_mV, float)
     over = np.maximum(drive, _SLOW_MV)
     fast = 1 / (REFRACTORY_S - TAU_S * np.log1p(-THRESHOLD_MV / over))
-    return np.where(drive > _SLOW_MV, fast, SLOW_HZ * np.maximum(drive, 0) / _SLOW_MV)
+    return np.where(drive > _SLOW_MV, fast, SLOW_HZ * drive / _SLOW_MV)
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,11 +121,19 @@ class SpikingPart:
         return alive
 
     @cached_property
+    def _resting(self) -> Array:
+        """Background of the cells whose drive is a rate."""
+        return (np.zeros(len(self.table)) if self.background_Hz is None else self.background_Hz * self._alive)[
+            self.poisson
+        ]
+
+    @cached_property
     def _spontaneous(self) -> tuple[Array, Array] | None:
         """(rows, running sum of their event rates)."""
         if self.background_Hz is None:
             return None
         rate = self.background_Hz * self._alive
+        rate[self.poisson] = 0  # theirs come with their drive
         rows = np.flatnonzero(rate)
         return (rows, np.cumsum(rate[rows])) if len(rows) else None
 
@@ -148,6 +158,10 @@ class SpikingPart:
         at, weight = self._events(state["key"], int(I[0]), current)
         current[self.poisson] = 0
         I[2] = 0
+        if (
+            period % max(1, round(FLUSH_S / self.control_s)) == 0
+        ):  # what has decayed below any meaning would make the kernel ten times slower
+            F[np.abs(F) < 1e-25] = 0
         count = np.zeros(plan.n, np.float32)
         out = np.empty(2 + 2 * (plan.n * 3), np.int32)  # the kernel stops before it is full
         left, trace, no_rate = self.steps, np.empty((1, 0), np.float32), np.empty(0, np.uint32)
@@ -165,8 +179,10 @@ class SpikingPart:
         rng = np.random.Generator(np.random.Philox(key=key.astype(np.uint64)))
         who, size = [], []
         if len(self.poisson):
-            rate = rate_of(drive[self.poisson])
-            on = np.flatnonzero(rate)
+            rate, given = self._resting.copy(), drive[self.poisson]
+            driven = np.flatnonzero(given)
+            rate[driven] += rate_of(given[driven])
+            on = np.flatnonzero(rate > 0)
             who.append(np.repeat(self.poisson[on], rng.poisson(rate[on] * self.control_s)))
             size.append(np.full(len(who[-1]), DRIVE_MV, np.float32))
         if self._spontaneous is not None:
@@ -182,7 +198,7 @@ class SpikingPart:
         return np.stack([step[order], neuron[order]]).astype(np.int32), weight[order]
 
     def rate_Hz(self, state: dict[str, Array]) -> Array:
-        """(n,) spikes of the last period over its length, as others hear them: 0 from a silenced cell, which may fire."""
+        """(n,) spikes of the last period over its length, as others hear them: 0 from a silenced cell."""
         rate = state["count"] / np.float32(self.control_s)
         rate[self.silenced] = 0
         return rate
@@ -191,13 +207,9 @@ class SpikingPart:
         """(n,) membrane potential."""
         return state["F"][0] + np.float32(REST_MV)
 
-    def cut(self, lesion_rows: Array, silence_rows: Array) -> SpikingPart:
+    def cut(self, lesioned: Array, silenced: Array) -> SpikingPart:
         """Without some neurons (no input, no output, no background), and without the outputs of others."""
-        return replace(
-            self,
-            lesioned=np.union1d(self.lesioned, lesion_rows),
-            silenced=np.union1d(self.silenced, silence_rows),
-        )
+        return replace(self, lesioned=np.union1d(self.lesioned, lesioned), silenced=np.union1d(self.silenced, silenced))
 
     def rewired(self, rewire: Callable[[Connectome], Connectome]) -> SpikingPart:
         """The same cells on `rewire(table)`."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from bestiary.brains._flywire import annotated, by_id
+from bestiary.brains._flywire import annotated, by_id, kind_of, named_neurons, names_of
 from bestiary.brains.connectome import Connectome, Labels
 from bestiary.envs._streams import stream
 
@@ -42,6 +42,7 @@ SUPER_CLASSES = {  # classification.csv.gz
     "motor": 110,
     "endocrine": 80,
 }
+CLASSES = {"uniglomerular": 278, "multiglomerular": 399, "KCg": 2_490, "Kenyon_Cell": 2_687}  # the same table
 
 
 def flywire_surrogate(
@@ -55,6 +56,7 @@ def flywire_surrogate(
     folder = _tables() if real_tables and neurons == NEURONS else None
     columns, degree, group = _real(folder) if folder is not None else _statistical(neurons, rng)
     columns["transmitters"] = np.asarray(columns["transmitters"])
+    columns["names"], columns["types"] = _named(columns)
     pre, post = _matched(_stubs(degree[0], edges, rng), _stubs(degree[1], edges, rng), group, rng)
     n = len(degree[0])
     key = pre.astype(np.int64) * n + post
@@ -84,6 +86,26 @@ def flywire_surrogate(
     )
 
 
+def _named(columns: dict[str, Any]) -> tuple[Array, Array]:
+    """(names, types) with the published names of FlyWire cells: on those cells, else on any of their kind and side.
+
+    Only their names (with tables, types, transmitters and degrees too) are theirs: the wiring is random.
+    """
+    if columns["ids"][0].isdigit():
+        return names_of(columns["ids"].tolist(), columns["types"], {})
+    names, types = columns["ids"].astype("U32"), columns["types"].astype("U32")
+    free = {
+        (kind, side): iter(np.flatnonzero((columns["kinds"] == kind) & (columns["sides"] == side)).tolist())
+        for kind in SUPER_CLASSES
+        for side in "LR"
+    }
+    for name, (_, word) in named_neurons().items():
+        row = next(free[kind_of(word), name[-1]], None)
+        if row is not None:
+            names[row], types[row] = name, word
+    return names, types
+
+
 def _tables() -> Path | None:
     from bestiary.assets import registry
 
@@ -111,10 +133,15 @@ def _statistical(n: int, rng: np.random.Generator) -> tuple[dict[str, Any], list
     share = np.array(list(TRANSMITTERS.values()))
     kinds = np.repeat(list(SUPER_CLASSES), np.round(np.array(list(SUPER_CLASSES.values())) / 138_643 * n).astype(int))
     group = np.minimum(rng.geometric(0.12, n), 60)  # a few large neuropils, many small ones
+    kinds, types = np.resize(kinds, n), np.array([f"T{i % 8000}" for i in range(n)], dtype="U32")
+    free = np.flatnonzero(kinds == "central")[::-1]  # named cells take the first
+    for word, count in CLASSES.items():
+        many = int(count / 138_643 * n)
+        types[free[:many]], free = word, free[many:]
     columns = {
         "ids": np.array([f"s{i}" for i in range(n)]),
-        "types": np.array([f"T{i % 8000}" for i in range(n)]),
-        "kinds": np.resize(kinds, n),
+        "types": types,
+        "kinds": kinds,
         "sides": np.where(np.arange(n) % 2, "R", "L"),
         "transmitters": rng.choice(list(TRANSMITTERS), n, p=share / share.sum()),
     }

@@ -5,7 +5,6 @@ Parts are joined by links (assets/fly/links.csv, assets/fly/descending.csv): eac
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -14,6 +13,8 @@ from typing import Any
 import numpy as np
 
 import bestiary
+from bestiary.brains import _parameters
+from bestiary.brains._fly_circuits import rows
 from bestiary.brains._parts import Composite, Link, Part, joined
 from bestiary.brains.connectome import Connectome
 from bestiary.envs._clock import Clock
@@ -34,6 +35,16 @@ PARTS = {
 SYNAPSE_S = 0.005  # of links without their own (Shiu 2024)
 
 
+def parameter_table() -> dict[str, dict[str, Any]]:
+    """Every parameter of the fly: see `bestiary.brains._parameters`."""
+    return _parameters.parameter_table("fly")
+
+
+def parameters(given: Mapping[str, float] | str | Path | None = None) -> dict[str, float]:
+    """Name -> value, with those of `given` instead: see `bestiary.brains._parameters`."""
+    return _parameters.parameters("fly", given)
+
+
 def default() -> str:
     """flywire783 where its edges have been downloaded, else what ships."""
     from bestiary.assets import registry
@@ -49,7 +60,7 @@ def central_table(name: str) -> Connectome:
 
         return fly_circuits()
     if name == "flywire783":
-        from bestiary.brains._shiu import flywire_connectome
+        from bestiary.brains._flywire import flywire_connectome
 
         return flywire_connectome()
     if name == "flywire-surrogate":
@@ -62,31 +73,27 @@ def central_table(name: str) -> Connectome:
 def tables(connectome: str | None = None) -> dict[str, Connectome]:
     """The tables of all parts, for the card."""
     from bestiary.brains._fly_cord import table as cord_table
+    from bestiary.brains._visual import type_table
 
     clock = Clock("0.002", "0.0001", "0.0002")
-    optional, _ = optional_parts(clock, ())
-    out = {"central": central_table(connectome or default())}
-    return out | {k: p.table for k, p in optional.items()} | {"cord": cord_table()}
+    optional, _ = optional_parts(clock, parameters())
+    measured = {k: p.table for k, p in optional.items()} | {"visual": type_table()}  # its units repeat the types
+    return {"central": central_table(connectome or default()), **measured, "cord": cord_table()}
 
 
 def central(connectome: Connectome | str | None, clock: Clock, rewire: Any, spontaneous: bool) -> Part:
     """The spiking part. rewire: of its edges, before anything is cut."""
-    from bestiary.brains._spiking_part import SpikingPart
+    from bestiary.brains import _fly_circuits
 
     table = connectome if isinstance(connectome, Connectome) else central_table(connectome or default())
     if rewire is not None:
         table = rewire(table)
-    return SpikingPart(
-        table,
-        clock.control_s,
-        clock.brain_s,
-        poisson=np.flatnonzero(table.kinds == "sensory"),
-        background_Hz=None,
-        gap_nS=1.0 if "gap" in table.kind.values else 0.0,
-    )
+    return _fly_circuits.central(table, clock.control_s, clock.brain_s, background=spontaneous)
 
 
-def optional_parts(clock: Clock, without: Sequence[str]) -> tuple[dict[str, Part], dict[str, str]]:
+def optional_parts(
+    clock: Clock, p: Mapping[str, float], without: Sequence[str] = ()
+) -> tuple[dict[str, Part], dict[str, str]]:
     """(parts that are there, why others are not)."""
     parts: dict[str, Part] = {}
     missing: dict[str, str] = {}
@@ -95,21 +102,23 @@ def optional_parts(clock: Clock, without: Sequence[str]) -> tuple[dict[str, Part
             missing[name] = "taken out"
             continue
         try:
-            parts[name] = make(clock)
+            parts[name] = make(clock, p)
         except DataError as error:
             missing[name] = str(error)
     return parts, missing
 
 
-def _makers() -> Mapping[str, Callable[[Clock], Part]]:
+def _makers() -> Mapping[str, Callable[[Clock, Mapping[str, float]], Part]]:
+    from bestiary.brains import _visual
     from bestiary.brains._compass import compass
     from bestiary.brains._mushroom_body import mushroom_body
 
-    return {"compass": compass, "mushroom-body": mushroom_body}
+    return {"visual": lambda clock, p: _visual.build(clock), "compass": compass, "mushroom-body": mushroom_body}
 
 
 def build(
     connectome: Connectome | str | None,
+    p: Mapping[str, float],
     clock: Clock,
     cord: Part,
     rewire: Callable[[Connectome], Connectome] | None = None,
@@ -118,7 +127,7 @@ def build(
     without: Sequence[str] = (),
 ) -> tuple[Composite, dict[str, str]]:
     """(the brain, optional parts that are missing and why). rewire: of every part above the cord."""
-    optional, missing = optional_parts(clock, without)
+    optional, missing = optional_parts(clock, p, without)
     if rewire is not None:
         optional = {k: p.rewired(rewire) for k, p in optional.items()}
     parts = {"central": central(connectome, clock, rewire, "background" not in without), **optional, "cord": cord}
@@ -129,20 +138,16 @@ def build(
 def links(parts: Mapping[str, Part]) -> list[Link]:
     """Links among the parts that are there. A row whose source neuron a brain does not have is left out."""
     grouped: dict[tuple[str, str, float, str], list[tuple[str, str, float]]] = {}
-    for row in _rows("links.csv"):
+    for row in rows("links.csv"):
         key = (row["from"], row["to"], float(row["tau_s"] or SYNAPSE_S), row["provenance"])
         if row["from"] in parts and row["to"] in parts:
             grouped.setdefault(key, []).append((row["source"], row["target"], float(row["weight_mV_per_Hz"])))
-    cord = [(r["source"], r["target"], float(r["weight_mV_per_Hz"])) for r in _rows("descending.csv")]
+    cord = [(r["source"], r["target"], float(r["weight_mV_per_Hz"])) for r in rows("descending.csv")]
     grouped["central", "cord", SYNAPSE_S, "tuned"] = cord
     return [
-        Link(a, b, joined(parts[a], parts[b], rows, "skip"), tau_s, tag) for (a, b, tau_s, tag), rows in grouped.items()
+        Link(a, b, joined(parts[a], parts[b], pairs, "skip"), tau_s, tag)
+        for (a, b, tau_s, tag), pairs in grouped.items()
     ]
 
 
-def _rows(name: str) -> list[dict[str, str]]:
-    for place in bestiary.__path__:
-        if (file := Path(place) / "assets" / "fly" / name).is_file():
-            with open(file, encoding="utf-8", newline="") as text:
-                return list(csv.DictReader(text))
-    raise DataError(f"assets/fly/{name} is missing; reinstall bestiary")
+BRAIN = Composite

@@ -6,7 +6,6 @@ not give is in assets/worm/parameters.json, every value with its source and what
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -16,10 +15,11 @@ from typing import Any
 import numpy as np
 
 import bestiary
+from bestiary.brains import _parameters
 from bestiary.brains.connectome import Connectome, load_connectome
 from bestiary.brains.graded import ROWS, GradedNetwork, settled
 from bestiary.envs._clock import Clock
-from bestiary.errors import BestiaryError, DataError, UnknownNeuronError
+from bestiary.errors import UnknownNeuronError
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -37,40 +37,14 @@ GROUPS: dict[str, tuple[str, ...]] = {  # classes that share the fitted values `
 MOTOR = ("DA", "DB", "DD", "VA", "VB", "VD", "AS", *HEAD_D, *HEAD_V, "RMD")
 
 
-def parameters(given: Mapping[str, float] | str | Path | None = None) -> dict[str, float]:
-    """Name -> value: the shipped parameters, with those of `given` (a mapping, or a file that `fit` wrote) instead.
-
-    Raises LookupError for a name that does not exist, DataError for a file that cannot be read, BestiaryError for a
-    value that no worm can have.
-    """
-    table = parameter_table()
-    values = {name: float(row["value"]) for name, row in table.items()}
-    if given is None:
-        return values
-    if isinstance(given, str | Path):
-        try:
-            loaded = json.loads(Path(given).read_text(encoding="utf-8"))
-            given = {k: float(v["value"] if isinstance(v, dict) else v) for k, v in loaded["parameters"].items()}
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise DataError(f"cannot read parameters from {given}: {error}; write them with `bestiary fit`") from None
-    for name in given:
-        if name not in values:
-            raise LookupError(f"no parameter {name!r} of the worm; {bestiary.nearest(name, values, 'parameter')}")
-    for name, value in given.items():
-        may_be_negative = table[name]["unit"] == "mV" and float(table[name]["value"]) <= 0
-        if not np.isfinite(value) or (value < 0 and not may_be_negative):
-            want = "finite" if may_be_negative else "finite and not negative"
-            raise BestiaryError(f"parameter {name} must be {want}, got {value}; it ships as {values[name]:g}")
-    return values | {k: float(v) for k, v in given.items()}
-
-
-@lru_cache(1)
 def parameter_table() -> dict[str, dict[str, Any]]:
-    """Every parameter: value, unit, low, high (the range of the fit), source, fitted_to, about."""
-    for place in bestiary.__path__:
-        if (file := Path(place) / "assets" / "worm" / "parameters.json").is_file():
-            return json.loads(file.read_text(encoding="utf-8"))["parameters"]  # type: ignore[no-any-return]
-    raise DataError("assets/worm/parameters.json is missing; reinstall bestiary")
+    """Every parameter of the worm: see `bestiary.brains._parameters`."""
+    return _parameters.parameter_table("worm")
+
+
+def parameters(given: Mapping[str, float] | str | Path | None = None) -> dict[str, float]:
+    """Name -> value, with those of `given` instead: see `bestiary.brains._parameters`."""
+    return _parameters.parameters("worm", given)
 
 
 def network(connectome: Connectome, p: Mapping[str, float], without: tuple[str, ...] = ()) -> GradedNetwork:
@@ -93,7 +67,11 @@ def network(connectome: Connectome, p: Mapping[str, float], without: tuple[str, 
     strength = np.where(cross | cross.T, p["cross_head"], 1.0)
     cross = np.outer(of(*FORWARD), of(*BACKWARD))
     strength[cross | cross.T] = p["cross_command"]
-    strength = strength * np.where(connectome.kinds[rows] == "sensory", p["sensory_strength"], 1.0)[None, :]
+    sensory = connectome.kinds[rows] == "sensory"
+    inter = (connectome.kinds[rows] == "inter") & ~of(*FORWARD, *BACKWARD)
+    strength = strength * np.where(sensory, p["sensory_strength"], 1.0)[None, :]
+    motor = connectome.kinds[rows] == "motor"
+    strength = strength * np.where(np.outer(~motor, inter), p["inter_strength"], 1.0)
     gap = table("gap")
     np.fill_diagonal(gap, 0)
 
@@ -101,7 +79,7 @@ def network(connectome: Connectome, p: Mapping[str, float], without: tuple[str, 
     for name, classes in GROUPS.items():
         if "plateaus" not in without:
             plateau[of(*classes)] = p[f"plateau_{name}"]
-        if "adaptation" not in without and name in ("head", "b", "a"):
+        if "adaptation" not in without and name in ("head", "b", "a", "backward"):
             adaptation[of(*classes)] = p[f"adaptation_{name}"]
     one = np.ones(n)
     net = GradedNetwork(
@@ -112,19 +90,21 @@ def network(connectome: Connectome, p: Mapping[str, float], without: tuple[str, 
         leak_nS=one * p["leak_nS"],
         leak_mV=one * p["leak_mV"],
         beta_per_mV=np.select(
-            [of(*GROUPS["a"]), of(*MOTOR)], [p["beta_a_per_mV"], p["beta_motor_per_mV"]], p["beta_per_mV"]
+            [of(*GROUPS["a"]), of(*GROUPS["b"]), of(*MOTOR)],
+            [p["beta_a_per_mV"], p["beta_b_per_mV"], p["beta_motor_per_mV"]],
+            p["beta_per_mV"],
         ),
         rise_per_s=one * p["rise_over_decay"] * p["decay_per_s"],
         decay_per_s=one * p["decay_per_s"],
         plateau=plateau,
         plateau_slope_mV=one * p["plateau_slope_mV"],
         offset_mV=np.zeros(n),
-        quiet_mV=np.where(connectome.kinds[rows] == "sensory", p["quiet_sensory_mV"], 0.0),
+        quiet_mV=np.select([sensory, inter], [p["quiet_sensory_mV"], p["quiet_inter_mV"]]),
         tonic_pA=np.zeros(n),
         noise_mV=np.where(of(*MOTOR), p["noise_motor_mV"], p["noise_mV"]),
         noise_tau_s=p["noise_tau_s"],
         adaptation=adaptation,
-        adaptation_tau_s=p["adaptation_tau_s"],
+        adaptation_tau_s=np.where(of(*BACKWARD), p["adaptation_backward_tau_s"], p["adaptation_tau_s"]),
     )
     # Set points: motor neurons are half active while the command neurons of their direction are.
     rest = net.equilibrium()

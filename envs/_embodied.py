@@ -43,7 +43,10 @@ def _made(kind: Any, options: dict[str, Any] | None) -> Any:
 
 
 class _World:
-    """The task's fields as the body's receptors see them: `Sense.rest` where the task has no such field."""
+    """The task's fields as the body's receptors see them: `Sense.rest` where the task has no such field.
+
+    Light is NaN there: eyes then see the scene (bodies/_eye.py).
+    """
 
     def __init__(self, task: Any, state: dict[str, Any], rest: dict[str, float]) -> None:
         self.task, self.state, self.rest = task, state, rest
@@ -54,7 +57,7 @@ class _World:
         if value is not None:
             return value  # type: ignore[no-any-return]
         if (key := (sense, len(position_m))) not in self._resting:
-            self._resting[key] = np.full(len(position_m), self.rest.get(sense, 0.0))
+            self._resting[key] = np.full(len(position_m), np.nan if sense == "luminance" else self.rest.get(sense, 0.0))
         return self._resting[key]
 
 
@@ -244,9 +247,15 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
         mujoco.set_mju_user_warning(_nothing)  # else MuJoCo writes a log file where the user stands
         try:
             body.apply(bound, data, command)
-            for _ in range(self.clock.physics_steps):
-                body.before_step(bound, model, data)
+            if (before_step := getattr(body, "before_step", None)) is not None:
+                for _ in range(self.clock.physics_steps):
+                    before_step(bound, model, data)
+                    mujoco.mj_step2(model, data)
+                    mujoco.mj_step1(model, data)
+            else:  # the same, bit for bit: mj_step is step1 and step2
                 mujoco.mj_step2(model, data)
+                if self.clock.physics_steps > 1:
+                    mujoco.mj_step(model, data, self.clock.physics_steps - 1)
                 mujoco.mj_step1(model, data)
         finally:
             mujoco.set_mju_user_warning(before)
@@ -298,6 +307,8 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
         self._world = _World(self.task, self._state, self._rest)
         self.np_random = copy.deepcopy(state["rng"])
         mujoco.mj_step1(self.model, self.data)  # what depends on positions and velocities; touches no state
+        if resume := getattr(self.body, "resume", None):
+            resume(self.bound, self.data, self._obs)
         return dict(self._obs)
 
     def _view(self, com_m: Array) -> mujoco.MjvCamera:

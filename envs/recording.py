@@ -46,7 +46,8 @@ class Recorder:
     """Writes one episode of an environment, and of the animal in it, to an HDF5 file.
 
     path: is created or replaced. env: an EmbodiedEnv or a wrapper of one. animal: anything whose `probe()` gives
-    arrays by name, with `names` for their last axis and, if it likes, a group for each in `groups`; None for none.
+    arrays by name, with `names` for their last axis and, if it likes, a group for each in `groups`, and in `shown` the
+    rows that are kept; None for none.
     every: keep one control step in `every`. chunk: rows between two writes to the disk. metadata: anything that JSON
     takes, kept beside versions, seed and options.
 
@@ -74,6 +75,8 @@ class Recorder:
         self._rows: dict[str, Array] = {}
         self._filled = self._written = self._seen = 0
         self._broken, self._divergence = False, ""
+        self._names = np.asarray(getattr(animal, "names", ()))
+        self._shown = np.asarray(getattr(animal, "shown", np.arange(len(self._names))))
         try:
             self._file = h5py.File(self.path, "w", libver="latest")
         except OSError as error:
@@ -102,7 +105,7 @@ class Recorder:
         row.update((f"obs/{name}", value) for name, value in obs.items())
         row.update((f"pose/{name}", value) for name, value in self._env.pose().items())
         if self._animal is not None and hasattr(self._animal, "probe"):
-            row.update((f"brain/{name}", value) for name, value in self._animal.probe().items())
+            row.update((f"brain/{name}", self._kept(value)) for name, value in self._animal.probe().items())
         row.update((f"info/{k}", v) for k, v in info.items() if k != "time_s" and isinstance(v, (int, float)))
         if not self._sets:
             self._create(row)
@@ -112,17 +115,26 @@ class Recorder:
         if self._filled == self._chunk:
             self._write()
 
+    def _kept(self, value: Any) -> Array:
+        """What is shown of an array over neurons, all of any other."""
+        array = np.asarray(value)
+        over = array.ndim and array.shape[-1] == len(self._names) != len(self._shown)
+        return array[..., self._shown] if over else array
+
     def _create(self, row: dict[str, Any]) -> None:
         env, file = self._env, self._file
         assert file is not None
         about = {s.name: s for s in env.body.senses}
         file.attrs["format"], file.attrs["version"], file.attrs["complete"] = FORMAT, 1, False
         groups = getattr(self._animal, "groups", None)
-        grouped = {"groups": dict(zip(self._animal.names, groups, strict=True))} if groups is not None else {}
+        names = self._names[self._shown].tolist()
+        grouped = {"groups": dict(zip(names, (groups[i] for i in self._shown), strict=True))} if groups else {}
         made = {"animal": {"name": a.name, **a.about}} if hasattr(a := self._animal, "about") else {}
         file.attrs["metadata"] = json.dumps(describe(env) | made | grouped | self._metadata, default=str)
         for name, value in row.items():
             array = np.asarray(value)
+            if not array.size:  # the curvature of a body that does not bend
+                continue
             kind = np.float64 if array.ndim == 0 else np.float32
             self._rows[name] = np.empty((self._chunk, *array.shape), kind)
             chunks = (self._chunk, *(max(n, 1) for n in array.shape))
@@ -136,13 +148,15 @@ class Recorder:
             )
             folder, _, key = name.rpartition("/")
             stored.attrs["unit"] = about[key].unit if folder == "obs" and key in about else unit_of(key)
-            names: Sequence[str] = ()
+            axis: Sequence[str] = ()
             if name == "action":
-                names = env.body.motors
-            elif folder == "brain" and array.ndim and array.shape[-1] == len(self._animal.names):
-                names = self._animal.names
-            if len(names):
-                file.create_dataset(f"names/{name}", data=np.array([str(n).encode() for n in names]))
+                axis = env.body.motors
+            elif folder == "brain" and array.ndim and array.shape[-1] == len(names):
+                axis = names
+            elif key.startswith("joint_rad"):
+                axis = getattr(env.body, "joints", ())
+            if len(axis):
+                file.create_dataset(f"names/{name}", data=np.array([str(n).encode() for n in axis]))
             self._sets[name] = stored
         file.swmr_mode = True  # from here on the file can be read at any moment, also after a kill
 

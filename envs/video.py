@@ -12,6 +12,7 @@ import numpy as np
 from bestiary.bodies._base import Array
 from bestiary.errors import DataError
 
+_FULL_HZ = 100.0  # of the colours of firing rates
 _INK, _PAPER, _FAINT = (40, 42, 48), (250, 249, 246), (140, 142, 150)
 
 
@@ -131,13 +132,23 @@ def by_class(names: Sequence[str], groups: Sequence[str] | None = None) -> Array
     return np.array(sorted(range(len(names)), key=keys.__getitem__))
 
 
+def few(rows: Array, groups: Sequence[str] | None, most: int = 400, each: int = 60) -> Array:
+    """Rows to draw where there are more than `most`: at most `each` of every group, evenly spread."""
+    if len(rows) <= most or groups is None:
+        return np.asarray(rows)
+    by: dict[str, list[int]] = {}
+    for row in rows.tolist():
+        by.setdefault(groups[row], []).append(row)
+    return np.concatenate([np.array(r)[:: max(1, -(-len(r) // each))] for r in by.values()])
+
+
 class Stage:
     """Composes a frame: the body's picture at the left, activity at the right.
 
     size: (width, height). body: (width, height) of the picture that `draw` gets. neurons: their names, in the order
     of the values. muscles: motor names; rows of muscles are told by the letters before the number ("MDL01" is of row
     "MDL"). groups: a group per neuron ("sensory", ...), for the order and the labels. title: a line above.
-    voltage_limits_mV: of the colours; None follows the values.
+    voltage_limits_mV: of the colours; None follows the values. rates: values are roots of firing rates, 1 at 100 Hz.
     """
 
     def __init__(
@@ -151,6 +162,7 @@ class Stage:
         title: str = "",
         seconds: float = 10.0,
         voltage_limits_mV: tuple[float, float] | None = None,
+        rates: bool = False,
     ) -> None:
         from PIL import Image, ImageDraw, ImageFont
 
@@ -172,9 +184,10 @@ class Stage:
         bottom = height - 22 - (muscle_h + 30 if muscles else 0)
         self._neural = None
         if len(neurons):
-            self._neural = Scroll((wide, bottom - top), len(neurons), seconds, voltage_limits_mV)
-            self._at = (left, top)
-            self._pen.text((left, top - 15), f"{len(neurons)} neurons, membrane potential", _FAINT, self._small)
+            self._neural = Scroll((wide, bottom - top), len(neurons), seconds, (0, 1) if rates else voltage_limits_mV)
+            self._at, self._rates = (left, top), rates
+            what = "firing rate" if rates else "membrane potential"
+            self._pen.text((left, top - 15), f"{len(neurons)} neurons, {what}", _FAINT, self._small)
             self._label_rows(neurons, groups, left, top, bottom - top)
         self._muscle = None
         if muscles:
@@ -225,7 +238,8 @@ class Stage:
             x, y = self._at
             frame[y : y + self._neural.height, x : x + self._neural.width] = self._neural.draw()
             frame[36:43, width - 170 : width - 100] = self._neural.table[np.linspace(0, 255, 70).astype(int)]
-            limits = f"{self._neural.now[0]:.0f} to {self._neural.now[1]:.0f} mV"
+            low, high = self._neural.now
+            limits = f"0 to {_FULL_HZ:.0f} Hz" if self._rates else f"{low:.0f} to {high:.0f} mV"
         if self._muscle is not None and muscle is not None:
             x, y, wide, tall = self._muscle
             for i, row in enumerate(self._muscle_rows):
@@ -266,6 +280,11 @@ class Film:
         muscles = self._env.body.motors if "muscle" in pose else ()
         names = animal.names if animal is not None else ()
         groups = groups if groups is not None else getattr(animal, "groups", None)
+        self._rows = few(getattr(animal, "shown", np.arange(len(names))), groups)
+        names = [names[i] for i in self._rows]
+        groups = [groups[i] for i in self._rows] if groups is not None else None
+        self._rates = animal is not None and "rate_Hz" in animal.probe()
+        self._spikes, self._steps = np.zeros(len(names)), 0
         self._stage = Stage(
             size,
             (self._env.width, self._env.height),
@@ -274,6 +293,7 @@ class Film:
             groups=groups,
             title=title,
             seconds=seconds,
+            rates=self._rates,
         )
         self._writer = VideoWriter(path, fps, size)
         self._period_s, self._due = 1 / (fps * slow_motion), 0
@@ -281,12 +301,20 @@ class Film:
     def add(self, note: str = "") -> None:
         """Call once per control step: draws as many frames as are due."""
         time_s = self._env.time_s
+        if self._rates:
+            self._spikes += np.asarray(self._animal.probe()["rate_Hz"])[self._rows]
+            self._steps += 1
         if time_s + 1e-9 < self._due * self._period_s:
             return
         pose = self._env.pose()
         if not np.isfinite(pose["com_m"]).all():
             return  # a body that has diverged cannot be drawn
-        voltage = self._animal.probe()[self._voltage] if self._animal is not None else None
+        voltage: Array | None = None
+        if self._rates:
+            voltage = np.sqrt(np.clip(self._spikes / self._steps / _FULL_HZ, 0, 1))
+            self._spikes, self._steps = np.zeros(len(self._rows)), 0
+        elif self._animal is not None:
+            voltage = self._animal.probe()[self._voltage][self._rows]
         frame = self._stage.draw(self._env.render(), time_s, voltage, pose.get("muscle"), note)
         while time_s + 1e-9 >= self._due * self._period_s:
             self._writer.add(frame)

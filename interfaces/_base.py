@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -97,6 +98,12 @@ class Animal:
         """Kind of each neuron (`sensory`, `inter`, `motor`): recordings and films sort by it."""
         return self.brain.groups
 
+    @property
+    def shown(self) -> Array:
+        """Rows of the neurons that recordings and films keep: all of them but in a very large brain."""
+        rows = getattr(self.brain, "shown", None)
+        return np.arange(len(self.names)) if rows is None else np.asarray(rows)
+
     def index(self, query: Any) -> Array:
         """Rows of the neurons that `query` names (a name, class, glob, or list). Raises UnknownNeuronError."""
         return self.brain.select(query)
@@ -137,14 +144,12 @@ class Animal:
         """
         self._need_reset("act")
         try:
-            if any(obs[sense].shape != shape for sense, shape in self._shapes):
-                raise ValueError("an observation of the wrong shape")
+            if any(obs[s].shape != shape or not math.isfinite(obs[s].sum()) for s, shape in self._shapes):
+                raise ValueError("an observation of the wrong shape, or not finite")
             skin, current = self.interface.encode(self._skin, self.control.senses(obs))
         except (KeyError, IndexError, TypeError, ValueError, AttributeError):
             self._check(obs)
             raise
-        if not np.isfinite(current).all():
-            self._check(obs)
         self._skin, current = skin, current + self._injected
         light = self._lit
         if self._targets:
@@ -283,7 +288,8 @@ def build(
     asked = {"lesion": lesion, "silence": silence, "without": without, "stimuli": schedule}
     about = {**about, **asked, "control": chosen.name, "control_seed": chosen.seed, "clock": clock}
     about |= {"moved_share": chosen.moved_share, "brain_heard": chosen.brain_heard}
-    return Animal(name, brain, interface, clock, schedule, chosen, about, body().senses)
+    needed = tuple(s for s in body().senses if s.name not in getattr(interface, "deaf", ()))
+    return Animal(name, brain, interface, clock, schedule, chosen, about, needed)
 
 
 def _copied(tree: Any) -> Any:

@@ -15,7 +15,10 @@ from bestiary.brains import fly as brains
 from bestiary.brains._parts import Composite
 from bestiary.brains.connectome import Connectome
 from bestiary.envs._clock import Clock
+from bestiary.interfaces._fly_central import CompassSense, OdourSense
+from bestiary.interfaces._fly_eyes import EyeEncoder
 from bestiary.interfaces._fly_motor import Motor, Proprioception, Template
+from bestiary.interfaces._fly_senses import FlySenses
 from bestiary.interfaces._fly_tripod import tripod
 
 __all__ = ["CLOCK", "COMPONENTS", "PATTERN", "FlyInterface", "assemble"]
@@ -23,6 +26,17 @@ __all__ = ["CLOCK", "COMPONENTS", "PATTERN", "FlyInterface", "assemble"]
 Array = np.ndarray[Any, np.dtype[Any]]
 
 CLOCK = {"control": "0.002", "brain": "0.0001", "physics": "0.0002"}
+DEMO = {"task": "foray", "seconds": 12.0}  # what `bestiary run` shows
+_SUGAR_100_HZ = 21.7  # mV (pA across 1 nS) that the receptors read as about 100 Hz
+BENCH: dict[str, dict[str, Any]] = {  # closed loops that `bestiary bench fly` times; in both the fly walks; body_options: of the body
+    "what ships": {"stimulate": ["fore:9pA@0-100000"]},
+    "whole brain": {
+        "connectome": "flywire-surrogate",
+        "without": ["visual", "compass", "mushroom-body", "background"],
+        "stimulate": ["fore:9pA@0-100000", f"sugar*_L:{_SUGAR_100_HZ}pA@0-100000"],
+        "body_options": {"eyes": False},
+    },
+}
 COMPONENTS = {
     "background": "spontaneous events of the central brain's neurons, fitted to resting rates",
     **brains.PARTS,
@@ -45,12 +59,14 @@ def assemble(
     for word in without:
         if word not in COMPONENTS:
             raise LookupError(f"no component {word!r}; {bestiary.nearest(word, COMPONENTS, 'component')}")
+    p = brains.parameters(parameters)
     template = Template.of(body)
     motor = Motor(template, clock.control_s, adhesion="adhesion" not in without, search="search" not in without)
     nerve = cord.FlyCord(motor, without=[w for w in without if w in cord.COMPONENTS])
-    brain, missing = brains.build(connectome, clock, nerve, rewire, lesion, silence, without)
+    brain, missing = brains.build(connectome, p, clock, nerve, rewire, lesion, silence, without)
     source = brain.parts["central"].table.source
-    about = {"connectome": source, "components": COMPONENTS, "parts": list(brain.parts), "missing": missing}
+    about = {"parameters": p, "connectome": source, "components": COMPONENTS}
+    about |= {"parts": list(brain.parts), "missing": missing}
     return brain, FlyInterface.of(body, brain, template, clock), about
 
 
@@ -67,7 +83,15 @@ class FlyInterface:
     def of(cls, body: Fly, brain: Composite, template: Template, clock: Clock) -> FlyInterface:
         places = {part: brain.slice_of(part) for part in brain.parts}
         felt = Proprioception(body, template, brain.parts["cord"].table.names.tolist())
-        return cls(len(brain.names), places, felt)
+        made = {"visual": EyeEncoder, "compass": CompassSense, "mushroom-body": OdourSense}
+        encoders: dict[str, Any] = {k: make(brain.parts[k]) for k, make in made.items() if k in brain.parts}
+        encoders["central"] = FlySenses(brain.parts["central"].table, float(clock.control_s))
+        return cls(len(brain.names), places, felt, encoders)
+
+    @property
+    def deaf(self) -> tuple[str, ...]:
+        """Senses that nothing in this brain listens to: an observation may lack them."""
+        return () if "visual" in self.encoders else ("luminance",)
 
     def init(self) -> dict[str, Any]:
         return {k: e.init() for k, e in self.encoders.items()}

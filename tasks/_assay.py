@@ -97,7 +97,7 @@ def run_assay(
             trials.setdefault(trial.arm, {}).setdefault(key, []).append(values.get(key))
         if failure:
             failures[f"{trial.arm}, seed {trial.seed}"] = failure
-    rows = [_judge(assay, row, trials, failures) for row in assay.rows]
+    rows = [judge(assay, row, trials, failures) for row in assay.rows]
     wall = time.perf_counter() - begin
     return Result(
         animal, assay.name, assay.about, n, seed, control, control_seed, rows, trials, failures, round(wall, 1)
@@ -112,14 +112,19 @@ def _measures(assay: Assay, arm: str) -> dict[str, tuple[str, dict[str, Any]]]:
     return {_key(row): (row.measure, row.options) for row in assay.rows if arm in row.arms}
 
 
-def _judge(
-    assay: Assay, row: Row, trials: Mapping[str, Mapping[str, list[Any]]], failures: Mapping[str, str]
+def judge(
+    assay: Assay,
+    row: Row,
+    trials: Mapping[str, Mapping[str, list[Any]]],
+    failures: Mapping[str, str],
+    first: int | None = None,
 ) -> dict[str, Any]:
+    """A row of `Result.table` from `Result.trials`; first: from so many of them only."""
     missing = [arm for arm in row.arms if arm not in trials]
     if missing:
         found, reason = Estimate(math.nan, math.nan, math.nan, 0), f"arm {missing[0]} has a control of its own"
     else:
-        values = [trials[arm][_key(row)] for arm in row.arms]
+        values = [trials[arm][_key(row)][:first] for arm in row.arms]
         found = estimate(values, row.how, row.measure in FRACTIONS, margin=row.margin, x=row.x)
         stopped = [text for where, text in failures.items() if where.split(", seed")[0] in row.arms]
         reason = f"{len(stopped)} trials stopped: {stopped[0]}" if stopped else ""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bestiary.errors import DataError
-from bestiary.tasks._assay import Result, run_assay
+from bestiary.tasks._assay import Result, judge, run_assay
 from bestiary.tasks._assay_table import Assay, find
 from bestiary.tasks._assay_text import cut, number, plain
 from bestiary.tasks._assay_trials import Factory, Progress
@@ -69,6 +69,8 @@ def run_controls(
     parameters: Sequence[Mapping[str, float] | str] | None = None,
     intact_parameters: Mapping[str, float] | str | None = None,
     n: int | None = None,
+    control_n: int | None = None,
+    without: Sequence[str] = (),
     seed: int = 0,
     jobs: int = 2,
     progress: Progress | None = None,
@@ -77,8 +79,10 @@ def run_controls(
     """Runs assays with the measured wiring and with controls, seeds shared, and says which rows the wiring earns.
 
     controls: as in `Assay.controls`, {"degree-preserving": 20, "no DNa02": {"silence": ["DNa02_L", "DNa02_R"]}}, draws
-    with control_seed 0 to k - 1; None takes those of each assay. parameters: one set per draw, refitted with the budget
-    that the shipped ones had (`bestiary fit --control`); None keeps the shipped ones, and the report says so.
+    with control_seed 0 to k - 1; None takes those of each assay. control_n: trials of each draw, None for as many as
+    the measured wiring has; with fewer, the measured wiring must pass with as few too, on the same seeds. parameters:
+    one set per draw, refitted with the budget that the shipped ones had (`bestiary fit --control`); None keeps the
+    shipped ones, and the report says so. without: components taken out of all, the measured wiring too.
     progress: (runs done, runs in all). Raises ValueError, DataError where an assay has no controls.
     """
     assays = [find(animal, name) if isinstance(name, str) else name for name in names]
@@ -91,15 +95,16 @@ def run_controls(
         raise ValueError(f"{max(draws.values())} controls need as many sets of parameters, got {len(parameters)}")
     total, done = sum(1 + sum(draws[name] for name in c) for c in asked), 0
 
-    def run(assay: Assay, chosen: Any, **instead: Any) -> Result:
+    def run(assay: Assay, chosen: Any, trials: int | None, **instead: Any) -> Result:
         nonlocal done
-        out = run_assay(animal, assay, n=n, seed=seed, parameters=chosen, jobs=jobs, factory=factory, **instead)
+        fixed = {"n": trials, "seed": seed, "parameters": chosen, "without": without, "jobs": jobs, "factory": factory}
+        out = run_assay(animal, assay, **fixed, **instead)  # type: ignore[arg-type]
         done += 1
         if progress is not None:
             progress(done, total)
         return out
 
-    intact = [run(a, intact_parameters) for a in assays]
+    intact = [run(a, intact_parameters, n) for a in assays]
     rows, others = [], {name: [[] for _ in range(k)] for name, k in draws.items()}  # type: ignore[var-annotated]
     for result, assay, these in zip(intact, assays, asked, strict=True):
         found: dict[str, list[Result]] = {}
@@ -107,13 +112,16 @@ def run_controls(
             for i in range(draws[name]):
                 chosen = parameters[i] if parameters is not None else intact_parameters
                 instead = {"control": name, "control_seed": i} if isinstance(what, int) else {"options": what}
-                found.setdefault(name, []).append(run(assay, chosen, **instead))
+                found.setdefault(name, []).append(run(assay, chosen, control_n or n, **instead))
                 others[name][i].append(found[name][-1])
-        rows += [_row(row, r, found) for r, row in enumerate(result.rows)]
+        for r, row in enumerate(result.rows):
+            few = judge(assay, assay.rows[r], result.trials, result.failures, control_n)["verdict"]
+            rows.append(_row(row, few, r, found))
     return Wiring(animal, parameters is not None, rows, intact, others)
 
 
-def _row(row: Mapping[str, Any], r: int, found: Mapping[str, Sequence[Result]]) -> dict[str, Any]:
+def _row(row: Mapping[str, Any], few: str, r: int, found: Mapping[str, Sequence[Result]]) -> dict[str, Any]:
+    """few: the verdict of the measured wiring with as many trials as each draw of a control has."""
     controls: dict[str, Any] = {}
     for name, results in found.items():
         theirs = [result.rows[r] for result in results if result.rows[r]["ran"]]
@@ -123,23 +131,27 @@ def _row(row: Mapping[str, Any], r: int, found: Mapping[str, Sequence[Result]]) 
         **{key: row[key] for key in ("id", "assay", "quantity", "unit", "verdict")},
         "intact": row["value"],
         "controls": controls,
-        "finding": finding(row["verdict"], {name: (c["passed"], c["k"]) for name, c in controls.items()}),
+        "finding": finding(row["verdict"], {name: (c["passed"], c["k"]) for name, c in controls.items()}, few),
     }
 
 
-def finding(intact: str, controls: Mapping[str, tuple[int, int]]) -> str:
+def finding(intact: str, controls: Mapping[str, tuple[int, int]], few: str = "") -> str:
     """What controls say of a row whose verdict with the measured wiring is `intact`; controls: name -> (passed, k).
+    few: its verdict with as few trials as the controls had, where they had fewer.
 
     "does not come out": the intact animal fails. "needs no brain": it passes, and so does the body without one, or with
     a pattern generator. "earned by the wiring": it passes, and at least 95 % of each kind of shuffle fail; else
     "any wiring gives it", where at least half of some kind pass, or "partly". "not scored": no rule, no shuffle was
-    run, or an arm of the row is a control itself, which cannot be run under another one.
+    run, or an arm of the row is a control itself, which cannot be run under another one. "too few trials": the measured
+    wiring fails too with as few trials as the controls had.
     """
     ran = {name: c for name, c in controls.items() if c[1]}
     if intact == "beside" or not ran:
         return "not scored"
     if intact not in PASSED:
         return "does not come out"
+    if few and few not in PASSED:
+        return "too few trials"
     if any(ran[name][0] for name in BRAINLESS if name in ran):
         return "needs no brain"
     shares = [passed / k for name, (passed, k) in ran.items() if name in SHUFFLES]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,7 +12,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import Any
 
-from bestiary.errors import BestiaryError
+from bestiary.errors import BestiaryError, DataError, UnknownNeuronError
 from bestiary.tasks._assay_table import ANIMAL, WORLD, Assay
 from bestiary.tasks._catalogue import measure
 
@@ -78,15 +79,21 @@ class Trial:
         """(measures by key, why it stopped early or "")."""
         from bestiary.tasks._trial import run_trial
 
-        policy = _kept(_POLICIES, self, (self.build, factory), lambda: self._policy(factory))
+        try:
+            policy = _kept(_POLICIES, self, (self.build, factory), lambda: self._policy(factory))
+            rows = {name: policy.index(name) for name in self.record}
+        except (UnknownNeuronError, DataError) as error:  # a part of the brain that is not there: its rows say so
+            return {}, str(error)
         clock = getattr(policy, "clock", None)
         env = _kept(_ENVS, self, (self.world, clock), lambda: self._env(clock))
-        rows = {name: policy.index(name) for name in self.record}
 
         def note(action: Any, obs: Any, reward: float, info: dict[str, Any]) -> None:
             reading = policy.probe()
-            info.update({f"mV {name}": float(reading["voltage_mV"][row].mean()) for name, row in rows.items()})
-            info.update({f"probe {name}": float(reading[name]) for name in self.probe})
+            for key, unit in (("voltage_mV", "mV"), ("rate_Hz", "Hz")):
+                if rows and key in reading:
+                    values = reading[key]
+                    info.update({f"{unit} {name}": float(values[row].mean()) for name, row in rows.items()})
+            info.update({f"probe {name}": float(reading.get(name, math.nan)) for name in self.probe})
 
         try:
             listen = note if rows or self.probe else None

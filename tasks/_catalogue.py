@@ -38,6 +38,8 @@ MEASURES: dict[str, Measure] = {
         _gradient.turn_bias,
         _gradient.curving_slope,
         _probes.step_response_mV,
+        _probes.latency_ms,
+        _probes.wins,
         _paths.walking_speed_mm_per_s,
         _paths.moving_share,
         _paths.ahead_mm_per_s,
@@ -54,6 +56,8 @@ MEASURES: dict[str, Measure] = {
         _paths.heading_error_deg,
         _paths.compass_error_deg,
         _paths.altitude_error_mm,
+        _paths.climbed_mm,
+        _paths.ended_early,
         _legs.swing_ms,
         _legs.stance_ms,
         _legs.stride_Hz,
@@ -87,6 +91,8 @@ FRACTIONS = (
     "takeoff_response",
     "takeoff_before_collision",
     "short_mode_share",
+    "wins",
+    "ended_early",
 )
 
 

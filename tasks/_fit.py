@@ -7,6 +7,7 @@ closed loop is rugged, and CMA-ES, which follows the mean of its population, fel
 
 from __future__ import annotations
 
+import importlib
 import json
 import time
 import tomllib
@@ -30,6 +31,9 @@ Progress = Callable[[int, int, float], None]
 class Stage:
     """One search: which parameters, which trials, and what they should give.
 
+    runs: where another search does the work: a module of bestiary.brains with a function `run` (parameters and trials
+    are then empty, and what is fitted is its own). budget: evaluations, or steps of a descent, if none are asked for.
+
     trials: tables with `task`, `medium`, `seconds`, `skip_s`, optional `options` of `bestiary.animal` (and in them
     `fixed`, parameters held at a value in this trial), `repeats` (seeds over which the loss is averaged),
     `task_options` and `targets`: measure -> [value, tolerance].
@@ -40,6 +44,8 @@ class Stage:
     parameters: tuple[str, ...]
     trials: tuple[dict[str, Any], ...]
     clock: dict[str, str]
+    runs: str = ""
+    budget: int = 400
 
 
 def stages(animal: str) -> dict[str, Stage]:
@@ -48,7 +54,15 @@ def stages(animal: str) -> dict[str, Stage]:
         if (file := Path(place) / "assets" / animal / "fit.toml").is_file():
             table = tomllib.loads(file.read_text(encoding="utf-8"))
             return {
-                name: Stage(name, s["about"], tuple(s["parameters"]), tuple(s["trials"]), s["clock"])
+                name: Stage(
+                    name,
+                    s["about"],
+                    tuple(s.get("parameters", ())),
+                    tuple(s.get("trials", ())),
+                    s.get("clock", {}),
+                    s.get("runs", ""),
+                    s.get("budget", 400),
+                )
                 for name, s in table.items()
             }
     raise DataError(f"no assets/{animal}/fit.toml: nothing to fit for {animal}")
@@ -154,7 +168,7 @@ def _mutated(centre: Array, spread: float, rng: np.random.Generator) -> Array:
 
 def run_fit(
     animal: str,
-    budget: int = 400,
+    budget: int | None = None,
     seed: int = 0,
     stage: str | None = None,
     start: Mapping[str, float] | str | Path | None = None,
@@ -168,8 +182,9 @@ def run_fit(
 ) -> dict[str, Any]:
     """Searches the parameters of one stage (None: the first) of `animal`; returns, and writes to `out`, the result.
 
-    budget: evaluations. start: parameters to begin from (a mapping or a file of an earlier fit; None: the shipped
-    ones). connectome, control, control_seed: as in `bestiary.animal`; a rewired animal is fitted with the same budget.
+    budget: evaluations (None: what the stage asks for). start: parameters to begin from (a mapping or a file of an
+    earlier fit; None: the shipped ones). connectome, control, control_seed: as in `bestiary.animal`; a rewired animal
+    is fitted with the same budget.
     jobs: processes; the result does not depend on it. The result holds parameters, loss, log, seed, budget, versions.
     """
     import multiprocessing
@@ -178,6 +193,28 @@ def run_fit(
     if stage is not None and stage not in known:
         raise LookupError(f"no stage {stage!r} in the fit of {animal}; {bestiary.nearest(stage, known, 'stage')}")
     this = known[stage or next(iter(known))]
+    budget = budget or this.budget
+    if this.runs:
+        module = importlib.import_module(f"bestiary.brains.{this.runs}")
+
+        def keep(found: Mapping[str, Any], done: int, loss: float) -> None:
+            if progress is not None:
+                progress(done, budget, loss)
+            if out is not None:
+                _write(out, {**head, **found})
+
+        head: dict[str, Any] = {
+            "stage": this.name,
+            "about": this.about,
+            "budget": budget,
+            "seed": seed,
+            "versions": _versions(),
+        }
+        head["options"] = {"connectome": connectome, "control": control, "control_seed": control_seed}
+        result: dict[str, Any] = {**head, **module.run(budget, seed, start, control, control_seed, keep)}
+        if out is not None:
+            _write(out, result)
+        return result
     base = bestiary.load("brains", animal).parameters(start)
     options = {"connectome": connectome, "control": control, "control_seed": control_seed}
     arguments = (animal, this, base, options, seed)
@@ -220,8 +257,6 @@ def _result(
     options: Mapping[str, Any],
     began: float,
 ) -> dict[str, Any]:
-    import mujoco
-
     return {
         "stage": stage.name,
         "about": stage.about,
@@ -233,8 +268,14 @@ def _result(
         "seed": seed,
         "options": dict(options),
         "seconds": round(time.perf_counter() - began, 1),
-        "versions": {"bestiary": bestiary.__version__, "mujoco": mujoco.__version__, "numpy": np.__version__},
+        "versions": _versions(),
     }
+
+
+def _versions() -> dict[str, str]:
+    import mujoco
+
+    return {"bestiary": bestiary.__version__, "mujoco": mujoco.__version__, "numpy": np.__version__}
 
 
 def _write(out: str | Path, result: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""What tasks share: a random start, the account of motion along the body, and the check of their numbers."""
+"""What tasks share: a random start, the account of motion and heading, and the check of their numbers."""
 
 from __future__ import annotations
 
@@ -40,6 +40,19 @@ def advance(state: dict[str, Any], pose: dict[str, Array], time_s: float) -> tup
         "speed_m_per_s": step_m / period_s if period_s > 0 else 0.0,
         "distance_m": math.sqrt(away @ away),
     }
+
+
+def heading_rad(pose: dict[str, Array]) -> float:
+    """Where a body points in the plane: its own account, else the axis from tail to head; + is to the left."""
+    if "heading_rad" in pose:
+        return float(pose["heading_rad"])
+    axis = pose["midline_m"][0] - pose["midline_m"][-1]
+    return math.atan2(axis[1], axis[0])
+
+
+def wrapped(angle_rad: float) -> float:
+    """The same angle from -pi to pi."""
+    return (angle_rad + math.pi) % (2 * math.pi) - math.pi
 
 
 def check_positive(task: Any, *names: str) -> None:

@@ -179,3 +179,14 @@ def compass_error_deg(
 def altitude_error_mm(track: Track, from_s: float | None = None, to_s: float | None = None) -> tuple[float, float]:
     """(sum, samples) of the distance from the altitude that was asked for (`altitude_error_m`), mm."""
     return _mean(1e3 * np.abs(track.info["altitude_error_m"][within(track, from_s, to_s)]))
+
+
+def climbed_mm(track: Track, from_s: float | None = None, to_s: float | None = None) -> float:
+    """Height that the centre of mass gains, mm."""
+    height = track.com_m[within(track, from_s, to_s), 2]
+    return 1e3 * float(height[-1] - height[0]) if len(height) else math.nan
+
+
+def ended_early(track: Track) -> tuple[float, float]:
+    """(1 where the world ended the trial before its time, as after a fall; 1)."""
+    return float(bool(track.ended)), 1.0

@@ -14,6 +14,8 @@ import bestiary
 from bestiary.bodies._base import Array
 from bestiary.envs.recording import Recording, open_recording
 from bestiary.envs.video import natural
+from bestiary.tasks._legs import stance
+from bestiary.tasks._paths import turn_rate_deg_per_s, velocity_m_per_s
 from bestiary.tasks._states import NAMES, along_body_L_per_s, states
 from bestiary.tasks._trial import Track
 
@@ -32,6 +34,7 @@ STYLE: Any = {
 }
 COLOURS = {"forward": "#0072B2", "reversing": "#D55E00", "paused": "#BBBBBB", "turning": "#E69F00"}  # Okabe & Ito
 _COLUMNS = 1500
+_NEURONS = 2000
 
 
 def figures(path: str | Path, out: str | Path | None = None) -> list[Path]:
@@ -44,12 +47,17 @@ def figures(path: str | Path, out: str | Path | None = None) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         made = []
         for draw, needs in _ALL.items():
-            if recording.rows > 1 and all(n in recording for n in needs):
+            if recording.rows > 1 and all(_has(recording, n) for n in needs):
                 target = folder / f"{recording.path.stem}_{draw.__name__}.png"
                 with matplotlib.rc_context(STYLE):
                     draw(recording).savefig(target)
                 made.append(target)
         return made
+
+
+def _has(recording: Recording, name: str) -> bool:
+    """Whether a recording holds a series with at least one column."""
+    return name in recording and recording[name][:1].size > 0
 
 
 def _thin(recording: Recording) -> slice:
@@ -87,14 +95,17 @@ def kymograph(recording: Recording) -> Figure:
 
 
 def neurons(recording: Recording) -> Figure:
-    """Membrane potential of every neuron over time, mV, with its name; neurons of a group side by side."""
+    """Membrane potential of every neuron over time, mV, with its name; neurons of a group side by side. Of more than
+    2000 neurons, every n-th."""
     series = recording["brain/voltage_mV"]
     keep = _thin(recording)
     time_s, names = recording["time_s"][keep], series.names
     groups = recording.metadata.get("groups", {})
     order = sorted(range(len(names)), key=lambda i: (groups.get(names[i], ""), natural(names[i])))
+    order = order[:: -(-len(names) // _NEURONS)]
+    names = tuple(names[i] for i in order)
     voltage = series[keep][:, order].T
-    figure = Figure(figsize=(10, max(2.5, 0.062 * len(names) + 1)))
+    figure = Figure(figsize=(10, min(max(2.5, 0.062 * len(names) + 1), 26)))
     axes = figure.subplots()
     low, high = np.percentile(voltage, (1, 99))
     picture = axes.imshow(
@@ -106,10 +117,11 @@ def neurons(recording: Recording) -> Figure:
         extent=(time_s[0], time_s[-1], len(names), 0),
         interpolation="nearest",
     )
-    axes.set_yticks(np.arange(len(names)) + 0.5, [names[i] for i in order], fontsize=4 if len(names) > 60 else 7)
+    told = range(0, len(names), -(-len(names) // 400))
+    axes.set_yticks([i + 0.5 for i in told], [names[i] for i in told], fontsize=4 if len(names) > 60 else 7)
     axes.tick_params(axis="y", length=0, pad=1)
     axes.set(xlabel="time (s)", title=_title(recording))
-    ordered = [groups.get(names[i], "") for i in order]
+    ordered = [groups.get(name, "") for name in names]
     for group in dict.fromkeys(ordered):
         first, count = ordered.index(group), ordered.count(group)
         if first:
@@ -135,8 +147,8 @@ def track(recording: Recording) -> Figure:
     low, high = np.concatenate(points).min(0), np.concatenate(points).max(0)
     middle = (low + high) / 2
     half = max(0.6 * float((high - low).max()), 0.6e3 * recording.metadata["length_m"])
-    if source is not None:
-        task = _task(recording)
+    task: Any = _task(recording) if source is not None else None
+    if source is not None and hasattr(task, "concentration"):
         grid = np.linspace(-half, half, 200)
         x, y = np.meshgrid(middle[0] + grid, middle[1] + grid)
         field = task.concentration(source, np.stack([x.ravel(), y.ravel()], 1) * 1e-3).reshape(x.shape)
@@ -144,6 +156,7 @@ def track(recording: Recording) -> Figure:
         about = recording[f"obs/{task.sense}"].unit if f"obs/{task.sense}" in recording else ""
         name = task.sense.split("_")[0]
         figure.colorbar(shade, label=f"{name} ({about})", shrink=0.6, pad=0.02, location="left")
+    if source is not None:
         axes.plot(*(source * 1e3), "x", color="#8B1A1A", markersize=8, markeredgewidth=2, label="source")
     path = axes.scatter(com[:, 0], com[:, 1], c=time_s, s=3, cmap="plasma", linewidths=0, zorder=3)
     axes.plot(body[:, 0], body[:, 1], color="black", linewidth=2, solid_capstyle="round", label="animal at the end")
@@ -186,6 +199,31 @@ def behaviour(recording: Recording) -> Figure:
     return figure
 
 
+def steps(recording: Recording) -> Figure:
+    """Which legs stand, above them the velocity ahead, mm/s, and the turn to the left, deg/s."""
+    pose = {n: recording[f"pose/{n}"][:] for n in ("claw_load_N", "heading_rad") if f"pose/{n}" in recording}
+    time_s, com, midline = (recording[n][:] for n in ("time_s", "pose/com_m", "pose/midline_m"))
+    flat = np.zeros((len(time_s), 0))
+    track = Track(time_s, midline.astype(np.float64), com, flat, {}, recording.metadata["length_m"], pose=pose)
+    down = stance(track)
+    figure = Figure(figsize=(9, 4))
+    above, middle, below = figure.subplots(3, 1, sharex=True, height_ratios=(1, 1, 1.4))
+    for axes, values, label in (
+        (above, 1e3 * velocity_m_per_s(track)[0], "ahead\n(mm/s)"),
+        (middle, turn_rate_deg_per_s(track), "turn to the left\n(deg/s)"),
+    ):
+        axes.axhline(0, color="#999999", linewidth=0.6)
+        axes.plot(time_s, values, color="#333333", linewidth=0.9)
+        axes.set(ylabel=label)
+    above.set(title=_title(recording))
+    for i, leg in enumerate(down.T):
+        below.fill_between(time_s, i - 0.4, i + 0.4, where=leg, color="#333333", step="post", linewidth=0)
+    names = [f"{'LR'[i % 2]}{i // 2 + 1}" for i in range(down.shape[1])]
+    below.set_yticks(range(len(names)), names)
+    below.set(xlabel="time (s); black: the leg stands", ylim=(len(names) - 0.5, -0.5), xlim=(time_s[0], time_s[-1]))
+    return figure
+
+
 def _spans(time_s: Array, on: Array) -> list[tuple[float, float]]:
     """Begin and end of every stretch in which `on` is true."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], on, [False]]).astype(int)))
@@ -208,4 +246,5 @@ _ALL: dict[Callable[[Recording], Figure], tuple[str, ...]] = {
     neurons: ("brain/voltage_mV",),
     track: ("pose/com_m", "pose/midline_m"),
     behaviour: ("pose/com_m", "pose/midline_m", "pose/curvature_per_m"),
+    steps: ("pose/com_m", "pose/midline_m", "pose/claw_load_N"),
 }

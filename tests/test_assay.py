@@ -133,11 +133,13 @@ def test_controls_say_what_the_wiring_earns():
         "worm",
         [small],
         {"degree-preserving": 2, "no AVA": {"lesion": ["AVAL", "AVAR"]}},
-        n=1,
+        n=2,
+        control_n=1,
         jobs=1,
         factory=wave_animal,
         progress=lambda done, total: seen.append((done, total)),
     )
+    assert (wiring.intact[0].n, wiring.others["no AVA"][0][0].n) == (2, 1)
     assert seen == [(i + 1, 4) for i in range(4)]
     found = {r["id"]: r for r in wiring.rows}
     assert {i: r["finding"] for i, r in found.items()} == {
@@ -159,18 +161,37 @@ def test_controls_say_what_the_wiring_earns():
         run_controls("worm", [small])
 
 
-@pytest.mark.parametrize("animal", [a for a in bestiary.animals("bodies") if a == "worm"])
+_SHIPPED = {
+    "worm": {"crawl", "swim", "viscosity", "touch", "ablation", "spontaneous", "chemotaxis"},
+    "fly": {"walk", "spontaneous", "command", "loom", "optomotor", "odour", "feed", "groom", "compass", "flight"},
+}
+
+
+@pytest.mark.parametrize("animal", [a for a in bestiary.animals("bodies") if a in _SHIPPED])
 def test_the_shipped_assays_can_be_read(animal):
     known = tables.assays(animal)
-    assert {"crawl", "swim", "viscosity", "touch", "ablation", "spontaneous", "chemotaxis"} <= set(known)
+    assert _SHIPPED[animal] <= set(known)
     ids = [row.id for a in known.values() for row in a.rows]
     assert len(ids) == len(set(ids))
     for a in known.values():
         assert a.about and a.rows
+        for arm in a.arms.values():  # a task that the arm cannot have is refused before anything runs
+            options = {"seconds": arm.get("seconds", a.seconds)} | arm.get("task_options", a.task_options)
+            assert bestiary.load("tasks", arm.get("task", a.task)).TASK(**options).seconds > 0
         for row in a.rows:
             assert row.source and (row.rule != "range" or row.low is not None or row.high is not None), row.id
-    with pytest.raises(LookupError, match="crawl"):
-        tables.find(animal, "crawll")
+    first = next(iter(known))
+    with pytest.raises(LookupError, match=first):
+        tables.find(animal, first + "l")
+
+
+def test_the_flys_assays_cover_the_facts_of_behaviour():
+    ids = {row.id[:3] for a in tables.assays("fly").values() for row in a.rows}
+    wanted = {f"F{i}" for i in (*range(16, 38), 43, 46)}
+    assert wanted - ids == {"F19", "F33", "F35", "F36"}  # no such facts; F33 is of T4 and T5, without a body
+    for a in tables.assays("fly").values():
+        assert a.n >= 12 and {"weight-shuffle", "degree-preserving", "brain-off"} <= set(a.controls)
+        assert min(a.controls["weight-shuffle"], a.controls["degree-preserving"]) >= 20  # 95 % of 20
 
 
 @pytest.mark.parametrize(
@@ -209,6 +230,9 @@ def test_estimates_are_paired_and_cover():
     assert math.isnan(estimate([[math.nan, None]]).value)
     assert estimate([[2.0, 2.0, 2.0]]).distinct == 1 and estimate([[2.0, 2.1, math.nan]]).distinct == 2
     assert estimate([[3.0, 3.1], [2.0, 2.1], [1.0, 1.1]], "trend").value == -1
+    peak = estimate([[1.0, 1.1], [3.0, 2.9], [2.0, 2.2]], "peak", x=[2.0, 8.0, 32.0])
+    assert (peak.value, peak.low95, peak.high95) == (8.0, 8.0, 8.0)
+    assert math.isnan(estimate([[1.0], [None]], "peak", x=[1.0, 2.0]).value)
 
 
 def test_verdicts():
@@ -231,3 +255,4 @@ def test_verdicts():
     assert finding("in range", {"degree-preserving": (0, 20), "brain-off": (0, 1)}) == "earned by the wiring"
     assert finding("in range", {"brain-off": (0, 1)}) == "not scored"  # nothing was shuffled
     assert finding("falls short", {"degree-preserving": (20, 20)}) == "does not come out"
+    assert finding("sign ok", {"degree-preserving": (0, 20)}, "falls short") == "too few trials"

@@ -28,6 +28,8 @@ for _name, _arguments in STUB.items():
         gymnasium.register(_name, entry_point="bestiary.envs:EmbodiedEnv", kwargs=_arguments)
 LOADS = [name for name, arguments in IDS.items() if arguments["animal"] in bestiary.animals("bodies")]
 every_id = pytest.mark.parametrize("name", [*LOADS, *STUB])
+_FIRST = {IDS[name]["animal"]: name for name in reversed(LOADS)}  # of each animal: what no task changes
+every_animal = pytest.mark.parametrize("name", [*_FIRST.values(), *STUB])
 
 
 def make(name: str = "tests/Stub-locomotion-v0", **options) -> EmbodiedEnv:
@@ -161,7 +163,7 @@ def test_clipping_is_asked_for_and_counted():
         env.step(np.full(3, np.nan))
 
 
-@every_id
+@every_animal
 @pytest.mark.parametrize(("field", "value"), [("qvel", np.nan), ("qpos", np.inf), ("qvel", 1e12)])
 def test_a_diverged_body_ends_the_episode_and_says_so(name, field, value, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
@@ -216,7 +218,7 @@ def test_names_that_do_not_exist():
         make(task_options={"secnds": 1})
 
 
-@every_id
+@every_animal
 def test_clocks(name):
     with pytest.raises(ClockError, match="nearest physics period"):
         make(name, clock={"control": "0.01", "brain": "0.01", "physics": "0.003"})
@@ -229,7 +231,7 @@ def test_clocks(name):
     assert EmbodiedEnv.metadata["render_fps"] == 100
 
 
-@every_id
+@every_animal
 @pytest.mark.parametrize("mode", ["sync", "async"])
 def test_vector_environments_equal_single_ones(name, mode):
     vector = gymnasium.make_vec(name, num_envs=2, vectorization_mode=mode)
@@ -260,7 +262,7 @@ def test_vector_environments_start_again_by_themselves():
 
 
 @needs_drawing
-@every_id
+@every_animal
 def test_pictures(name):
     env = make(name, render_mode="rgb_array", width=160, height=120)
     with pytest.raises(EpisodeError, match="reset"):

@@ -7,6 +7,7 @@ import runpy
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bestiary.envs.recording import open_recording
@@ -65,3 +66,19 @@ def test_own_policy(monkeypatch, capsys, medium):
     out = run(monkeypatch, capsys, "own_policy", "--seconds", "3", "--medium", medium)
     sine, noise = (float(x) for x in re.findall(r"return (-?[\d.]+) body lengths", out))
     assert sine > 0.05 > abs(noise), "a travelling wave carries a worm forward, noise does not"
+
+
+def test_turing(monkeypatch, capsys, tmp_path):
+    pytest.importorskip("sklearn")
+    rng = np.random.default_rng(0)
+    lines = ["time_s,animal,x_m,y_m"]
+    for animal in range(5):
+        heading = np.cumsum(0.2 * rng.standard_normal(200))
+        x, y = np.cumsum(4e-5 * np.cos(heading)), np.cumsum(4e-5 * np.sin(heading))
+        lines += [f"{k / 8},worm {animal},{x[k]:.7f},{y[k]:.7f}" for k in range(200)]
+    (tmp_path / "tracks.csv").write_text("\n".join(lines))
+    words = ("--recording", str(tmp_path / "tracks.csv"), "--seconds", "12", "--out", str(tmp_path / "out"))
+    out = run(monkeypatch, capsys, "turing", *words)
+    verdicts = dict(re.findall(r"^(D\.\S+) +(\S+)", out, re.M))
+    assert len(verdicts) == 15 and "FAIL" in verdicts.values() and verdicts["D.response"] == "NOT-RUN"
+    assert (tmp_path / "out" / "report.html").stat().st_size > 20000

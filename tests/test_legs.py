@@ -11,6 +11,7 @@ from _wave import wave_track
 from bestiary.tasks import _acts as acts
 from bestiary.tasks import _legs as legs
 from bestiary.tasks import _paths as paths
+from bestiary.tasks._summary import summary
 
 
 def mean(pair):
@@ -168,3 +169,19 @@ def test_wingbeat():
     track = replace(track, pose=track.pose | {"joint_rad": angle}, joints=("head", "wing_yaw_left"))
     assert acts.wingbeat_Hz(track) == pytest.approx(218, abs=1)
     assert math.isnan(acts.wingbeat_Hz(track, "head")) and math.isnan(acts.wingbeat_Hz(track, "tail"))
+
+
+def test_a_summary_tells_what_the_body_can_do():
+    walker = summary(walk_track(proboscis=0.0, speed_mm_per_s=12.0))
+    assert walker["speed in motion"] == (pytest.approx(12, rel=0.02), "mm/s")
+    assert walker["strides"][0] == pytest.approx(10, rel=0.05) and "wavelength" not in walker
+    crawler = summary(wave_track(seconds=20))
+    assert crawler["frequency"][0] == pytest.approx(0.3, rel=0.03) and "strides" not in crawler
+    assert summary(walk_track(seconds=0.01)) == {}
+
+
+def test_height_and_falls():
+    track = walk_track()
+    climbing = replace(track, com_m=track.com_m + np.c_[0 * track.time_s, 0 * track.time_s, 1e-3 * track.time_s])
+    assert paths.climbed_mm(climbing, 1.0, 3.0) == pytest.approx(2, abs=0.01)
+    assert paths.ended_early(track) == (0.0, 1.0) and paths.ended_early(replace(track, ended="it fell")) == (1.0, 1.0)

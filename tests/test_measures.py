@@ -14,6 +14,7 @@ from bestiary.errors import DataError
 from bestiary.tasks import _gait as gait
 from bestiary.tasks import _gradient as gradient
 from bestiary.tasks import _measures as fits
+from bestiary.tasks import _probes as probes
 from bestiary.tasks import _responses as responses
 from bestiary.tasks import _states as states
 from bestiary.tasks._catalogue import MEASURES, measure
@@ -317,3 +318,17 @@ def test_recorded_centroids_give_the_published_speed():
         speeds.append(gait.centroid_speed_mm_per_s(track))
     assert np.mean(speeds) == pytest.approx(0.136, abs=0.003)
     assert min(speeds) == pytest.approx(0.086, abs=0.003) and max(speeds) == pytest.approx(0.194, abs=0.003)
+
+
+def test_spikes_time_latencies_and_contests():
+    t = np.arange(0, 1, 0.002)
+    rate = {name: np.where(np.abs(t - at) < 1e-3, 500.0, 0.0) for name, at in (("GF", 0.506), ("TTM", 0.508))}
+    info = {f"Hz {n}": r for n, r in rate.items()} | {f"mV {n}": 0 * t for n in rate} | {"Hz idle": 0 * t, "mV idle": t}
+    track = Track(t, np.zeros((len(t), 2, 3)), np.zeros((len(t), 3)), np.zeros((len(t), 0)), info, 1e-3)
+    assert probes.latency_ms(track, "GF", "TTM") == (pytest.approx(2), 1.0)
+    assert probes.latency_ms(track, "GF", "TTM", from_s=0.6) == (0.0, 0.0)
+    assert probes.wins(track, "GF", "idle") == (1.0, 1.0) and probes.wins(track, "idle", "GF") == (0.0, 1.0)
+    assert probes.wins(track, "GF", "TTM") == (0.0, 1.0) and probes.wins(track, "GF", "TTM", 0.6) == (0.0, 0.0)
+    graded = replace(track, info={"mV a": 10 * t, "mV b": 4 * t})
+    assert probes.wins(graded, "a", "b") == (1.0, 1.0)
+    assert probes.latency_ms(graded, "a", "b", above_mV=2.0)[0] == pytest.approx(300, abs=5)

@@ -241,3 +241,18 @@ def test_an_animal_of_another_pace_is_refused():
         PerturbBrain(env, animal, ["AVAL"])
     with pytest.raises(ClockError):
         run_trial(env, animal, 0.1)
+
+
+def test_a_walker_is_recorded_and_drawn(tmp_path):
+    """A body that steps and does not bend has no curvature, and is drawn by its steps."""
+    from bestiary.tasks._plots import figures
+
+    env = EmbodiedEnv("fly", "odour", body_options={"eyes": False})
+    env.reset(seed=0)
+    with Recorder(tmp_path / "recording.h5", env, every=2) as recorder:
+        for _ in range(40):
+            recorder.add(env.body.neutral, *env.step(env.body.neutral)[:2], env._info)
+    with open_recording(tmp_path / "recording.h5") as recording:
+        assert "pose/curvature_per_m" not in recording and recording["pose/claws_m"].shape == (20, 6, 3)
+        assert recording["pose/joint_rad"].names == env.body.joints
+    assert {f.stem for f in figures(tmp_path / "recording.h5")} == {"recording_track", "recording_steps"}

@@ -45,7 +45,6 @@ def arrivals(run, c, exp_rows):
     """(trials, inputs, steps) spikes that arrive from each group of rows."""
     out = np.zeros((TRIALS, len(exp_rows), STEPS + DELAY), np.float32)
     group = np.full(len(c), -1)
-    hits = []
     for g, rows in enumerate(exp_rows):
         group[:] = -1
         group[rows] = g

@@ -39,10 +39,12 @@ class Run:
     """Puts an animal into its body and closes the loop: recording, video, plots and a summary."""
 
     animal: Positional[str]  # a name of `bestiary list`
-    task: str = "locomotion"  # the world and what is asked in it
+    task: Text = None  # the world and what is asked in it; else what shows the animal best
     # a name (agar, water), a viscosity in Pa s, or two drags ALONG,ACROSS in N s/m; else the body's own
     medium: Text = None
-    seconds: float = 30.0  # of the animal's time
+    seconds: Annotated[float | None, arg(metavar="FLOAT", help_behavior_hint="")] = (
+        None  # of the animal's time; else as long as that takes
+    )
     connectome: Text = None  # by name; else the animal's own
     lesion: Names = ()  # neurons that are removed: AVAL,AVAR or a class, AVA
     silence: Names = ()  # neurons whose outputs are cut
@@ -81,12 +83,28 @@ class Assay:
     control_seed: int = 0  # of the control's permutations
     rewired: Count = None  # put so many draws of one control beside the animal, and say what the wiring earns
     controls: Names = ()  # several: all that the assay lists, or degree-preserving=20,brain-off
+    control_n: Count = None  # trials of each draw of a control; else as many as the animal's
     refits: Names = ()  # a file of `bestiary fit --control` for each of them; else they keep the animal's parameters
     without: Names = ()  # components beside the wiring to take out
     parameters: Text = None  # a file that `bestiary fit` wrote; else the shipped ones
     jobs: int = 2  # processes
     seed: int = 0  # of the first animal; both arms share seeds
     out: Text = None  # folder for assay.json and assay.md
+    json: Flag = False  # one JSON object instead of text
+
+
+@dataclass(frozen=True)
+class Turing:
+    """Examines an animal, a control or a policy of your own against recorded animals; writes a scorecard and a page."""
+
+    animal: Positional[str]  # worm, zebrafish, fly or mouse
+    level: str = "ABCDEF"  # A structure, B dynamics, C perturbation, D behaviour, E learning, F robustness
+    policy: Text = None  # a control of `bestiary list`, or FILE.py:NAME of a factory; else the animal as it ships
+    parameters: Text = None  # a file that `bestiary fit` wrote; else the shipped ones
+    fast: Flag = False  # minutes instead of hours: a look, no verdict
+    jobs: Count = None  # processes; else all cores
+    seed: int = 0  # of the whole examination
+    out: Text = None  # folder, in which a run that was stopped goes on; else runs/turing-ANIMAL
     json: Flag = False  # one JSON object instead of text
 
 
@@ -132,6 +150,7 @@ class Bench:
     threads: int = 1  # of the engine: cores of its kernel
     brian2: Text = None  # of the engine: a Python that has Brian2, to run side by side
     startup: bool = True  # also times of import and make, and the memory of the demo
+    body: Flag = False  # only the body, walking with its senses, against bare MuJoCo
     seed: int = 0  # of the run
     json: Flag = False  # one JSON object instead of text
 
@@ -150,8 +169,8 @@ class Fit:
     """Searches the parameters that nobody has measured; takes long, and can be stopped."""
 
     animal: Positional[str]  # a name of `bestiary list`
-    stage: Text = None  # which search of assets/ANIMAL/fit.toml; else its first
-    budget: int = 400  # evaluations
+    stage: Positional[str] = ""  # which search of assets/ANIMAL/fit.toml; else its first
+    budget: Count = None  # evaluations, or steps of a descent; else what the stage asks for
     seed: int = 0  # of the search
     start: Text = None  # a file of an earlier fit to begin from; else the shipped parameters
     connectome: Text = None  # by name; else the animal's own
@@ -171,7 +190,7 @@ class Doctor:
 
 
 VERBS: dict[str, Any] = {
-    c.__name__.lower(): c for c in (List, Run, Plot, Assay, Card, Stimulate, Bench, Data, Fit, Doctor)
+    c.__name__.lower(): c for c in (List, Run, Plot, Assay, Turing, Card, Stimulate, Bench, Data, Fit, Doctor)
 }
 
 

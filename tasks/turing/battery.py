@@ -1,4 +1,4 @@
-"""Level D as one object: portraits of animals, fitted to the recorded ones, and every test between two groups of them."""
+"""Level D as one object: portraits of animals, by rulers fitted to the recorded ones, and every test between groups."""
 
 from __future__ import annotations
 
@@ -28,11 +28,12 @@ class Portrait:
     vectors: dict[str, Array]
     grammar: Grammar
     windows: dict[float, Array]
+    whole: Array | None = None  # the recording before it was cut to the length of the model's
 
 
 @dataclass(frozen=True)
 class Battery:
-    """frame, alphabet, strengths, spread, ruler (centre and spread of each vector): fitted to recorded animals alone."""
+    """frame, alphabet, strengths, spread, ruler (centre and spread of each vector): fitted to recorded animals."""
 
     rate_Hz: float
     frame: Frame
@@ -49,6 +50,7 @@ class Battery:
         strengths = None
         if all(a.stimulus is not None and len(responses.onsets(a)[0]) >= 4 for a in real.animals):
             strengths = responses.levels(real.animals)
+            strengths = strengths if len(strengths) else None
         scales = tuple(s for s in SCALES_S if s * real.rate_Hz >= 1 and real.seconds >= 2 * s)
         spread = np.nanstd(np.concatenate(series), 0)
         alphabet = Alphabet.fit(series, real.rate_Hz)
@@ -107,6 +109,11 @@ def _by(key: str, scale: bool) -> Compare:
             centre, spread = battery.ruler[key]
             x = (x - centre) / spread
         x = x[:, np.isfinite(x).all(0)]
+        if not x.shape[1]:  # nothing was measured in every animal: no distance is no likeness
+            nan = float("nan")
+            return Outcome(
+                nan, nan, nan, int(real.sum()), int((~real).sum()), reason="nothing was measured in every animal"
+            )
         return _outcome(distance.excess(distance.euclidean(x), real, rng), real)
 
     return compare
@@ -143,8 +150,12 @@ def _judge(scale_s: float) -> Compare:
 
 
 def _memory(battery: Battery, all_: Sequence[Portrait], real: Array, rng: np.random.Generator) -> Outcome:
-    mine, theirs = ([p.z for p, r in zip(all_, real, strict=True) if r == side] for side in (True, False))
-    return _outcome(memory.memorisation(mine, theirs, battery.rate_Hz, rng), real)
+    """The library is the whole recordings of the animals that stand for the recorded ones here: in a split of recorded
+    animals, a held-out one is not in it."""
+    mine = [p for p, r in zip(all_, real, strict=True) if r]
+    theirs = [p.z for p, r in zip(all_, real, strict=True) if not r]
+    whole = [p.whole if p.whole is not None else p.z for p in mine]
+    return _outcome(memory.memorisation(whole, [p.z for p in mine], theirs, battery.rate_Hz, rng), real)
 
 
 def _individuality(battery: Battery, all_: Sequence[Portrait], real: Array, rng: np.random.Generator) -> Outcome:

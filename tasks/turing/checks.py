@@ -47,18 +47,20 @@ def check(cohort: Cohort, plausible: Mapping[str, tuple[float, float]] | None = 
 
 def _series(a: Series, plausible: Mapping[str, tuple[float, float]]) -> list[Flag]:
     out = []
-    bad = ~np.isfinite(a.values)
+    bad: Array = ~np.isfinite(a.values)
     if np.isinf(a.values).any():
-        out.append(Flag("refused", f"{a.name}: infinite values in {_names(a, np.isinf(a.values).any(0))}"))
+        out.append(Flag("refused", f"{a.name}: infinite values in {_names(a, np.asarray(np.isinf(a.values).any(0)))}"))
     lost = bad.any(1).mean() if len(a.values) else 1.0
     if len(a.values) < 10:
         return [*out, Flag("refused", f"{a.name}: {len(a.values)} frames")]
     if bad.all(0).any():
-        out.append(Flag("refused", f"{a.name}: nothing was measured of {_names(a, bad.all(0))}"))
+        out.append(Flag("refused", f"{a.name}: nothing was measured of {_names(a, np.asarray(bad.all(0)))}"))
     elif lost > MOST_MISSING:
-        out.append(Flag("refused", f"{a.name}: {lost:.0%} of frames have missing values ({_names(a, bad.any(0))})"))
+        out.append(
+            Flag("refused", f"{a.name}: {lost:.0%} of frames have missing values ({_names(a, np.asarray(bad.any(0)))})")
+        )
     elif lost > 0:
-        longest = max((b - c for c, b in _runs(bad.any(1))), default=0) / a.rate_Hz
+        longest = max((b - c for c, b in _runs(np.asarray(bad.any(1)))), default=0) / a.rate_Hz
         out.append(
             Flag("note", f"{a.name}: {lost:.1%} of frames are missing, the longest gap {longest:.2g} s; left out")
         )
@@ -69,7 +71,8 @@ def _series(a: Series, plausible: Mapping[str, tuple[float, float]]) -> list[Fla
         if share > REPEATED:
             every = 1 / max(1 - share, 1e-9)
             if np.abs(every - round(every)) < 0.1 and round(every) > 1 and _regular(still, round(every)):
-                why = f"the true rate is {a.rate_Hz / round(every):g} Hz, not {a.rate_Hz:g}: read it with every={round(every)}"
+                n = round(every)
+                why = f"the true rate is {a.rate_Hz / n:g} Hz, not {a.rate_Hz:g}: read it with every={n}"
             else:
                 why = "the tracker held its last value"
             out.append(Flag("refused", f"{a.name}: {share:.0%} of frames repeat the one before; {why}"))
@@ -122,7 +125,7 @@ def _alike(cohort: Cohort) -> list[Flag]:
     return [
         Flag("refused", f"{cohort.animals[i].name} and {cohort.animals[j].name} share {n} frames: duplicate animals")
         for (i, j), n in shared.items()
-        if n > 20 and len(cohort.channels) > 1 or n > 500
+        if (n > 20 and len(cohort.channels) > 1) or n > 500
     ]
 
 

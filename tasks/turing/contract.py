@@ -16,7 +16,7 @@ from bestiary.errors import DataError
 
 VERSION = "1"
 # Of margins.toml: a margin that changes needs a new VERSION and a new line here, so that no score moves in silence.
-_FROZEN = {"1": "0"}
+_FROZEN = {"1": "72b80973dae35a3662b85d79d2d53f5899fcea4e4abdcf13f543552831718279"}
 
 
 class Verdict(enum.StrEnum):

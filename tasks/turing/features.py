@@ -29,7 +29,8 @@ def window_features(x: Array, rate_Hz: float) -> tuple[Array, list[str]]:
     """(w, d) features of (w, n, k) windows, and their names: level, spread, extremes, products at several lags (the
     autocorrelation), products between channels, and sums that change their sign when time is reversed."""
     w, n, k = x.shape
-    out, names = [], []
+    out: list[Array] = []
+    names: list[str] = []
 
     def add(value: Array, text: str, over: list[str]) -> None:
         out.append(value.reshape(w, -1))

@@ -18,8 +18,8 @@ def mae(forecast: Array, truth: Array) -> Array:
 
 
 def crps(ensemble: Array, truth: Array) -> Array:
-    """(H,) continuous ranked probability score of an ensemble (E, W, H, F): E|X - y| - E|X - X'| / 2 (Gneiting & Raftery
-    2007, J Am Stat Assoc 102:359), pairs of different members only. For one member it is the absolute error."""
+    """(H,) continuous ranked probability score of an ensemble (E, W, H, F): E|X - y| - E|X - X'| / 2 (Gneiting and
+    Raftery 2007, J Am Stat Assoc 102:359), pairs of different members only. For one member it is the absolute error."""
     members = len(ensemble)
     spread = np.zeros(truth.shape)
     ranked = np.sort(ensemble, 0)

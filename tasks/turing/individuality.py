@@ -48,7 +48,7 @@ def variance_ratio(real: Sequence[Array], model: Sequence[Array], rate_Hz: float
     weight = 1 / (between + within / BLOCKS)[used]
 
     def ratio(x: Array, y: Array) -> float:
-        top, bottom = (np.mean(components(p[:, :, used])[0] * weight) for p in (y, x))
+        top, bottom = (float(np.mean(components(p[:, :, used])[0] * weight)) for p in (y, x))
         return float(np.log(max(top, _LEAST) / max(bottom, _LEAST)))
 
     value = ratio(a, b)

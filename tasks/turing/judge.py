@@ -64,7 +64,7 @@ def _scores(groups: Sequence[Array], moments: _Moments, model: Array, fold: Arra
     for f in np.unique(fold):
         w = moments.weights(model, fold != f)
         test = np.flatnonzero(fold == f)
-        found = [groups[i] @ w for i in test]
+        found = [groups[int(i)] @ w for i in test]
         every = np.concatenate(found)
         centre, spread = every.mean(), max(float(every.std()), 1e-12)
         for i, s in zip(test, found, strict=True):
@@ -78,7 +78,7 @@ def _between(scores: Sequence[Array], model: Array, fold: Array) -> tuple[Array,
     table = np.empty((len(ms), len(rs)))
     for a, i in enumerate(ms):
         for b, j in enumerate(rs):
-            x, y = scores[i], scores[j]
+            x, y = scores[int(i)], scores[int(j)]
             rank = rankdata(np.concatenate([x, y]))[: len(x)].sum()
             table[a, b] = (rank - len(x) * (len(x) + 1) / 2) / (len(x) * len(y))
     return table, fold[ms][:, None] == fold[rs][None]
@@ -127,6 +127,7 @@ def turing_score(
         np.einsum("bi,ij,bj->b", wm, together.astype(float), wr), 1e-12
     )
     found = bounds(raw - shift, drawn[drawn > 0], min(table.shape))
+    found = Bounds(*(float(np.clip(v, 0, 1)) for v in (found.value, found.low95, found.high95)))
     weight = moments.weights(model, np.ones(len(model), bool))
     gap = weight * (moments.mean[model].mean(0) - moments.mean[~model].mean(0))
     order = np.argsort(-np.abs(gap))[:8]
@@ -144,8 +145,8 @@ def turing_score(
 
 
 def _roc(scores: Sequence[Array], model: Array, points: int = 60) -> tuple[Array, Array]:
-    x = np.concatenate([scores[i] for i in np.flatnonzero(model)])
-    y = np.concatenate([scores[i] for i in np.flatnonzero(~model)])
+    x = np.concatenate([scores[int(i)] for i in np.flatnonzero(model)])
+    y = np.concatenate([scores[int(i)] for i in np.flatnonzero(~model)])
     cuts = np.quantile(np.concatenate([x, y]), np.linspace(1, 0, points))
     return np.array([(y >= c).mean() for c in cuts]), np.array([(x >= c).mean() for c in cuts])
 
@@ -154,7 +155,7 @@ def _units(scores: Sequence[Array], model: Array) -> float:
     """Windows over the design effect 1 + (m - 1) ICC, the smaller side (Kish 1965)."""
     out = []
     for side in (True, False):
-        mine = [scores[i] for i in np.flatnonzero(model == side)]
+        mine = [scores[int(i)] for i in np.flatnonzero(model == side)]
         m = float(np.mean([len(s) for s in mine]))
         means = np.array([s.mean() for s in mine])
         within = float(np.mean([s.var(ddof=1) if len(s) > 1 else 0.0 for s in mine]))

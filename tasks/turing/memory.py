@@ -45,23 +45,31 @@ def nearest(real: Sequence[Array], queries: Sequence[Array], rate_Hz: float) -> 
     return out
 
 
-def memorisation(real: Sequence[Array], model: Sequence[Array], rate_Hz: float, rng: np.random.Generator) -> Bounds:
+def memorisation(
+    library: Sequence[Array], real: Sequence[Array], model: Sequence[Array], rate_Hz: float, rng: np.random.Generator
+) -> Bounds:
     """log of the typical distance of the model's windows to the nearest recorded window, over that of an animal's
     windows to those of other animals: about 0 for another animal, far below for a copy.
 
-    A recorded animal is left out of its own neighbours; of the model's, one recorded animal is left out in turn too.
+    library: the whole recordings, also what is too long to be compared otherwise; real: the part of each that is
+    compared, in the same order. A recorded animal is left out of its own neighbours; of the model's, one recorded
+    animal is left out in turn too.
     """
-    n = len(real)
-    if n < 3 or len(model) < 2:
+    n = len(library)
+    if n < 3 or len(real) < 2 or len(model) < 2:
         return Bounds(float("nan"), float("nan"), float("nan"))
-    mine = nearest(real, real, rate_Hz)
-    base = np.array([np.median(np.delete(d, i, 1).min(1)) for i, d in enumerate(mine) if len(d)])
+    base = []
+    for d in nearest(library, real, rate_Hz):
+        if len(d):  # its own recording is the nearest of all: at no distance
+            base.append(np.median(np.log(np.maximum(np.sort(d, 1)[:, 1], 1e-9))))
     theirs = []
-    for d in nearest(real, model, rate_Hz):
-        order = np.sort(d, 1)
-        first, second = np.log(np.maximum(order[:, 0], 1e-9)), np.log(np.maximum(order[:, 1], 1e-9))
-        theirs.append(np.exp(np.median((first * (n - 1) + second) / n)))  # the nearest animal is left out once in n
-    a, b = np.log(np.array(theirs)), np.log(np.maximum(base, 1e-9))
+    for d in nearest(library, model, rate_Hz):
+        if len(d):
+            order = np.log(np.maximum(np.sort(d, 1), 1e-9))
+            theirs.append(np.median((order[:, 0] * (n - 1) + order[:, 1]) / n))  # the nearest is left out once in n
+    if len(base) < 2 or len(theirs) < 2:
+        return Bounds(float("nan"), float("nan"), float("nan"))
+    a, b = np.array(theirs), np.array(base)
     value = float(a.mean() - b.mean())
     drawn = draw(len(a), rng) @ a / len(a) - draw(len(b), rng) @ b / len(b)
     return bounds(value, drawn, min(len(a), len(b)))

@@ -13,7 +13,7 @@ from bestiary.errors import DataError
 
 @dataclass(frozen=True)
 class Agreement:
-    """accuracy, balanced (mean recall of the published classes), mcc (Gorodkin 2004, Comput Biol Chem 28:367), each with
+    """accuracy, balanced (mean recall of the published classes), mcc (Gorodkin 2004, Comput Biol Chem 28:367), with
     one-sided 95 % bounds where they are shown. majority: share of the commonest published outcome. p_majority: exact
     binomial, accuracy above the majority share. p_order: permutation of predictions, of the MCC."""
 
@@ -45,8 +45,8 @@ def balanced_accuracy(truth: Array, guess: Array) -> float:
 
 
 def agreement(truth: Array, guess: Array, cluster: Array | None = None, seed: int = 0) -> Agreement:
-    """truth, guess (n,) of -1, 0, 1. cluster (n,): rows that are not independent (one stimulated neuron), drawn together
-    in the bootstrap. Raises DataError for no rows."""
+    """truth, guess (n,) of -1, 0, 1. cluster (n,): rows that are not independent (one stimulated neuron) and are drawn
+    together in the bootstrap. Raises DataError for no rows."""
     if len(truth) == 0 or len(truth) != len(guess):
         raise DataError(f"{len(truth)} published outcomes, {len(guess)} predicted: they come in pairs")
     n, right = len(truth), int((truth == guess).sum())

@@ -1,4 +1,4 @@
-"""One way from positions to channels, for recorded and simulated animals alike: frame rate, tracking noise, smoothing."""
+"""One way from positions to channels for recorded and simulated animals: frame rate, tracking noise, smoothing."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ def from_track(track: Track, options: Mapping[str, Any], noise_m: float) -> Seri
 
 
 def bouts(name: str, time_s: Array, xy_m: Array, midline_m: Array, still_m_per_s: float = 2e-3) -> Series:
-    """Swimming in bouts: distance, turn of the body axis and the time to the next of every bout, a row each (rate: bouts,
-    so 1 per "second"). A bout is where the speed stays over still_m_per_s for 50 ms or more."""
+    """Swimming in bouts, a row each: distance, turn of the body axis, and time to the next (the rate counts bouts: it
+    is 1). A bout: the speed stays over still_m_per_s for 50 ms or more."""
     period = float(np.median(np.diff(time_s)))
     speed = np.linalg.norm(np.gradient(smoothed(xy_m, period, 0.04), time_s, axis=0), axis=1)
     moving = np.r_[0, (speed > still_m_per_s).astype(int), 0]

@@ -1,4 +1,4 @@
-"""Recordings from CSV, HDF5, NWB and our own files. Nothing here runs code from a file: no pickles, no object arrays."""
+"""Recordings from CSV, HDF5, NWB and our own files. Nothing here runs code of a file: no pickles, no object arrays."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ def read(path: str | Path, every: int = 1) -> Cohort:
     """A cohort from a file, or from all files of a folder (an animal each, or more).
 
     CSV: columns `time_s`, `animal` (or one animal, named after the file), `stimulus` if there was any, and a channel
-    each. HDF5: a group per animal with `values` (T, F), attributes `rate_Hz` and `channels` (or a dataset `time_s`), and
-    `stimulus` (T,) if any. NWB: every SpatialSeries and PoseEstimationSeries below processing/behavior of one subject.
+    each. HDF5: a group per animal with `values` (T, F), attributes `rate_Hz` and `channels` (or a dataset `time_s`),
+    and `stimulus` (T,) if any. NWB: every SpatialSeries and PoseEstimationSeries below processing/behavior of one
+    subject.
     every: keeps one frame in `every`, for files that repeat frames.
 
     Raises DataError, naming file and place, for what is missing, damaged, irregular in time or not numbers.
@@ -112,6 +113,7 @@ def _csv(path: Path) -> list[Series]:
     order = ["time_s", *channels, *(["stimulus"] if "stimulus" in head else [])]
     at = [head.index(c) for c in order]
     who = head.index("animal") if "animal" in head else None
+    cells: list[float]
     for number, row in enumerate(rows[1:], 2):
         if not row:
             continue
@@ -123,8 +125,8 @@ def _csv(path: Path) -> list[Series]:
             raise DataError(f"{path}, line {number}: {error}") from None
         table.setdefault(row[who] if who is not None else path.stem, []).append(cells)
     out = []
-    for name, cells in table.items():
-        x = np.array(cells)
+    for name, lines in table.items():
+        x = np.array(lines)
         rate, values = on_grid(f"{path.name}, {name}", x[:, 0], x[:, 1:])
         stimulus = np.nan_to_num(values[:, -1]) if "stimulus" in head else None
         out.append(Series(name, rate, values[:, : len(channels)], tuple(channels), stimulus))

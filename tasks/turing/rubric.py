@@ -30,11 +30,11 @@ class Facts:
     areas: whether they are at least an area or a few interacting ones. cord: the rest of the nervous system too.
     cell_types: distinct sets of parameters in use; subclasses: whether they are finer than excitatory/inhibitory.
     plastic: "none", "short" (short-term), "rule" (long-term rules) or "growth". unit: "none", "rate", "point" or
-    "compartments". modulators: their number; interacting, feedback: among them. step_s: of the brain, None without time;
-    spikes: whether activity is resolved as fast as spikes (or, in a graded system, as its fastest signals); subcellular:
-    states below the cell. behaves: "none", "response", "loop" (feedback) or "complex" (shown blind, level D); without_brain:
-    the same behaviour with the brain cut. personality: "none", "traits", "scattered" or "profile"; individual: from
-    individual wirings. learns_s: how long what was learned lasts.
+    "compartments". modulators: their number; interacting, feedback: among them. step_s: of the brain, None without
+    time; spikes: whether activity is resolved as fast as spikes (in a graded system, as its fastest signals);
+    subcellular: states below the cell. behaves: "none", "response", "loop" (feedback) or "complex" (shown blind, level
+    D); without_brain: the same behaviour with the brain cut. personality: "none", "traits", "scattered" or "profile";
+    individual: from individual wirings. learns_s: how long what was learned lasts.
     """
 
     edges: str = "none"

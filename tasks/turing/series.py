@@ -114,7 +114,7 @@ class Frame:
 
 
 def matched(real: Cohort, model: Cohort) -> tuple[Cohort, Cohort]:
-    """Both with the seconds of the shorter. DataError where rate or channels differ: nothing is resampled in silence."""
+    """Both with the seconds of the shorter. DataError where rate or channels differ: nothing is resampled here."""
     if not np.isclose(real.rate_Hz, model.rate_Hz, rtol=1e-3):
         raise DataError(
             f"recorded at {real.rate_Hz:g} Hz, simulated at {model.rate_Hz:g} Hz: put both through one pipeline"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -73,7 +74,7 @@ def _states(z: Array, rate_Hz: float, step: int) -> Array:
 def _settled(labels: Array, shortest: int) -> Array:
     out = labels.copy()
     cuts = np.r_[0, np.flatnonzero(np.diff(labels)) + 1, len(labels)]
-    for a, b in zip(cuts[:-1], cuts[1:], strict=True):
+    for a, b in itertools.pairwise(cuts):
         if b - a < shortest and a > 0:
             out[a:b] = out[a - 1]
     return out
@@ -81,8 +82,8 @@ def _settled(labels: Array, shortest: int) -> Array:
 
 @dataclass(frozen=True)
 class Grammar:
-    """Of one animal. usage (n,): shares of time. transitions (n, n): counts from, to, without staying. dwells (n, bins):
-    counts of how long a visit lasts; visits cut by the ends of a record are left out."""
+    """Of one animal. usage (n,): shares of time. transitions (n, n): counts from, to, without staying. dwells (n,
+    bins): counts of how long a visit lasts; visits cut by the ends of a record are left out."""
 
     usage: Array
     transitions: Array

@@ -104,8 +104,8 @@ def iid(cohort: Cohort, seed: int = 0) -> Cohort:
 
 
 def iaaft(cohort: Cohort, seed: int = 0, rounds: int = 30) -> Cohort:
-    """K12: spectra, cross-spectra and marginals of the animal, phases at random (Schreiber & Schmitz 1996, Phys Rev Lett
-    77:635; 2000, Physica D 142:346). Gaps are filled with the mean."""
+    """K12: spectra, cross-spectra and marginals of the animal, phases at random (Schreiber and Schmitz 1996, Phys Rev
+    Lett 77:635; 2000, Physica D 142:346). Gaps are filled with the mean."""
     rng = np.random.default_rng(seed)
 
     def make(a: Series, i: int) -> Array:

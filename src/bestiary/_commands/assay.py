@@ -23,7 +23,7 @@ def command(options: Any) -> Outcome:
     known = assays(options.animal)
     if options.assay != "all" and options.assay not in known:
         raise LookupError(f"no assay {options.assay!r}; {bestiary.nearest(options.assay, [*known, 'all'], 'assay')}")
-    for name, least in (("n", 1), ("jobs", 1), ("rewired", 1)):
+    for name, least in (("n", 1), ("jobs", 1), ("rewired", 1), ("control_n", 1)):
         if (value := getattr(options, name)) is not None and value < least:
             raise BestiaryError(f"{name} must be at least {least}, got {value}")
     if options.refits and len(options.refits) != options.rewired:
@@ -80,6 +80,8 @@ def _controls(options: Any, names: list[str]) -> tuple[dict[str, Any], str]:
             parameters=options.refits or None,
             intact_parameters=options.parameters,
             n=options.n,
+            control_n=options.control_n,
+            without=words(options.without),
             seed=options.seed,
             jobs=options.jobs,
             progress=note,

@@ -5,20 +5,27 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import bestiary
 from bestiary._commands._show import Outcome, bar, known_animal, physics, say, table
 from bestiary.errors import BestiaryError
 
 
 def command(options: Any) -> Outcome:
     known_animal(options.animal, "interfaces")
-    if options.budget < 1 or options.jobs < 1:
+    if (options.budget is not None and options.budget < 1) or options.jobs < 1:
         raise BestiaryError(f"a fit needs a budget of one or more, and one job or more, got {options.budget} and "
                             f"{options.jobs}")  # fmt: skip
     physics()
-    from bestiary.tasks._fit import run_fit
+    from bestiary.tasks._fit import run_fit, stages
+
+    known = stages(options.animal)
+    if options.stage and options.stage not in known:
+        raise LookupError(f"no stage {options.stage!r} in the fit of {options.animal}; "
+                          f"{bestiary.nearest(options.stage, known, 'stage')}")  # fmt: skip
+    stage = options.stage or next(iter(known))
 
     out = Path(options.out or f"runs/fit-{options.animal}-{options.seed}.json")
-    with bar(options.budget, f"fit {options.animal}", "trials") as progress:
+    with bar(options.budget or known[stage].budget, f"fit {options.animal}", "trials") as progress:
 
         def note(done: int, total: int, loss: float) -> None:
             progress.total = total
@@ -30,7 +37,7 @@ def command(options: Any) -> Outcome:
                 options.animal,
                 budget=options.budget,
                 seed=options.seed,
-                stage=options.stage,
+                stage=stage,
                 start=options.start,
                 connectome=options.connectome,
                 control=options.control,
@@ -43,6 +50,6 @@ def command(options: Any) -> Outcome:
             if out.is_file():
                 say(f"the best so far is kept in {out}; `--start {out}` goes on from it")
             raise
-    fitted = [(name, result["parameters"][name]) for name in result["fitted"]]
+    fitted = result.get("summary") or [(name, result["parameters"][name]) for name in result["fitted"]]
     text = f"{result['stage']}: {result['about']}\n{table([('loss', result['loss']), *fitted])}\n  written to {out}"
     return Outcome({"animal": options.animal, "out": out, **result}, text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import signal
 import time
@@ -19,6 +20,9 @@ _ROWS_PER_S = 100  # of the recording, at most
 
 def command(options: Any) -> Outcome:
     known_animal(options.animal, "interfaces")
+    demo = bestiary.load("interfaces", options.animal).DEMO
+    given = {k: v for k in ("task", "seconds") if (v := getattr(options, k)) is not None}
+    options = dataclasses.replace(options, **{**demo, **given})
     if options.task not in (tasks := bestiary.animals("tasks")):
         raise LookupError(f"no task {options.task!r}; {bestiary.nearest(options.task, tasks, 'task')}")
     if not 0 < options.seconds < 1e6:
@@ -117,7 +121,8 @@ def _run(options: Any, env: Any, animal: Any, folder: Path, setup_s: float) -> O
                 raise KeyboardInterrupt
 
         try:
-            track = run_trial(env, animal, seed=options.seed, on_step=on_step)
+            fine = "claws_m" in env.pose()  # a swing lasts a few hundredths of a second
+            track = run_trial(env, animal, seed=options.seed, every=1 if fine else 5, on_step=on_step)
         except KeyboardInterrupt:
             stopped = True
         run_s = time.perf_counter() - began
@@ -138,6 +143,7 @@ def _run(options: Any, env: Any, animal: Any, folder: Path, setup_s: float) -> O
         **asked,
         "quantities": {name: {"value": value, "unit": unit} for name, (value, unit) in quantities.items()},
         "divergence": track.divergence if track is not None else "",
+        "ended": track.ended if track is not None else "",
         "stopped": stopped,
         "files": files,
         "missing": missing,
@@ -178,33 +184,13 @@ def _plots(recording: Path, missing: list[str]) -> list[Path]:
 
 
 def measures(track: Any) -> dict[str, tuple[float, str]]:
-    """What can be said of any animal's track: (value, unit) by name. The first tenth, the start, is left out."""
-    import numpy as np
-
+    """(value, unit) by name: the summary of the track, and what the task told last."""
     from bestiary.envs.recording import unit_of
-    from bestiary.tasks import _gait, _states
+    from bestiary.tasks._summary import summary
 
-    kept = track.after(0.1 * float(track.time_s[-1]))
-    if len(kept.time_s) < 10:
-        return {}
-    out = {
-        "path": (1e3 * float(np.linalg.norm(np.diff(kept.com_m, axis=0), axis=1).sum()), "mm"),
-        "displacement": (1e3 * float(np.linalg.norm(kept.com_m[-1] - kept.com_m[0])), "mm"),
-        "mean speed along the body": (1e3 * track.length_m * float(_states.along_body_L_per_s(kept).mean()), "mm/s"),
-        "speed when forward": (_gait.forward_speed_mm_per_s(kept), "mm/s"),
-        "frequency": (_gait.frequency_Hz(kept), "Hz"),
-        "wavelength": (_gait.wavelength_L(kept), "body lengths"),
-        "curvature, RMS": (_gait.rms_curvature_per_mm(kept, "all"), "1/mm"),
-        "reversals": (_ratio(_states.reversals_per_min(kept)), "1/min"),
-    }
-    out |= {f"time {n}": (100 * _ratio(_states.time_share(kept, n)), "%") for n in _states.NAMES.values()}
     motion = ("time_s", "forward_m", "speed_m_per_s", "distance_m")
-    out |= {f"{key}, at the end": (float(v[-1]), unit_of(key)) for key, v in track.info.items() if key not in motion}
-    return out
-
-
-def _ratio(pair: tuple[float, float]) -> float:
-    return pair[0] / pair[1] if pair[1] else float("nan")
+    told = {f"{key}, at the end": (float(v[-1]), unit_of(key)) for key, v in track.info.items() if key not in motion}
+    return summary(track) | told
 
 
 def _title(options: Any) -> str:
@@ -218,6 +204,8 @@ def _text(options: Any, quantities: dict[str, tuple[float, str]], report: dict[s
     lines = [f"{_title(options)} · seed {options.seed}", table(rows)]
     if report["divergence"]:
         lines.append(f"it diverged: {report['divergence']}")
+    if report["ended"]:
+        lines.append(f"it ended early: {report['ended']}")
     files = [(k, ", ".join(map(str, v)) if isinstance(v, list) else v) for k, v in report["files"].items() if v]
     return "\n".join([*lines, "files", table(files)])
 

@@ -1,0 +1,252 @@
+"""Small circuits of the fish's brain as populations with rates: what is known of their parts, fitted to behaviour.
+
+Wiring here is not measured: who excites whom is from the papers named, strengths are `functional_fit` (to the facts of
+validation/zebrafish.csv) or `tuned` (set by hand so that the parts fit each other). `evidence` alone draws its edges
+from connection probabilities that were measured cell by cell (`EM_population`).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+
+from bestiary.brains._rate_part import RatePart
+from bestiary.brains.connectome import Connectome
+from bestiary.envs._clock import Clock
+from bestiary.envs._streams import stream
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Edge = tuple[str, str, float]
+
+AZIMUTHS_DEG = tuple(range(-80, 81, 20))  # of the tectum's prey neurons, + to the left
+
+
+@dataclass(frozen=True, eq=False)
+class Circuit(RatePart):
+    """A RatePart with a time constant and a noise (SD, as input; time constant noise_s) for each of its neurons."""
+
+    taus_s: Any = 0.05
+    noise: Any = 0.0
+    noise_s: float = 0.3
+
+    stride: int = 5  # control periods in one step: its neurons are slower than that
+    _step: Any = field(init=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "_weight", self._weight.toarray())  # small: dense is faster
+        dt = self.clock.control_s * self.stride
+        noise = np.broadcast_to(np.asarray(self.noise, np.float32), len(self.table))
+        keep = math.exp(-dt / self.noise_s)
+        blend = -np.expm1(-dt / np.asarray(self.taus_s))
+        object.__setattr__(self, "_step", (np.float32(keep), noise, math.sqrt(1 - keep**2), blend.astype(np.float32)))
+
+    def init(self, seed: int) -> dict[str, Any]:
+        _, noise, _, _ = self._step
+        state = super().init(seed)
+        x = noise * np.random.default_rng(seed).standard_normal(len(noise))
+        drive = np.zeros(len(noise), np.float32)
+        return state | {"x": x.astype(np.float32), "drive": drive, "key": np.array([seed, 0])}
+
+    def advance(self, state: dict[str, Any], drive_mV: Array) -> dict[str, Any]:
+        """Gathers its drive over `stride` periods, then makes one step of exponential Euler."""
+        key, drive = state["key"] + np.array([0, 1]), state["drive"] + drive_mV
+        if key[1] % self.stride:
+            return {**state, "key": key, "drive": drive}
+        keep, noise, size, blend = self._step
+        r, x = state["r"], state["x"]
+        if noise.any():
+            rng = np.random.Generator(np.random.Philox(key=key.astype(np.uint64)))
+            x = keep * x + size * noise * rng.standard_normal(len(x), dtype=np.float32)
+        u = self._weight @ (r * self._heard) + self.bias + drive / np.float32(self.unit_mV * self.stride) + x
+        r = (r + blend * (np.tanh(np.maximum(u, 0)) - r)) * self._alive
+        return {"r": r, "u": u, "x": x.astype(np.float32), "drive": np.zeros_like(drive), "key": key}
+
+
+def weigh(table: Connectome) -> scipy.sparse.csr_array:
+    """Weights (target x source) as they stand in the table, in units of input."""
+    size = (len(table), len(table))
+    return scipy.sparse.csr_array((table.weight * table.sign, (table.post, table.pre)), shape=size)
+
+
+def circuit_table(names: list[str], edges: list[Edge], source: str, tag: str = "functional_fit") -> Connectome:
+    """Names end in _L or _R where a neuron has a side; its type is the name before that. Sensory: those without input
+    and whose names begin with a lower-case letter."""
+    row = {name: i for i, name in enumerate(names)}
+    sides = [n[-1] if n[-2:] in ("_L", "_R") else "" for n in names]
+    value = np.array([w for *_, w in edges], float)
+    return Connectome(
+        ids=np.array(names),
+        types=np.array([n[:-2] if s else n for n, s in zip(names, sides, strict=True)]),
+        kinds=np.where([n[0].islower() for n in names], "sensory", "inter"),
+        sides=np.array(sides),
+        pre=np.array([row[a] for a, _, _ in edges], int),
+        post=np.array([row[b] for _, b, _ in edges], int),
+        weight=np.abs(value),
+        sign=np.sign(value).astype(np.int8),
+        sign_by="assumed",  # type: ignore[arg-type]
+        provenance=tag,  # type: ignore[arg-type]
+        source=source,
+    )
+
+
+def _other(side: str) -> str:
+    return "R" if side == "L" else "L"
+
+
+def pretectum(clock: Clock) -> Circuit:
+    """The optomotor response (Naumann 2016 Cell 167:947): four directions from each eye, summed with rectification.
+
+    `ds_left_L` is motion to the left as the left eye sees it, on the floor; `rot_...` is motion around the fish. A turn
+    cell of one side is excited by motion to its side in both eyes and inhibited by the opposite: converging motion
+    cancels, two eyes add. Slow cells (0.25 s) give the delay of Z18 and the latency of Z17.
+    """
+    names, edges = [], []
+    for eye in "LR":
+        names += [f"ds_{way}_{eye}" for way in ("left", "right", "fwd", "back")]
+        names += [f"rot_{way}_{eye}" for way in ("left", "right")]
+    for side, way in (("L", "left"), ("R", "right")):
+        names += [f"Pt_turn_{side}", f"Pt_fwd_{side}", f"Pt_rot_{side}"]
+        against = "right" if way == "left" else "left"
+        for eye in "LR":
+            edges += [(f"ds_{way}_{eye}", f"Pt_turn_{side}", 0.7), (f"ds_{against}_{eye}", f"Pt_turn_{side}", -0.7)]
+            edges += [(f"ds_fwd_{eye}", f"Pt_fwd_{side}", 0.8), (f"ds_back_{eye}", f"Pt_fwd_{side}", -0.8)]
+            edges += [(f"rot_{way}_{eye}", f"Pt_rot_{side}", 0.6), (f"rot_{against}_{eye}", f"Pt_rot_{side}", -0.6)]
+    taus = np.where([n[0].islower() for n in names], 0.03, 0.25)
+    taus[["rot" in n for n in names]] = 0.05
+    table = circuit_table(names, edges, "optomotor circuit after Naumann 2016, strengths fitted")
+    return Circuit(table, weigh, np.zeros(len(names), np.float32), clock, taus_s=taus)
+
+
+# Boulanger-Weill 2025 (bioRxiv 2025.03.14.643363, MIT): cells of each class, share that excite, probability of a
+# connection from the first class to the second, on its side and across (its section 5, typed in)
+CELLS = {"iMI": 15, "cMI": 15, "MON": 2, "sMI": 11}
+EXCITE = {"iMI": 0.7, "cMI": 0.1, "MON": 0.1, "sMI": 1 / 3}
+SAME = {
+    "iMI": {"iMI": 0.1125, "cMI": 0.18, "MON": 0.475, "sMI": 0.065},
+    "cMI": {"iMI": 0.0, "cMI": 0.0, "MON": 0.0, "sMI": 0.0},
+    "MON": {"iMI": 0.08, "cMI": 0.45, "MON": 0.09, "sMI": 0.04},
+    "sMI": {"iMI": 0.02, "cMI": 0.0, "MON": 0.0, "sMI": 0.0},
+}
+ACROSS = {
+    "iMI": {"iMI": 0.0, "cMI": 0.0, "MON": 0.0, "sMI": 0.0},
+    "cMI": {"iMI": 0.2, "cMI": 0.3, "MON": 0.04, "sMI": 0.06},
+    "MON": {"iMI": 0.03, "cMI": 0.15, "MON": 0.0, "sMI": 0.0},
+    "sMI": {"iMI": 0.05, "cMI": 0.05, "MON": 0.05, "sMI": 0.0},
+}
+EVIDENCE_TAU_S, EVIDENCE_LEAD = 0.1, 0.94  # of a cell (their model); the eigenvalue, fitted to Z21: 1.7 s together
+
+
+def evidence_table(seed: int = 0) -> Connectome:
+    """Both sides, drawn once from the measured probabilities; the right side is the left one's mirror image."""
+    rng = stream(seed, "evidence")
+    cells = [(k, i) for k, n in CELLS.items() for i in range(n)]
+    excites = {(k, i): i < round(EXCITE[k] * CELLS[k]) for k, i in cells}
+    names = [f"{k}{i + 1}_{s}" for s in "LR" for k, i in cells]
+    edges: list[Edge] = []
+    for a, i in cells:
+        for b, j in cells:
+            for share, crossed in ((SAME, False), (ACROSS, True)):
+                if (a, i) != (b, j) and rng.random() < share[a][b]:
+                    w = 1.0 if excites[a, i] else -1.0
+                    edges += [(f"{a}{i + 1}_{s}", f"{b}{j + 1}_{_other(s) if crossed else s}", w) for s in "LR"]
+    source = "drawn from the connection probabilities of Boulanger-Weill 2025"
+    table = circuit_table(names, edges, source, "EM_population")
+    types = np.array([k for _ in "LR" for k, _ in cells])
+    return Connectome(
+        ids=table.ids, types=types, sides=table.sides, kinds=np.full(len(names), "inter"), pre=table.pre,
+        post=table.post, weight=table.weight, sign=table.sign, sign_by="transmitter",  # type: ignore[arg-type]
+        provenance="EM_population", source=source,  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def _evidence_weights(table: Connectome) -> scipy.sparse.csr_array:
+    """Excitation and inhibition scaled together so that the side-against-side mode has the fitted eigenvalue."""
+    w = weigh(table)
+    half = len(table) // 2
+    dense = w.toarray()
+    difference = dense[:half, :half] - dense[:half, half:]
+    lead = float(np.linalg.eigvals(difference).real.max())
+    return scipy.sparse.csr_array(w * (EVIDENCE_LEAD / lead)) if lead > 0 else w
+
+
+def evidence(clock: Clock) -> Circuit:
+    """Integrates motion to one side against motion to the other over seconds (Bahl & Engert 2020)."""
+    table = evidence_table()
+    bias = np.full(len(table), 0.05, np.float32)
+    return Circuit(table, _evidence_weights, bias, clock, taus_s=EVIDENCE_TAU_S, noise=0.03, noise_s=0.1)
+
+
+def artr(clock: Clock) -> Circuit:
+    """The hindbrain oscillator (Dunn 2016 eLife 5:e12741; Wolf 2017 Nat Commun 8:651): two noisy pools that inhibit
+    each other, so that turns to one side come in rows. `Sel` decides whether a bout is a turn (half are: Z05)."""
+    names = [f"ARTR{i + 1}_{s}" for s in "LR" for i in range(5)] + ["Sel"]
+    edges: list[Edge] = []
+    for side in "LR":
+        for i in range(5):
+            for j in range(5):
+                edges.append((f"ARTR{i + 1}_{_other(side)}", f"ARTR{j + 1}_{side}", -0.5))
+                if i != j:
+                    edges.append((f"ARTR{i + 1}_{side}", f"ARTR{j + 1}_{side}", 0.3))
+    table = circuit_table(names, edges, "ARTR after Dunn 2016 and Wolf 2017, strengths fitted to flips")
+    types = np.array(["ARTR"] * 10 + ["Sel"])
+    object.__setattr__(table, "types", types)
+    bias = np.array([0.7] * 10 + [0.0], np.float32)
+    noise = np.array([0.95] * 10 + [1.5])
+    taus = np.array([0.15] * 10 + [0.05])
+    return Circuit(table, weigh, bias, clock, taus_s=taus, noise=noise, noise_s=0.4)
+
+
+def tectum(clock: Clock) -> Circuit:
+    """Prey and danger (Bianco 2011; Semmelhack 2014 eLife 3:e04878; Temizer 2015 Curr Biol 25:1823).
+
+    `prey_+40` sees small spots 40 deg to the left. TeO_L gathers what the right eye sees and the other way round;
+    Hunt holds on for half a second and turns the eyes in; Loom answers to a dark thing past its critical size,
+    Avoid to large spots.
+    """
+    names = [f"prey_{a:+d}" for a in AZIMUTHS_DEG] + [f"{k}_{s}" for k in ("spot", "loom") for s in "LR"]
+    names += [f"{k}_{s}" for k in ("TeO", "Avoid", "Loom") for s in "LR"] + ["Hunt"]
+    edges: list[Edge] = []
+    for a in AZIMUTHS_DEG:
+        if a:
+            edges.append((f"prey_{a:+d}", "TeO_R" if a > 0 else "TeO_L", 0.3 + abs(a) / 50))
+        edges.append((f"prey_{a:+d}", "Hunt", 1.5))
+        edges += [(f"prey_{a:+d}", f"prey_{b:+d}", -0.4) for b in AZIMUTHS_DEG if b != a]
+    for side in "LR":  # named by the side of the brain: what the other eye sees
+        edges.append((f"spot_{_other(side)}", f"Avoid_{side}", 1.5))
+        edges.append((f"loom_{_other(side)}", f"Loom_{side}", 2.0))
+        edges += [(f"Avoid_{side}", "Hunt", -3.0), (f"Loom_{side}", "Hunt", -3.0), ("Hunt", "Hunt", 0.0)]
+    edges = [e for e in edges if e[2]]
+    taus = {"Hunt": 0.5, "TeO_L": 0.1, "TeO_R": 0.1, "Loom_L": 0.005, "Loom_R": 0.005}
+    table = circuit_table(names, edges, "tectal prey and loom pathways, strengths fitted")
+    bias = np.array([-0.15 if n == "Hunt" else 0.0 for n in names], np.float32)
+    return Circuit(table, weigh, bias, clock, taus_s=np.array([taus.get(n, 0.02) for n in names]))
+
+
+def habenula(clock: Clock) -> Circuit:
+    """A slot: the habenula hears light and heat, and nothing of what moves the fish hears it yet. `light` cells tell
+    which side is brighter (to ARTR: Wolf 2017), `Dark` that it has become dark at once."""
+    names = ["light_L", "light_R", "heat", "dark", "Dark", "Hb_L", "Hb_R"]
+    edges: list[Edge] = [("light_L", "Hb_L", 1.0), ("light_R", "Hb_L", 1.0), ("heat", "Hb_R", 1.0), ("dark", "Dark", 2)]
+    taus = np.array([0.2, 0.2, 0.4, 0.02, 0.35, 0.3, 0.3])
+    return Circuit(circuit_table(names, edges, "slot", "tuned"), weigh, np.zeros(7, np.float32), clock, taus_s=taus)
+
+
+def descending(clock: Clock) -> Circuit:
+    """nMLF (how often and how fast: Severi 2014 Neuron 83:692) and vSPN, RoV3, MiV1, MiV2 (turns: Huang 2013 Curr Biol
+    23:1566; Orger 2008). At rest nMLF fire at half their rate, which is the tonic drive of 1 under which the cord makes
+    spontaneous bouts."""
+    names = [f"nMLF_{s}" for s in "LR"] + [f"{k}_{s}" for k in ("RoV3", "MiV1", "MiV2") for s in "LR"]
+    edges: list[Edge] = []
+    for a in ("RoV3", "MiV1", "MiV2"):
+        for b in ("RoV3", "MiV1", "MiV2"):
+            edges += [(f"{a}_{s}", f"{b}_{_other(s)}", -0.2) for s in "LR"]
+    table = circuit_table(names, edges, "spinal projection neurons, strengths fitted")
+    types = np.where(np.char.startswith(table.types, "nMLF"), "nMLF", "vSPN")
+    object.__setattr__(table, "types", types)
+    bias = np.array([np.arctanh(0.5)] * 2 + [0.0] * 6, np.float32)
+    return Circuit(table, weigh, bias, clock, taus_s=np.array([0.05] * 2 + [0.03] * 6))

@@ -1,0 +1,154 @@
+"""The brain of a larval zebrafish: circuits of fore-, mid- and hindbrain joined to the spinal cord by named links.
+
+Parts that ship need no download. The integrator takes its measured wiring where the user has fetched it; a scaffold of
+70 regions (`connectome="mesoscale"`), or a connectome of the user's own, runs beside them as the part `regions`.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+
+import bestiary
+from bestiary.brains import _fish_circuits as circuits
+from bestiary.brains._fish_cord import cord_table
+from bestiary.brains._fish_integrator import integrator
+from bestiary.brains._fish_mauthner import MauthnerArray
+from bestiary.brains._parts import Composite, Link, Part, joined
+from bestiary.brains.connectome import Connectome
+from bestiary.envs._clock import Clock
+from bestiary.errors import DataError, UnknownNeuronError
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+DEFAULT = "circuits"
+PARTS = {
+    "pretectum": "optomotor response: motion in four directions from each eye",
+    "evidence": "motion gathered over seconds; edges drawn from measured connection probabilities",
+    "artr": "hindbrain oscillator: turns in rows, and which bouts are turns",
+    "habenula": "a slot: light and heat; light of one eye biases the oscillator",
+    "tectum": "prey, large spots and looming",
+    "mauthner": "Mauthner cells and homologues",
+    "integrator": "holds the eyes; measured wiring where it was fetched",
+    "descending": "nMLF and vSPN, the tonic drive of the cord",
+}
+
+
+def parts(clock: Clock, without: Sequence[str] = (), spiking: bool = False) -> dict[str, Part]:
+    """Every circuit above the cord, by name. spiking: the integrator with Poisson cells."""
+    makers: dict[str, Callable[[], Part]] = {
+        "pretectum": lambda: circuits.pretectum(clock),
+        "evidence": lambda: circuits.evidence(clock),
+        "artr": lambda: circuits.artr(clock),
+        "habenula": lambda: circuits.habenula(clock),
+        "tectum": lambda: circuits.tectum(clock),
+        "mauthner": lambda: MauthnerArray(clock),
+        "integrator": lambda: integrator(clock, spiking),
+        "descending": lambda: circuits.descending(clock),
+    }
+    return {name: make() for name, make in makers.items() if name not in without}
+
+
+def tables(connectome: str | None = None) -> dict[str, Connectome]:
+    """The tables of all parts, for the card."""
+    clock = Clock("0.001", "0.0001", "0.0002")
+    out = {name: part.table for name, part in parts(clock).items()}
+    if connectome not in (None, DEFAULT):
+        out["regions"] = scaffold(str(connectome), clock).table
+    return out | {"cord": cord_table()}
+
+
+def scaffold(name: str, clock: Clock) -> Part:
+    """The part `regions` from a name: "mesoscale", "mesoscale:20000" (neurons), "mesoscale:3000:rate"."""
+    from bestiary.brains._fish_regions import regions
+
+    return regions(name, clock)
+
+
+def build(
+    connectome: Connectome | str | None,
+    clock: Clock,
+    cord: Part,
+    rewire: Callable[[Connectome], Connectome] | None = None,
+    lesion: Sequence[str] = (),
+    silence: Sequence[str] = (),
+    without: Sequence[str] = (),
+    spiking: bool = False,
+) -> Composite:
+    """rewire: of every part above the cord that has edges to move, before anything is cut."""
+    above = parts(clock, without, spiking)
+    if isinstance(connectome, Connectome):
+        from bestiary.brains._fish_regions import regions_of
+
+        above["regions"] = regions_of(connectome, clock)
+    elif connectome not in (None, DEFAULT):
+        above["regions"] = scaffold(str(connectome), clock)
+    if rewire is not None:
+        above = {k: p.rewired(rewire) if p.table.n_edges else p for k, p in above.items()}
+    everything = {**above, "cord": cord}
+    return Composite(everything, links(everything), clock, lesion=_named(lesion), silence=_named(silence))
+
+
+def _named(words: Sequence[str]) -> tuple[str, ...]:
+    """Lesions by the words of experiments: `Mauthner`, `vSPN`, `ARTR_L`, `tectum`."""
+    known = {
+        "ARTR_L": "type=ARTR & side=L",
+        "ARTR_R": "type=ARTR & side=R",
+        "tectum": "TeO_L,TeO_R,Avoid_L,Avoid_R,Loom_L,Loom_R,Hunt",
+        "vSPN_L": "type=vSPN & side=L",
+        "vSPN_R": "type=vSPN & side=R",
+        "eye_L": "ds_*_L,rot_*_L,loom_L,spot_L,light_L,prey_+*",
+        "eye_R": "ds_*_R,rot_*_R,loom_R,spot_R,light_R,prey_-*",
+    }
+    return tuple(known.get(w, w) for word in words for w in str(word).split(","))
+
+
+def links(there: Mapping[str, Part]) -> list[Link]:
+    """The rows of assets/zebrafish/links.csv whose parts are there; `mean` shares a weight among the source cells."""
+    grouped: dict[tuple[str, str, float, str], list[tuple[str, str, float]]] = {}
+    for row in _rows("links.csv"):
+        a, b = row["from"], row["to"]
+        if a not in there or b not in there:
+            continue
+        try:
+            count = len(there[a].table.select(row["source"]))
+        except UnknownNeuronError:
+            continue  # a rewired or imported table may lack them
+        weight = float(row["weight_mV_per_Hz"]) / (count if row["over"] == "mean" else 1)
+        key = (a, b, float(row["tau_s"]), row["provenance"])
+        grouped.setdefault(key, []).append((row["source"], row["target"], weight))
+    out = [Link(a, b, joined(there[a], there[b], rows), tau, tag) for (a, b, tau, tag), rows in grouped.items()]
+    if "regions" in there:
+        out += _into_regions(there)
+    return out
+
+
+SEATS = {"pretectum": ("PrT", "Prt"), "tectum": ("SFGS", "SGC", "SM"), "habenula": ("DH", "VH"), "artr": ("RHA", "aRF")}
+
+
+def _into_regions(there: Mapping[str, Part]) -> list[Link]:
+    """Circuits drive the region in which they lie; what the scaffold does moves nothing, for nothing says how."""
+    out = []
+    for name, seats in SEATS.items():
+        if name not in there:
+            continue
+        rows = np.flatnonzero(np.isin(there["regions"].table.types, seats))
+        n = len(there[name].table)
+        matrix = scipy.sparse.lil_array((len(there["regions"].table), n))
+        for i, r in enumerate(rows.tolist()):
+            matrix[r, i % n] = 0.2
+        out.append(Link(name, "regions", scipy.sparse.csr_array(matrix), 0.02, "tuned", "a circuit in its region"))
+    return out
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    for place in bestiary.__path__:
+        if (file := Path(place) / "assets" / "zebrafish" / name).is_file():
+            with open(file, encoding="utf-8", newline="") as text:
+                return list(csv.DictReader(text))
+    raise DataError(f"assets/zebrafish/{name} is missing; reinstall bestiary")

@@ -1,0 +1,68 @@
+"""What compass and mushroom body are told by the senses: turning and the sun, odours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bestiary.bodies._eye import fly_retina
+from bestiary.brains._compass import Compass
+from bestiary.brains._mushroom_body import MushroomBody
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+GOAL_RAD = 0.0  # of FC2, on the ring: the fly keeps the sun ahead, in a world that has one
+FULL_ODOUR = 100.0  # ppm that drive projection neurons fully; half at the geometric mean of 1 and this (assumed)
+
+
+@dataclass(frozen=True)
+class CompassSense:
+    """Turning from the halteres (the gyroscope) to PEN, and the direction of the light, if it has one, to EPG.
+
+    Ring neurons learn where landmarks are (Kim 2019 Nature 576:126); here the map is given: the bump stands at minus
+    the azimuth of the mean light. even: vector length of the light above which it counts as a landmark.
+    """
+
+    part: Compass
+    even: float = 0.02
+
+    def __post_init__(self) -> None:
+        ways = fly_retina().directions
+        object.__setattr__(self, "_azimuth", np.arctan2(ways[..., 1], ways[..., 0]))
+        object.__setattr__(self, "_flat", np.hypot(ways[..., 0], ways[..., 1]))
+        base = self._flat * np.exp(1j * self._azimuth)  # type: ignore[attr-defined]
+        object.__setattr__(self, "_bias", base.mean())  # both eyes look ahead more than back
+
+    def init(self) -> dict[str, Array]:
+        return {}
+
+    def encode(self, state: Any, obs: Mapping[str, Array]) -> tuple[Any, Array]:
+        landmark = None
+        if "luminance" in obs:
+            light = obs["luminance"]
+            upper = light * self._flat * np.exp(1j * self._azimuth)  # type: ignore[attr-defined]
+            vector = upper.mean() - light.mean() * self._bias  # type: ignore[attr-defined]
+            if abs(vector) > self.even:
+                landmark = -float(np.angle(vector))
+        turn = float(obs["gyro_rad_per_s"][2])
+        return state, self.part.drive(turn, GOAL_RAD, landmark)
+
+
+@dataclass(frozen=True)
+class OdourSense:
+    """Odours at the antennae to projection neurons, by the logarithm of their concentration; local neurons that do this
+    in the fly (Olsen & Wilson 2008 Nature 452:956) are not simulated here."""
+
+    part: MushroomBody
+
+    def init(self) -> dict[str, Array]:
+        return {}
+
+    def encode(self, state: Any, obs: Mapping[str, Array]) -> tuple[Any, Array]:
+        level = {k: float(np.log1p(obs[k][:2].mean()) / np.log1p(FULL_ODOUR)) for k in ("vinegar", "geosmin", "co2")}
+        if not any(level.values()):
+            return state, np.zeros(len(self.part.table), np.float32)
+        return state, self.part.odour_drive({k: min(v, 1.0) for k, v in level.items()})

@@ -1,0 +1,31 @@
+"""Eyes to optic lobes: luminance of 2 x 721 ommatidia onto R1 to R8 of the column behind each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bestiary.brains._visual import Visual
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True)
+class EyeEncoder:
+    """`encode(state, obs)` of the part `visual`: its drive, made anew only when the eyes see something new."""
+
+    part: Visual
+
+    def init(self) -> dict[str, Any]:
+        grey = np.full(self.part.receptors.shape[:2], 0.5, np.float32)
+        return {"seen": grey, "drive": self.part.lit(grey)}
+
+    def encode(self, state: dict[str, Any], obs: Mapping[str, Array]) -> tuple[dict[str, Any], Array]:
+        """(state, drive (n,) in units of luminance)."""
+        seen = obs["luminance"]
+        if not np.array_equal(seen, state["seen"]):
+            state = {"seen": seen, "drive": self.part.lit(seen)}
+        return state, state["drive"]

@@ -1,0 +1,251 @@
+"""The fish's interface: eyes, ears, skin and balance to named neurons; the cord to the muscles."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+import bestiary
+from bestiary.bodies._fish_retina import PIXEL_DEG, fish_retina
+from bestiary.bodies.zebrafish import Zebrafish
+from bestiary.brains import zebrafish as brains
+from bestiary.brains._fish_circuits import AZIMUTHS_DEG
+from bestiary.brains._fish_cord import PARAMETERS, FishCord, segments_to_joints
+from bestiary.brains._parts import Composite
+from bestiary.brains.connectome import Connectome
+from bestiary.envs._clock import Clock
+from bestiary.errors import BestiaryError
+
+__all__ = ["CLOCK", "COMPONENTS", "INTERFACE", "PATTERN", "FishInterface", "assemble"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+CLOCK = {"control": "0.001", "brain": "0.0001", "physics": "0.0002"}
+COMPONENTS = {
+    "bout-gate": "the cord's accumulator that turns a tonic drive into bouts (functional_fit)",
+    "depth": "the swim bladder keeps the depth at which the fish began (tuned; no neurons stand for it)",
+    **brains.PARTS,
+}
+LOOK_S = 0.01  # the body's eyes look so often
+UNIT_MV = 20.0
+
+
+def assemble(
+    body: Zebrafish,
+    connectome: Connectome | str | None,
+    parameters: Any,
+    rewire: Any,
+    lesion: tuple[str, ...],
+    silence: tuple[str, ...],
+    without: tuple[str, ...],
+    clock: Clock,
+    backend: str | None = None,
+) -> tuple[Composite, FishInterface, dict[str, Any]]:
+    """Brain, interface and what a card says of them, for `bestiary.animal("zebrafish", ...)`.
+
+    backend: "rate", or "spiking" for an integrator of Poisson cells. parameters: of the cord, by name.
+    """
+    for word in without:
+        if word not in COMPONENTS:
+            raise LookupError(f"no component {word!r}; {bestiary.nearest(word, COMPONENTS, 'component')}")
+    if backend not in (None, "rate", "spiking"):
+        raise LookupError(f"no backend {backend!r}; {bestiary.nearest(backend, ['rate', 'spiking'], 'backend')}")
+    p = cord_parameters(parameters)
+    joints = segments_to_joints(body.joint_fraction, body.head_m / body.length_m)
+    nerve = FishCord(clock, joints, p, gated="bout-gate" not in without)
+    brain = brains.build(connectome, clock, nerve, rewire, lesion, silence, without, backend == "spiking")
+    source = connectome if isinstance(connectome, str) else getattr(connectome, "source", brains.DEFAULT)
+    about = {"connectome": source, "components": COMPONENTS, "parts": list(brain.parts), "parameters": p}
+    return brain, FishInterface.of(body, brain, clock, "depth" not in without), about
+
+
+def cord_parameters(given: Any) -> dict[str, float]:
+    """The cord's parameters with those of `given` instead. Raises LookupError, BestiaryError."""
+    values = {k: v[0] for k, v in PARAMETERS.items()}
+    for name, value in (given or {}).items():
+        if name not in values:
+            raise LookupError(f"no parameter {name!r} of the fish; {bestiary.nearest(name, values, 'parameter')}")
+        if not (math.isfinite(value) and value >= 0):
+            raise BestiaryError(f"parameter {name} must be finite and not negative, got {value}")
+        values[name] = float(value)
+    return values
+
+
+@dataclass(frozen=True)
+class FishInterface:
+    """rows: names of sensory neurons -> their places. pairs: (eyes, ways, 2, m) pixels side by side, for motion to
+    `WAYS`; bins: (eyes, k, n) which pixels each prey neuron looks at."""
+
+    size: int
+    rows: Mapping[str, int]
+    floor: Mapping[str, list[Array]]
+    around: list[Array]
+    bins: Array
+    upper: Array
+    clock: Clock
+    holds_depth: bool
+
+    @classmethod
+    def of(cls, body: Zebrafish, brain: Composite, clock: Clock, holds_depth: bool) -> FishInterface:
+        names = {n: i for i, n in enumerate(brain.names)}
+        ways = [fish_retina(s).directions[0] for s in "LR"]
+        floor: dict[str, list[Array]] = {
+            "fwd": [_pairs(w, np.array([1.0, 0, 0]), True) for w in ways],
+            "left": [_pairs(w, np.array([0, 1.0, 0]), True) for w in ways],
+        }
+        around = [_pairs(w, None, False) for w in ways]
+        azimuth = [np.degrees(np.arctan2(w[:, 1], w[:, 0])) for w in ways]
+        level = [np.abs(w[:, 2]) < math.sin(math.radians(45)) for w in ways]
+        bins = np.stack(
+            [[(np.abs(a - c) <= 10) & f for c in AZIMUTHS_DEG] for a, f in zip(azimuth, level, strict=True)]
+        ).astype(np.float32)
+        upper = np.stack([w[:, 2] > 0 for w in ways])  # what looms comes from above; floors have stripes
+        return cls(len(brain.names), names, floor, around, bins, upper, clock, holds_depth)
+
+    def init(self) -> dict[str, Any]:
+        n = self.upper.shape[1]
+        return {
+            "step": np.zeros(1, np.int64),
+            "mean": np.full((2, n), np.nan, np.float32),  # slow luminance of each pixel
+            "past": np.zeros((2, n), np.float32),  # its contrast, low-passed
+            "size": np.zeros((2, 2), np.float32),  # angle of what is dark, its growth, of each eye
+            "light": np.full(2, np.nan, np.float32),
+            "seen": np.zeros(0, np.float32),
+            "heat": np.full(1, np.nan, np.float32),
+        }
+
+    def encode(self, state: dict[str, Any], obs: Mapping[str, Array]) -> tuple[dict[str, Any], Array]:
+        """Drive (n,) mV. Eyes at their own pace (100 Hz), the rest in every period."""
+        drive = np.zeros(self.size, np.float32)
+        new = dict(state)
+        each = max(1, round(LOOK_S / self.clock.control_s))
+        if "luminance" in obs:
+            if int(state["step"][0]) % each == 0 or not len(state["seen"]):
+                new["seen"] = self._look(new, obs["luminance"], obs["uv"])
+            drive += new["seen"]
+        new["step"] = state["step"] + 1
+        for side, a in zip("LR", np.abs(obs["sound_m_per_s2"]).tolist(), strict=True):
+            self._give(drive, f"viii_{side}", UNIT_MV * min(a / TAP_M_PER_S2, 2.0))
+        warm = float(obs["temperature_C"].mean())
+        before = float(state["heat"][0])
+        before = warm if before != before else before
+        new["heat"] = np.array([before + (warm - before) * self.clock.control_s / 0.4], np.float32)
+        self._give(drive, "heat", UNIT_MV * min(abs(warm - before), 2.0))
+        lift = NEUTRAL + (DEPTH_PER_M * float(obs["depth_m"][0]) if self.holds_depth else 0.0)
+        self._give(drive, "SB", UNIT_MV * min(max(lift, -1.0), 1.0))
+        return new, drive
+
+    def _give(self, drive: Array, name: str, mV: float) -> None:
+        if (row := self.rows.get(name)) is not None:
+            drive[row] += mV
+
+    def _look(self, state: dict[str, Any], light: Array, uv: Array) -> Array:
+        """Drive from the eyes: motion (correlation of neighbours, divided by their power, so that it tells speed and
+        not contrast), things that darken and grow, spots by size, light of each eye."""
+        drive = np.zeros(self.size, np.float32)
+        mean, past = state["mean"], state["past"]
+        if np.isnan(mean[0, 0]):
+            mean = light.copy()
+        mean = mean + np.float32(LOOK_S / 0.6) * (light - mean)
+        contrast = light - mean
+        state["mean"] = mean
+        state["past"] = past + np.float32(-math.expm1(-LOOK_S / 0.06)) * (contrast - past)
+        for e, eye in enumerate("LR"):
+            for way, back, pairs in (("fwd", "back", self.floor["fwd"][e]), ("left", "right", self.floor["left"][e])):
+                m = _motion(contrast[e], past[e], pairs)
+                self._give(drive, f"ds_{way}_{eye}", UNIT_MV * MOTION * max(m, 0.0))
+                self._give(drive, f"ds_{back}_{eye}", UNIT_MV * MOTION * max(-m, 0.0))
+            m = _motion(contrast[e], past[e], self.around[e])
+            self._give(drive, f"rot_left_{eye}", UNIT_MV * MOTION * max(m, 0.0))
+            self._give(drive, f"rot_right_{eye}", UNIT_MV * MOTION * max(-m, 0.0))
+            dark = self.upper[e] & (contrast[e] < -0.3 * np.maximum(mean[e], 0.05))
+            angle = 2 * math.sqrt(PIXEL_DEG**2 * int(dark.sum()) / math.pi)
+            was, growth = state["size"][e].tolist()
+            growth += 0.4 * ((angle - was) / LOOK_S - growth)
+            state["size"] = state["size"].copy()
+            state["size"][e] = angle, growth
+            if growth > GROWS_DEG_PER_S and angle > LOOM_DEG:
+                self._give(drive, f"loom_{eye}", 2 * UNIT_MV)
+            area = PIXEL_DEG**2 * (self.bins[e] @ uv[e])  # deg^2 in the view of each prey neuron
+            for azimuth, a in zip(AZIMUTHS_DEG, area.tolist(), strict=True):
+                if a > 0.02:
+                    self._give(drive, f"prey_{azimuth:+d}", UNIT_MV * 1.5 * a / (a + 0.6) / (1 + (a / SMALL_DEG2) ** 3))
+            large = float(area.max())
+            self._give(drive, f"spot_{eye}", UNIT_MV * max(0.0, (large - SMALL_DEG2) / (large + SMALL_DEG2)))
+        glow = light.mean(1)
+        side = float((glow[0] - glow[1]) / max(float(glow.sum()), 1e-3))
+        self._give(drive, "light_L", UNIT_MV * 4 * max(side, 0.0))
+        self._give(drive, "light_R", UNIT_MV * 4 * max(-side, 0.0))
+        known = float(state["light"][0])
+        now = float(glow.mean())
+        known = now if known != known else known
+        state["light"] = np.array([known + (now - known) * LOOK_S / 0.5, now], np.float32)
+        self._give(drive, "dark", UNIT_MV * 2 * max(0.0, (known - now) / max(known, 1e-3) - 0.3))
+        return drive
+
+    def decode(self, reading: Mapping[str, Array]) -> Array:
+        return reading["motor"]
+
+
+TAP_M_PER_S2 = 50.0  # of the water: always startles; about 28 dB re 1 m/s^2 is the threshold (Bhandiwad 2013, recall)
+NEUTRAL, DEPTH_PER_M = 0.55, 150.0  # command of the bladder at which the fish neither sinks nor rises; per m deeper
+MOTION = 8.0  # units of drive per unit of correlation: fitted to Z17 with 10 mm/s as its knee
+LOOM_DEG, GROWS_DEG_PER_S = 35.0, 40.0  # Z34: one critical size at all rates, 20 to 75 deg by lab
+SMALL_DEG2 = 20.0  # area of a spot of 5 deg: smaller is prey, larger is danger (Z36)
+
+
+def _pairs(ways: Array, along: Array | None, floor: bool) -> Array:
+    """(2, m) pixels p, q such that q lies 4 degrees from p the way a thing goes that moves `along`: on the floor (what
+    looks at least 25 deg down), or around the fish to its left (what looks no more than 30 deg up or down)."""
+    if floor:
+        here = np.flatnonzero(ways[:, 2] < -math.sin(math.radians(25)))
+        w = ways[here]
+        assert along is not None
+        step = along - w * (w @ along)[:, None]
+    else:
+        here = np.flatnonzero(np.abs(ways[:, 2]) < 0.5)
+        w = ways[here]
+        step = np.stack([-w[:, 1], w[:, 0], 0 * w[:, 0]], axis=1)
+    step /= np.linalg.norm(step, axis=1, keepdims=True)
+    want = math.cos(math.radians(4)) * w + math.sin(math.radians(4)) * step
+    far, other = cKDTree(ways).query(want)
+    good = (far < math.radians(2.5)) & (other != here)
+    return np.stack([here[good], other[good]])
+
+
+def _motion(now: Array, past: Array, pairs: Array) -> float:
+    """Correlation of each pixel's past with its neighbour's present, less the other way round, over their power."""
+    p, q = pairs
+    a, b, c, d = past[p], now[q], now[p], past[q]
+    power = float(np.dot(c, c) + np.dot(b, b)) / 2
+    if power < 1e-4 * len(p):
+        return 0.0
+    return float(np.dot(a, b) - np.dot(c, d)) / power
+
+
+class PATTERN:
+    """Control K10: bouts of five tail beats at 28 Hz every 0.7 s, without brain or senses."""
+
+    def __init__(self, body: Zebrafish) -> None:
+        at = body.joint_fraction
+        self._phase = 2 * np.pi * (at - at[0]) / 0.9
+        self._strength = 0.11 * np.interp(at, [at[0], 0.7, 1], [0.6, 1, 0.4])
+        self._n = len(body.motors)
+
+    def __call__(self, time_s: float) -> Array:
+        out = np.zeros(self._n)
+        out[-1] = NEUTRAL
+        t = time_s % 0.7
+        if t < 5 / 28:
+            wave = self._strength * np.sin(2 * np.pi * 28 * t - self._phase)
+            n = len(wave)
+            out[:n], out[n : 2 * n] = np.maximum(wave, 0), np.maximum(-wave, 0)
+        return out
+
+
+INTERFACE = FishInterface

@@ -1,0 +1,84 @@
+"""`bestiary turing ANIMAL`."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from bestiary._commands._show import Outcome, bar, number, physics, table
+from bestiary.errors import BestiaryError
+
+
+def command(options: Any) -> Outcome:
+    for name, module in (("scikit-learn", "sklearn"), ("jinja2", "jinja2")):
+        if importlib.util.find_spec(module) is None:
+            raise BestiaryError(f"the Turing test needs {name}: pip install 'bestiary[turing]'")
+    if options.jobs is not None and options.jobs < 1:
+        raise BestiaryError(f"jobs must be at least 1, got {options.jobs}")
+    from bestiary.interfaces._controls import control
+    from bestiary.tasks.turing.sources import plan
+
+    plan(options.animal)  # an unknown animal, or control, before anything heavy is imported
+    if options.policy and ":" not in options.policy:
+        control(options.policy)
+    physics()
+    from bestiary.tasks.turing.suite import examine
+
+    with _bar(options.animal) as note:
+        card = examine(
+            options.animal,
+            options.level,
+            policy=options.policy or "",
+            parameters=options.parameters or "",
+            out=options.out,
+            fast=options.fast,
+            seed=options.seed,
+            jobs=options.jobs,
+            note=note,
+        )
+    return Outcome(card, _text(card))
+
+
+@contextlib.contextmanager
+def _bar(animal: str) -> Iterator[Callable[[str, int, int], None]]:
+    with bar(None, animal, "trials", "{desc} {n}/{total} [{elapsed}]") as progress:
+
+        def note(what: str, done: int, total: int) -> None:
+            progress.set_description_str(f"{animal} {what}", refresh=False)
+            progress.total = total
+            progress.update(done - progress.n)
+
+        yield note
+
+
+def _text(card: dict[str, Any]) -> str:
+    levels = [(k, v["name"], v["verdict"].value, v["reason"]) for k, v in card["levels"].items()]
+    rows = [
+        (
+            t["id"],
+            t["verdict"].value,
+            t["value"],
+            f"{number(t['low95'])} to {number(t['high95'])}" if t["value"] is not None else "",
+            f"{t['n_real']}, {t['n_model']}",
+            "; ".join(x for x in (t["reason"], *t["notes"]) if x),
+        )
+        for t in card["tests"]
+    ]
+    parts = [
+        f"{card['animal']}, {card['policy']}",
+        *(["FAST: A LOOK, NOT A VERDICT"] if card["fast"] else []),
+        table(levels, ("level", "", "verdict", "")),
+        table(rows, ("test", "verdict", "value", "95 % bounds", "animals, model", "why")),
+    ]
+    if card["rubric"]:
+        rubric = [(d["name"], d["published"], d["declared"], d["computed"], d["saw"]) for d in card["rubric"]]
+        parts.append(table(rubric, ("dimension", "level", "declared", "computed", "what the running model shows")))
+    seen = card["evaluations"]
+    parts += [
+        f"emulation claim: {card['emulation_claim']}",
+        f"evaluations so far: {seen['of_this_model']} of this model, {seen['of_this_animal']} of this animal",
+        f"{card['folder']}/report.html, {card['folder']}/scorecard.json",
+    ]
+    return "\n".join(parts)

@@ -1,0 +1,185 @@
+"""Be turned round: a grating that moves past, on a drum around the animal or on the ground beneath it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import mujoco
+import numpy as np
+
+from bestiary.bodies._base import Array, Body
+from bestiary.tasks._arena import ground, level, on_ring, panel_ring, turn_mocap
+from bestiary.tasks._motion import advance, check_positive, heading_rad, start_at_random, wrapped
+
+_DRAWN = 8  # panels a period, so that a film shows a sine too
+_MOST = 400  # panels
+
+
+@dataclass(frozen=True)
+class Optomotor:
+    """A grating that stands still until from_s and then moves until to_s. Reward: the turn (drum) in degrees, or the
+    way in body lengths (ground), in its direction.
+
+    seconds: length of the episode. where: "drum", turning about the start, or "ground", gliding. period_deg: of the
+    drum's grating; a whole number of periods goes round. period_L: of the ground's, in body lengths. temporal_Hz:
+    periods that pass a point per second. contrast: (bright - dark) / (bright + dark), about mean. wave: "sine" or
+    "square". direction: drum 1 to the left, -1 to the right; ground 1 the way the animal heads at the start, -1
+    against it; 0 draws it. loop: "closed", what the animal does changes what it sees; "open", the grating goes with it,
+    so that it always slips at the same speed. drum_L: radius of the drum, as high as wide.
+
+    Eyes that cast rays see the grating itself (the field `luminance`, NaN where the world is left as it is); drawn
+    are panels. info: pattern_deg_per_s (+ to the left, 0 while it stands; ground: 0), pattern_m_per_s (ground),
+    slip_deg_per_s (pattern less turn), turned_rad (since from_s), forward_m, speed_m_per_s, distance_m.
+    """
+
+    seconds: float = 5.0
+    where: str = "drum"
+    period_deg: float = 30.0
+    period_L: float = 2.0
+    temporal_Hz: float = 8.0
+    contrast: float = 1.0
+    mean: float = 0.5
+    wave: str = "sine"
+    direction: int = 0
+    loop: str = "closed"
+    from_s: float = 1.0
+    to_s: float = math.inf
+    drum_L: float = 12.0
+
+    def __post_init__(self) -> None:
+        check_positive(self, "seconds", "period_deg", "period_L", "drum_L")
+        for name, allowed in (
+            ("where", ("drum", "ground")),
+            ("wave", ("sine", "square")),
+            ("direction", (-1, 0, 1)),
+            ("loop", ("closed", "open")),
+        ):
+            if getattr(self, name) not in allowed:
+                raise ValueError(
+                    f"Optomotor: {name} is one of {', '.join(map(str, allowed))}, got {getattr(self, name)!r}"
+                )
+        if abs(360 / self.period_deg - round(360 / self.period_deg)) > 1e-6:
+            raise ValueError(f"Optomotor: period_deg must divide 360, got {self.period_deg}")
+        if not (0 <= self.contrast <= 1 and self.mean > 0 and self.mean * (1 + self.contrast) <= 1 + 1e-9):
+            raise ValueError(
+                f"Optomotor: needs 0 <= contrast <= 1 and mean * (1 + contrast) <= 1, got {self.contrast}, {self.mean}"
+            )
+        if self.temporal_Hz < 0:
+            raise ValueError(
+                f"Optomotor: temporal_Hz must be 0 or more, got {self.temporal_Hz}; direction gives the sign"
+            )
+
+    def _grey(self, cycles: Array) -> Array:
+        """Luminance at phases of the grating, in periods."""
+        x = np.sin(2 * math.pi * cycles)
+        return self.mean * (1 + self.contrast * (x if self.wave == "sine" else np.where(x >= 0, 1.0, -1.0)))  # type: ignore[no-any-return]
+
+    def furnish(self, spec: mujoco.MjSpec, body: Body) -> None:
+        fastest = 0.5 / float(body.control_s)
+        if self.temporal_Hz > fastest:
+            raise ValueError(
+                f"Optomotor: a control period of {body.control_s} s shows at most {fastest:g} periods a second, two "
+                f"pictures each; got temporal_Hz={self.temporal_Hz:g}"
+            )
+        radius_m = self.drum_L * body.length_m
+        ground(spec, body, radius_m, layers=1)
+        if self.where == "drum":
+            periods = round(360 / self.period_deg)
+            each = max(2, min(_DRAWN if self.wave == "sine" else 2, _MOST // periods))
+            n = periods * each
+            panel_ring(spec, body, radius_m, radius_m, self._grey((np.arange(n) + 0.5) / each).tolist())
+            return
+        unit, step = body.units.length, self.period_L * body.length_m / _DRAWN
+        holder = spec.worldbody.add_body(name="stripes", mocap=True)
+        n = 2 * _DRAWN * min(_MOST // _DRAWN // 2, math.ceil(radius_m / step / _DRAWN))
+        level_m = level(body)
+        for i in range(n):
+            grey = float(self._grey(np.array((i + 0.5) / _DRAWN)))
+            holder.add_geom(
+                name=f"stripe{i}",
+                type=mujoco.mjtGeom.mjGEOM_BOX,
+                size=[step / 2 / unit, radius_m / unit, 1e-3 * body.length_m / unit],
+                pos=[(i + 0.5 - n // 2) * step / unit, 0, (level_m - 5e-3 * body.length_m) / unit],
+                rgba=[grey, grey, grey, 1],
+                contype=0,
+                conaffinity=0,
+            )
+
+    def start(
+        self, body: Body, bound: Any, model: mujoco.MjModel, data: mujoco.MjData, rng: np.random.Generator
+    ) -> dict[str, Any]:
+        state = start_at_random(body, bound, model, data, rng)
+        drawn = int(rng.choice([-1, 1]))
+        pose = body.pose(bound, data)
+        phase = float(rng.uniform(0, self.period_deg)) if self.where == "drum" else 0.0
+        return {
+            **state,
+            "sign": self.direction or drawn,
+            "shift": math.radians(phase),
+            "heading": heading_rad(pose),
+            "first": heading_rad(pose),
+            "turned": 0.0,
+            "unit_m": body.units.length,
+            "level_m": level(body),
+        }
+
+    def _on(self, time_s: float) -> bool:
+        return self.from_s < time_s <= self.to_s
+
+    def move(self, state: dict[str, Any], model: mujoco.MjModel, data: mujoco.MjData, time_s: float) -> None:
+        if self.where == "drum":
+            turn_mocap(model, data, "drum", state["shift"])
+            return
+        turn_mocap(model, data, "stripes", state["first"])
+        way = np.array([math.cos(state["first"]), math.sin(state["first"])])
+        gone_m = state["shift"] % (self.period_L * state["length_m"])
+        data.mocap_pos[model.body_mocapid[model.body("stripes").id], :2] = gone_m * way / state["unit_m"]
+
+    def sample(
+        self, state: dict[str, Any], sense: str, position_m: Array, fraction: Array, time_s: float
+    ) -> Array | None:
+        if sense != "luminance":
+            return None
+        out = np.full(len(position_m), np.nan)
+        if self.where == "drum":
+            radius_m = self.drum_L * state["length_m"]
+            there = on_ring(position_m, radius_m, radius_m)
+            at = position_m[there]
+            out[there] = self._grey((np.arctan2(at[:, 1], at[:, 0]) - state["shift"]) / math.radians(self.period_deg))
+            return out
+        there = position_m[:, 2] <= state["level_m"] + 0.02 * state["length_m"]
+        way = np.array([math.cos(state["first"]), math.sin(state["first"])])
+        along = position_m[there, :2] @ way
+        out[there] = self._grey((along - state["shift"]) / (self.period_L * state["length_m"]))
+        return out
+
+    def judge(self, state: dict[str, Any], pose: dict[str, Array], time_s: float) -> tuple[float, bool, dict[str, Any]]:
+        period_s = time_s - state["time_s"]
+        step_m, info = advance(state, pose, time_s)
+        now = heading_rad(pose)
+        turn = wrapped(now - state["heading"])
+        state["heading"] = now
+        on = self._on(time_s)
+        state["turned"] += turn if on else 0.0
+        drum = self.where == "drum"
+        per_s = state["sign"] * self.temporal_Hz * (
+            math.radians(self.period_deg) if drum else self.period_L * state["length_m"]
+        )  # fmt: skip
+        if on:
+            own = (turn if drum else step_m) if self.loop == "open" else 0.0
+            state["shift"] += per_s * period_s + own
+        speed = per_s if on else 0.0
+        turning = turn / period_s if period_s > 0 else 0.0
+        info |= {
+            "pattern_deg_per_s": math.degrees(speed) if drum else 0.0,
+            "pattern_m_per_s": 0.0 if drum else speed,
+            "slip_deg_per_s": math.degrees(speed - (turning if self.loop == "closed" else 0.0)) if drum and on else 0.0,
+            "turned_rad": state["turned"],
+        }
+        reward = state["sign"] * (math.degrees(turn) if drum else step_m / state["length_m"]) if on else 0.0
+        return reward, False, info
+
+
+TASK = Optomotor

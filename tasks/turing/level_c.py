@@ -1,0 +1,293 @@
+"""Level C, perturbation: predicted against published outcomes of stimulation and lesions, on rows no fit has seen."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from bestiary.assets import registry
+from bestiary.bodies._base import Array
+from bestiary.errors import DataError
+from bestiary.tasks._catalogue import measure
+from bestiary.tasks.turing import controls, sources
+from bestiary.tasks.turing.contract import Outcome, Reference, Result, Test, Verdict, judge, not_run, validate
+from bestiary.tasks.turing.definitions import TESTS
+from bestiary.tasks.turing.exam import Exam
+from bestiary.tasks.turing.outcomes import agreement
+from bestiary.tasks.turing.trials import Done, Trial
+
+_REWIRED = ("K3", "K4", "K5", "K6", "K7")
+_MUTE = ("K1", "K2", "K10")  # the brain moves nothing: no answer is predicted, and nothing is run
+ROWS_NEEDED = 60
+COLUMNS = (
+    "id",
+    "manipulation",
+    "targets",
+    "assay",
+    "sign",
+    "effect",
+    "unit",
+    "n",
+    "doi",
+    "source",
+    "used_for_tuning",
+    "task",
+    "task_options",
+    "seconds",
+    "measure",
+    "options",
+    "least",
+)
+
+
+def run(exam: Exam) -> list[Result]:
+    wanted = [TESTS[k] for k in ("C.atlas", "C.signs", "C.behaviour")]
+    if reason := exam.lacks(("neurons",)):
+        return [not_run(t, reason) for t in wanted]
+    return [*_atlas(exam), _behaviour(exam)]
+
+
+# Stimulation of single neurons, answers of all others
+
+
+def pairs(options: Mapping[str, Any], names: Sequence[str]) -> tuple[Array, Array, Array, Array, list[str]]:
+    """(stimulated, answering, answers: 0 or 1, sign of the measured answer, all ids): pairs of the atlas that were
+    tested and that the model has. One pair without answer is drawn for each with one, from the same stimulated neuron,
+    always the same ones."""
+    with np.load(registry.path(options["data"], options["file"]), allow_pickle=False) as file:
+        ids = [str(n) for n in file["neuron_ids"]]
+        q, size, seen = file["wt_q"], file["wt_dFF"], file["wt_occ1"]
+    known = np.isin(ids, names)
+    tested = np.isfinite(q) & (seen >= 1) & known[:, None] & known[None] & ~np.eye(len(ids), dtype=bool)
+    hits = tested & (q < 0.05) & np.isfinite(size) & (size != 0)
+    rng = np.random.default_rng(20230923)
+    rows = []
+    for j in range(len(ids)):
+        yes, no = np.flatnonzero(hits[:, j]), np.flatnonzero(tested[:, j] & (q[:, j] >= 0.05))
+        if len(no) > len(yes):
+            no = np.sort(rng.choice(no, len(yes), replace=False))
+        rows += [(j, i, 1, np.sign(size[i, j])) for i in yes] + [(j, i, 0, 0) for i in no]
+    stimulated, answering, answers, sign = np.array(rows).T
+    return stimulated.astype(int), answering.astype(int), answers.astype(int), sign.astype(int), ids
+
+
+def _atlas(exam: Exam) -> list[Result]:
+    tests = [TESTS["C.atlas"], TESTS["C.signs"]]
+    options = exam.plan.get("atlas")
+    if options is None:
+        reason = exam.plan.get("missing", {}).get("C", "no table of answers to stimulation is described in turing.toml")
+        return [not_run(t, reason) for t in tests]
+    try:
+        stimulated, answering, answers, sign, ids = pairs(options, exam.policy.names)
+        entry = registry.entry(options["data"])
+        sums = [f.sha256 or "" for f in entry.files if f.path.endswith(options["file"])]
+    except DataError as error:
+        return [not_run(t, str(error)) for t in tests]
+    reference = Reference(
+        entry.citation, options.get("doi", ""), entry.licence, ",".join(sums), int(options["n_animals"])
+    )
+    order = np.random.default_rng(7).permutation(np.unique(stimulated))
+    chosen = np.sort(order[: exam.budget.neurons] if exam.budget.neurons else order)
+    keep = np.isin(stimulated, chosen)
+    stimulated, answering, answers, sign = (x[keep] for x in (stimulated, answering, answers, sign))
+    lit = tuple(ids[j] for j in chosen)
+    arms: list[tuple[str, dict[str, Any]]] = [("model", {})]
+    if not exam.candidate.own and not exam.candidate.policy:
+        for k in _REWIRED:
+            arms += [
+                (k, {"control": controls.CONTROLS[k].animal, "control_seed": i}) for i in range(exam.budget.rewirings)
+            ]
+    world = {k: options[k] for k in ("task", "medium", "task_options") if k in options}
+    trials = [exam.trial(world, float(options["seconds"]), exam.seed, build=b, probe=lit) for _, b in arms]
+    done = exam.run("C stimulation", trials)
+    least = float(options["least_mV"])
+    where = {n: i for i, n in enumerate(lit)}
+    at = np.array([where[ids[j]] for j in stimulated])
+
+    def outcomes(d: Done) -> tuple[Outcome, Outcome]:
+        column = {n: i for i, n in enumerate(d.names)}
+        change = d.arrays["answer_mV"][at, [column[ids[i]] for i in answering]]
+        return _scored(
+            answers, (np.abs(change) >= least).astype(int), stimulated, sign, np.sign(change * (np.abs(change) > 1e-3))
+        )
+
+    none = _scored(answers, np.zeros_like(answers), stimulated, sign, np.zeros_like(sign))
+    if done[0].failure:
+        return [not_run(t, done[0].failure) for t in tests]
+    found = outcomes(done[0])
+    out = []
+    for which, test in enumerate(tests):
+        test = replace(test, reference=reference)
+        outcome = replace(found[which], n_real=reference.n_animals, n_model=len(lit))
+        result = judge(test, outcome)
+        against = {k: _ensemble(test, [none[which]]) for k in _MUTE}
+        for k in _REWIRED:
+            theirs = [
+                outcomes(d)[which] for (name, _), d in zip(arms, done, strict=True) if name == k and not d.failure
+            ]
+            if theirs:
+                against[k] = _ensemble(test, theirs)
+        result = validate(replace(result, controls=against, floor=None))
+        out.append(_wiring_specific(result))
+    return out
+
+
+def _scored(truth: Array, guess: Array, cluster: Array, sign: Array, sign_guess: Array) -> tuple[Outcome, Outcome]:
+    """(responds or not, sign among those that do)."""
+    out = []
+    for t, g, c in ((truth, guess, cluster), (sign[sign != 0], sign_guess[sign != 0].astype(int), cluster[sign != 0])):
+        if len(np.unique(t)) < 2:
+            out.append(Outcome(float("nan"), float("nan"), float("nan"), reason="only one outcome in the table"))
+            continue
+        a = agreement(t, g, c)
+        detail = {"rows": a.n, "mcc": a.mcc, "accuracy": a.accuracy, "majority": a.majority}
+        detail |= {"p_majority": a.p_majority, "p_order": a.p_order}
+        out.append(Outcome(a.balanced, a.balanced_low95, a.balanced_high95, 0, 0, detail))
+    return out[0], out[1]
+
+
+def _ensemble(test: Test, found: Sequence[Outcome]) -> tuple[float, float, float, Verdict]:
+    """The median of an ensemble; it passes if over 5 % of it do."""
+    verdicts = [test.margin.judge(o.low95, o.high95) for o in found]
+    middle = sorted(found, key=lambda o: o.value)[len(found) // 2]
+    share = sum(v is Verdict.PASS for v in verdicts) / len(verdicts)
+    verdict = Verdict.PASS if share > 0.05 else Verdict.FAIL if Verdict.FAIL in verdicts else Verdict.INCONCLUSIVE
+    return middle.value, middle.low95, middle.high95, verdict
+
+
+def _wiring_specific(result: Result) -> Result:
+    if "K5" in result.controls and result.controls["K5"][3] is Verdict.PASS:
+        return replace(
+            result, notes=(*result.notes, "not wiring-specific: wirings with the same degrees and classes pass")
+        )
+    return result
+
+
+# Lesions and stimulation, behaviour
+
+
+def rows(animal: str) -> list[dict[str, str]]:
+    """The table of an animal. DataError naming line and column where it cannot be right."""
+    file = sources.asset(animal, "perturbations.csv")
+    if file is None:
+        return []
+    lines = [x for x in file.read_text(encoding="utf-8").splitlines() if x and not x.startswith("#")]
+    reader = csv.DictReader(lines)
+    if tuple(reader.fieldnames or ()) != COLUMNS:
+        raise DataError(f"{file.name}: columns are {', '.join(COLUMNS)}; got {', '.join(reader.fieldnames or ())}")
+    out = list(reader)
+    for number, row in enumerate(out, 1):
+        if row["sign"] not in ("+", "-", "0") or row["manipulation"] not in ("lesion", "light", "stimulus"):
+            raise DataError(f"{file.name}, row {number}: sign is +, - or 0; manipulation lesion, light or stimulus")
+    return out
+
+
+def _arms(row: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """(world, build) of the perturbed arm, then of the one it is compared with."""
+    options = json.loads(row["task_options"] or "{}")
+    world = {"task": row["task"], "medium": "agar", "task_options": options}
+    targets = row["targets"].split(" ")
+    if row["manipulation"] == "lesion":
+        return world, {"lesion": targets}, world, {}
+    if row["manipulation"] == "light":
+        return world, {"stimulate": row["targets"].split(" ")}, world, {}
+    return world, {}, {**world, "task_options": {**options, "sham": True}}, {}
+
+
+def _behaviour(exam: Exam) -> Result:
+    test = TESTS["C.behaviour"]
+    table = [r for r in rows(exam.candidate.animal) if r["used_for_tuning"] == "no"]
+    if not table:
+        return not_run(test, "no published perturbations of behaviour that no fit has used are in the tables")
+    if not (exam.candidate.takes("lesion") and exam.candidate.takes("stimulate")):
+        return not_run(test, "the policy takes no lesion and no stimulate")
+    repeats = exam.budget.repeats
+    sets: list[tuple[str, int, dict[str, Any]]] = [("model", 0, {})]
+    if exam.budget.every_control and not exam.candidate.own and not exam.candidate.policy:
+        for k in _REWIRED:
+            sets += [
+                (k, i, {"control": controls.CONTROLS[k].animal, "control_seed": i})
+                for i in range(exam.budget.rewirings)
+            ]
+    trials: list[Trial] = []
+    index: list[tuple[str, int, int, int]] = []
+    for name, which, more in sets:
+        for r, row in enumerate(table):
+            a, build_a, b, build_b = _arms(row)
+            seconds = min(float(row["seconds"]), exam.budget.behaviour_s)
+            for arm, (world, build) in enumerate(((a, build_a), (b, build_b))):
+                for s in range(repeats if name == "model" else 1):
+                    seed = exam.seed + s + which
+                    trials.append(exam.trial(world, seconds, seed, build={**build, **more}, skip_s=5.0))
+                    index.append((name, which, r, arm))
+    done = exam.run("C behaviour", trials)
+    truth = np.array([{"+": 1, "-": -1, "0": 0}[r["sign"]] for r in table])
+
+    def guesses(name: str, which: int) -> Array:
+        out = []
+        for r, row in enumerate(table):
+            value = [
+                [_value(d, row) for key, d in zip(index, done, strict=True) if key == (name, which, r, arm)]
+                for arm in (0, 1)
+            ]
+            out.append(_sign(np.array(value[0]) - np.array(value[1]), float(row["least"])))
+        return np.array(out)
+
+    def outcome(guess: Array) -> Outcome:
+        a = agreement(truth, guess)
+        detail: dict[str, Any] = {"rows": a.n, "mcc": a.mcc, "accuracy": a.accuracy, "majority": a.majority}
+        detail["p_majority"] = a.p_majority
+        detail["table"] = [
+            {
+                "id": r["id"],
+                "what": f"{r['manipulation']} {r['targets']}",
+                "assay": r["assay"],
+                "published": int(t),
+                "predicted": int(g),
+            }
+            for r, t, g in zip(table, truth, guess, strict=True)
+        ]
+        return Outcome(a.balanced, a.balanced_low95, a.balanced_high95, len(table), repeats, detail)
+
+    result = judge(test, outcome(guesses("model", 0)))
+    against = {k: _ensemble(test, [outcome(np.zeros_like(truth))]) for k in _MUTE}
+    for k in _REWIRED:
+        theirs = [outcome(guesses(k, i)) for name, i, _ in sets if name == k]
+        if theirs:
+            against[k] = _ensemble(test, theirs)
+    result = validate(replace(result, controls=against))
+    if len(table) < ROWS_NEEDED and result.verdict in (Verdict.PASS, Verdict.FAIL):
+        why = f"{len(table)} rows, {ROWS_NEEDED} are needed to beat a majority of 75 %"
+        result = replace(result, verdict=Verdict.INCONCLUSIVE, reason=why)
+    return _wiring_specific(result)
+
+
+def _value(done: Done, row: Mapping[str, str]) -> float:
+    if done.track is None:
+        return float("nan")
+    found = measure(row["measure"])(done.track, **json.loads(row["options"] or "{}"))
+    if isinstance(found, tuple):
+        return found[0] / found[1] if found[1] else float("nan")
+    return float(found)
+
+
+def _sign(change: Array, least: float) -> int:
+    """+ or - where the 95 % interval of the paired change leaves 0 out and its mean is at least `least`; else 0."""
+    good = change[np.isfinite(change)]
+    if not len(good):
+        return 0
+    mean = float(good.mean())
+    if abs(mean) < least:
+        return 0
+    if len(good) > 1:
+        from scipy.stats import t
+
+        half = t.ppf(0.975, len(good) - 1) * good.std(ddof=1) / np.sqrt(len(good))
+        if abs(mean) <= half:
+            return 0
+    return int(np.sign(mean))

@@ -1,0 +1,299 @@
+"""Trials of the examination: run on all cores, kept on the disk, so that a run that was stopped goes on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+import zipfile
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bestiary.bodies._base import Array
+from bestiary.errors import BestiaryError
+from bestiary.tasks._trial import Track
+from bestiary.tasks.turing.policies import Candidate
+
+Progress = Callable[[int, int], None]
+_LIGHT = 1.0
+_LEAD_S = 4.0
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One run. build: options of the animal. world: task, medium, task_options. changes: of body and world, see
+    `_changed`. record: names of neurons whose voltages are kept ("*" for all); probe: neurons lit one by one, each from
+    the same moment, for `seconds` each, instead of a run. protect: files that the policy may not open. model: digest.
+    """
+
+    candidate: Candidate
+    world: dict[str, Any]
+    seconds: float
+    seed: int
+    build: dict[str, Any] = field(default_factory=dict)
+    changes: dict[str, Any] = field(default_factory=dict)
+    record: tuple[str, ...] = ()
+    probe: tuple[str, ...] = ()
+    skip_s: float = 0.0
+    protect: tuple[str, ...] = ()
+    model: str = ""
+
+    def key(self) -> str:
+        """Of the file that keeps it: the same trial of the same model."""
+        told = {k: v for k, v in asdict(self).items() if k != "protect"}
+        return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:24]
+
+
+@dataclass(frozen=True)
+class Done:
+    """track: of a run, or None. arrays: voltages (T, n), or answers (probes, n) mV. names: of neurons. failure: why
+    there is nothing, or ""."""
+
+    track: Track | None
+    arrays: dict[str, Array]
+    names: tuple[str, ...]
+    failure: str = ""
+
+
+def run(trial: Trial) -> Done:
+    """Runs one trial under the guard. What the policy or the physics cannot do is a failure, not an exception."""
+    from bestiary.tasks.turing.guard import GuardError, guarded
+
+    try:
+        import bestiary.envs._embodied  # noqa: F401  what libraries do when first imported is not the policy's
+
+        if not trial.candidate.own:  # ours: built without the guard, examined under it
+            _policy(trial)
+        with guarded(trial.protect):
+            policy = _policy(trial)
+            env = _changed(_env(trial, getattr(policy, "clock", None)), trial.changes)
+            return _probe(trial, env, policy) if trial.probe else _run(trial, env, policy)
+    except GuardError:
+        raise
+    except (BestiaryError, ValueError, LookupError, TypeError) as error:
+        return Done(None, {}, (), f"{type(error).__name__}: {error}")
+
+
+_KEPT: dict[str, Any] = {}
+
+
+def _policy(trial: Trial) -> Any:
+    """The last policy is kept: trials come sorted."""
+    key = json.dumps([asdict(trial.candidate), trial.build, trial.model], sort_keys=True, default=str)
+    if _KEPT.get("key") != key:
+        _KEPT.clear()
+        _KEPT.update(key=key, policy=trial.candidate.build(**trial.build))
+    return _KEPT["policy"]
+
+
+def _env(trial: Trial, clock: Any) -> Any:
+    from bestiary.envs import EmbodiedEnv
+
+    options = {"seconds": trial.seconds + _LEAD_S, **trial.world.get("task_options", {})}
+    return EmbodiedEnv(
+        animal=trial.candidate.animal,
+        task=trial.world["task"],
+        medium=trial.world.get("medium"),
+        clock=clock,
+        task_options=options,
+        body_options=trial.world.get("body_options"),
+        bad_action="clip",
+    )
+
+
+class _Noisy:
+    """Observation noise and motors that no longer answer, in front of a policy."""
+
+    def __init__(self, policy: Any, noise: float, dead: float, seed: int) -> None:
+        self.policy, self.noise, self.dead, self.seed = policy, noise, dead, seed
+        if hasattr(policy, "clock"):
+            self.clock = policy.clock
+
+    def reset(self, episode_seed: int) -> None:
+        from bestiary.envs import stream
+
+        self.rng = stream(episode_seed, "turing noise")
+        self.lost: Array | None = None
+        self.policy.reset(episode_seed)
+
+    def act(self, obs: Any) -> Any:
+        if self.noise:
+            obs = {
+                k: (v * (1 + self.noise * self.rng.standard_normal(v.shape))).astype(v.dtype) for k, v in obs.items()
+            }
+        action = np.array(self.policy.act(obs))
+        if self.dead:
+            if self.lost is None:
+                self.lost = np.random.default_rng(self.seed).random(len(action)) < self.dead
+            action[self.lost] = 0.0
+        return action
+
+
+def _changed(env: Any, changes: dict[str, Any]) -> Any:
+    """mass, friction, viscosity: factors on the compiled model, whatever the animal. body_drag: factor on drag made of
+    velocity-proportional actuators."""
+    model = env.unwrapped.model
+    if factor := changes.get("mass"):
+        model.body_mass[:] *= factor
+        model.body_inertia[:] *= factor
+    if factor := changes.get("friction"):
+        model.geom_friction[:] *= factor
+    if factor := changes.get("drag"):
+        model.opt.viscosity *= factor
+        drag = (model.actuator_gainprm[:, 0] == 0) & (model.actuator_biasprm[:, 2] < 0)
+        model.actuator_biasprm[drag, 2] *= factor
+    return env
+
+
+def _run(trial: Trial, env: Any, policy: Any) -> Done:
+    from bestiary.tasks._trial import run_trial
+
+    known = getattr(policy, "names", ())
+    names = tuple(n for n in known if "*" in trial.record or n in trial.record)
+    rows = [known.index(n) for n in names]
+    seen: list[Array] = []
+    steps = 0
+
+    def note(action: Any, obs: Any, reward: float, info: dict[str, Any]) -> None:
+        nonlocal steps
+        steps += 1
+        if steps % 5 == 0:
+            seen.append(policy.probe()["voltage_mV"][rows].astype(np.float32))
+
+    judged = policy
+    if trial.changes.get("noise") or trial.changes.get("dead"):
+        judged = _Noisy(policy, trial.changes.get("noise", 0.0), trial.changes.get("dead", 0.0), trial.seed)
+    track = run_trial(env, judged, trial.seconds, trial.seed, on_step=note if rows else None)
+    if track.divergence:
+        return Done(None, {}, names, track.divergence)
+    track = track.after(trial.skip_s)
+    arrays = {"voltage_mV": np.array(seen)[-len(track.time_s) :]} if rows else {}
+    return Done(track, arrays, names) if len(track.time_s) > 2 else Done(None, {}, names, "the trial is too short")
+
+
+def _probe(trial: Trial, env: Any, policy: Any) -> Done:
+    """Every neuron of `probe` lit alone for `seconds`, from one and the same state of body and brain; its answer is the
+    mean change of every voltage over the second half, against the same time without light."""
+    obs, info = env.reset(seed=trial.seed)
+    policy.reset(info["episode_seed"])
+    period = env.unwrapped.clock.control_s
+    for _ in range(round(_LEAD_S / period)):
+        obs = env.step(policy.act(obs))[0]
+    world, state = env.unwrapped.get_state(), policy.get_state()
+    steps = round(trial.seconds / period)
+
+    def course(rows: Any) -> Array:
+        now = env.unwrapped.set_state(world)
+        policy.set_state(state)
+        if rows is not None:
+            policy.shine(rows, _LIGHT)
+        total = np.zeros(len(policy.names))
+        for k in range(steps):
+            now = env.step(policy.act(now))[0]
+            if k >= steps // 2:
+                total += policy.probe()["voltage_mV"]
+        return total / (steps - steps // 2)
+
+    rest = course(None)
+    answers = np.stack([course(policy.index([n])) - rest for n in trial.probe])
+    return Done(None, {"answer_mV": answers}, tuple(policy.names))
+
+
+# On the disk
+
+
+def _save(path: Path, done: Done) -> None:
+    track = done.track
+    meta = {"names": list(done.names), "failure": done.failure, "track": track is not None}
+    arrays = {f"array {k}": v for k, v in done.arrays.items()}
+    if track is not None:
+        meta |= {"length_m": track.length_m, "seed": track.seed, "ended": getattr(track, "ended", "")}
+        for k in ("time_s", "midline_m", "com_m", "curvature_per_m"):
+            arrays[k] = np.asarray(getattr(track, k), np.float64 if k in ("time_s", "com_m") else np.float32)
+        arrays |= {f"info {k}": v for k, v in track.info.items()}
+    new = path.with_suffix(f".{os.getpid()}.tmp")
+    with new.open("wb") as file:
+        np.savez_compressed(file, meta=np.frombuffer(json.dumps(meta).encode(), np.uint8), **arrays)  # type: ignore[arg-type]
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(new, path)
+
+
+def _load(path: Path) -> Done | None:
+    """What was kept; None where nothing was, or what was is damaged: it is run again."""
+    try:
+        with np.load(path, allow_pickle=False) as kept:
+            meta = json.loads(kept["meta"].tobytes())
+            arrays = {k.removeprefix("array "): kept[k] for k in kept.files if k.startswith("array ")}
+            track = None
+            if meta["track"]:
+                info = {k.removeprefix("info "): kept[k] for k in kept.files if k.startswith("info ")}
+                keys = ("time_s", "midline_m", "com_m", "curvature_per_m")
+                t, m, c, k = (np.asarray(kept[x], float) for x in keys)
+                track = Track(t, m, c, k, info, meta["length_m"], meta["seed"])
+            return Done(track, arrays, tuple(meta["names"]), meta["failure"])
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+
+
+def _one(trial: Trial, folder: str | None) -> Done:
+    if folder is None:
+        return run(trial)
+    path = Path(folder) / f"{trial.key()}.npz"
+    if (kept := _load(path)) is not None:
+        return kept
+    done = run(trial)
+    _save(path, done)
+    return done
+
+
+def run_all(
+    trials: Sequence[Trial], folder: Path | None = None, jobs: int = 1, progress: Progress | None = None
+) -> list[Done]:
+    """In the order of `trials`; equal ones run once. folder: where they are kept and found again. jobs: processes."""
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    keys = [t.key() for t in trials]
+    each = dict(zip(keys, trials, strict=True))
+    found = {k: _load(folder / f"{k}.npz") if folder is not None else None for k in each}
+    left = [k for k, d in found.items() if d is None]
+    place = None if folder is None else str(folder)
+
+    def tell() -> None:
+        if progress is not None:
+            progress(sum(d is not None for d in found.values()), len(found))
+
+    tell()
+    if jobs == 1 or len(left) < 2:
+        for k in left:
+            found[k] = _one(each[k], place)
+            tell()
+        _KEPT.clear()
+    else:
+        with _one_thread_each(), ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+            futures = {pool.submit(_one, each[k], place): k for k in left}
+            try:
+                for future in as_completed(futures):
+                    found[futures[future]] = future.result()
+                    tell()
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+    return [found[k] for k in keys]  # type: ignore[misc]
+
+
+def _one_thread_each() -> Any:
+    from bestiary.tasks._assay_trials import _one_thread_each as quiet
+
+    return quiet()
+
+
+def cores() -> int:
+    """That this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

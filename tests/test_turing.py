@@ -1,0 +1,386 @@
+"""Contract, rubric, guard, ledger, trials and the whole examination of a worm with a small budget."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn")
+pytest.importorskip("jinja2")
+
+from bestiary.assets import registry
+from bestiary.errors import BestiaryError, DataError
+from bestiary.tasks.turing import contract, guard, level_c, level_d, pipeline, sources, synthetic
+from bestiary.tasks.turing.contract import Margin, Outcome, Result, Verdict, judge, level_verdict, validate
+from bestiary.tasks.turing.controls import CONTROLS
+from bestiary.tasks.turing.definitions import LEVELS, TESTS
+from bestiary.tasks.turing.exam import FAST, Budget
+from bestiary.tasks.turing.ledger import Ledger
+from bestiary.tasks.turing.policies import Candidate
+from bestiary.tasks.turing.report import html
+from bestiary.tasks.turing.rubric import DIMENSIONS, PUBLISHED, Facts, levels, score
+from bestiary.tasks.turing.suite import examine
+from bestiary.tasks.turing.trials import Trial, run, run_all
+
+HERE = Path(__file__).resolve().parents[1]
+if "BESTIARY_DATA" not in os.environ and (HERE.parent / "shared" / "data").is_dir():
+    os.environ["BESTIARY_DATA"] = str(HERE.parent / "shared" / "data")
+
+
+def has(name):
+    try:
+        return registry.found(name)
+    except DataError:
+        return False
+
+
+needs_tracks = pytest.mark.skipif(not has("worm-foraging"), reason="needs the data worm-foraging: BESTIARY_DATA")
+
+# Contract
+
+
+def test_verdicts_are_of_intervals():
+    margin = Margin(high=0.1)
+    assert margin.judge(-0.2, 0.09) is Verdict.PASS
+    assert margin.judge(0.11, 0.5) is Verdict.FAIL
+    assert margin.judge(0.05, 0.2) is Verdict.INCONCLUSIVE, "failing to reject is no PASS"
+    assert margin.judge(float("nan"), 0.0) is Verdict.INCONCLUSIVE
+    both = Margin(-1, 1)
+    assert [both.judge(a, b) for a, b in ((-0.9, 0.9), (1.1, 3), (-3, -1.1), (-2, 0))] == [
+        Verdict.PASS,
+        Verdict.FAIL,
+        Verdict.FAIL,
+        Verdict.INCONCLUSIVE,
+    ]
+
+
+def a_result(low=0.0, high=0.05, animals=8, **more):
+    return judge(replace(TESTS["D.arrow"], **more), Outcome((low + high) / 2, low, high, animals, animals))
+
+
+def test_few_animals_cannot_pass():
+    assert a_result().verdict is Verdict.PASS
+    assert a_result(animals=3).verdict is Verdict.INCONCLUSIVE and "weak" in a_result(animals=3).reason
+    assert a_result(animals=1).verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_passed_control_or_false_alarms_make_it_invalid():
+    good = a_result()
+    control = {"K17": (0.0, -0.1, 0.05, Verdict.PASS)}
+    assert validate(replace(good, controls=control)).verdict is Verdict.INVALID
+    assert validate(replace(good, controls={"K1": control["K17"]})).verdict is Verdict.PASS, "K1 need not fail here"
+    assert validate(replace(good, false_alarms=0.06)).verdict is Verdict.INVALID
+    assert validate(replace(good, false_alarms=0.05)).verdict is Verdict.PASS
+    assert contract.not_run(TESTS["D.arrow"], "why").verdict is Verdict.NOT_RUN
+
+
+def test_levels_need_every_test_and_not_run_is_no_pass():
+    good = a_result()
+    fail, unsure = a_result(0.2, 0.3), a_result(0.0, 0.2)
+    missing = contract.not_run(TESTS["D.dwell"], "why")
+    assert level_verdict([good, good]) is Verdict.PASS
+    assert level_verdict([good, missing]) is Verdict.INCONCLUSIVE
+    assert level_verdict([missing]) is Verdict.NOT_RUN
+    assert level_verdict([good, unsure]) is Verdict.INCONCLUSIVE
+    assert level_verdict([good, fail]) is Verdict.FAIL
+    assert level_verdict([fail, replace(good, verdict=Verdict.INVALID)]) is Verdict.INVALID
+
+
+def test_margins_are_frozen(tmp_path, monkeypatch):
+    known = contract.margins()
+    assert set(known) == set(TESTS)
+    assert known["D.turing.0.1s"].high == 0.6
+    monkeypatch.setitem(contract._FROZEN, contract.VERSION, "0" * 64)
+    with pytest.raises(DataError, match=r"margins\.toml was changed"):
+        contract.margins()
+
+
+def test_every_test_declares_its_contract():
+    for t in TESTS.values():
+        assert t.level in LEVELS and t.about and t.statistic and t.version == contract.VERSION and 0 < t.power < 1
+        assert set(t.controls) <= set(CONTROLS) | {"replay", "decoupled"}
+    assert set(CONTROLS) == {f"K{i}" for i in range(19)}
+    needed = set("BCDEF")
+    for level in needed:
+        assert any(level in s.must_fail for s in CONTROLS.values())
+
+
+def test_display_score_runs_from_the_strongest_control_to_the_floor():
+    controls = {"K17": (0.5, 0.4, 0.6, Verdict.FAIL), "K12": (0.9, 0.8, 1.0, Verdict.FAIL)}
+    r = Result(TESTS["D.arrow"], Verdict.FAIL, Outcome(0.25, 0, 0.3, 8, 8), floor=(0.0, 0.1), controls=controls)
+    assert r.score == pytest.approx(0.5)
+    assert replace(r, controls={}).score is None
+
+
+# Rubric
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_golden_rubric_scores(name):
+    golden, facts = PUBLISHED[name]
+    assert score(facts) == golden
+
+
+def test_rubric_is_capped_where_the_scale_says():
+    assert levels(Facts(personality="profile"))["personality"] == 1, "no individual connectomes"
+    assert levels(Facts(behaves="complex", without_brain=True))["behaviour complexity"] == 0
+    assert levels(Facts(step_s=1e-6))["temporal resolution"] == 2, "3 needs states below the cell"
+    assert len(DIMENSIONS) == 10 and score(Facts()) == "0" * 10
+
+
+# Guard, canary, ledger
+
+
+def test_guard_stops_python_and_hdf5(tmp_path):
+    secret = tmp_path / "reference.h5"
+    with h5py.File(secret, "w") as file:
+        file["x"] = [1.0]
+    with guard.guarded([secret]):
+        for reach in (
+            lambda: secret.read_bytes(),
+            lambda: h5py.File(secret),
+            lambda: np.load(secret),
+            lambda: os.system("true"),
+        ):
+            with pytest.raises(guard.GuardError, match=r"opened reference\.h5|os\.system"):
+                reach()
+        with pytest.raises(guard.GuardError):
+            open(tmp_path / ".." / tmp_path.name / "reference.h5").close()
+        (tmp_path / "own.txt").write_text("fine")
+    assert h5py.File(secret)["x"][0] == 1.0
+
+
+def test_canary_is_in_every_reference_that_ships_and_is_found(tmp_path):
+    for animal in sources.animals():
+        assert guard.CANARY in sources.asset(animal, "turing.toml").read_text()
+    assert guard.CANARY in sources.asset("worm", "perturbations.csv").read_text()
+    bad = tmp_path / "weights.bin"
+    bad.write_bytes(b"\0" * ((1 << 20) - 10) + guard.CANARY.encode())
+    with pytest.raises(DataError, match="canary"):
+        guard.seek_canary([bad])
+    guard.seek_canary([tmp_path / "none"])
+
+
+def test_ledger_counts_and_shows_changes(tmp_path):
+    ledger = Ledger(tmp_path / "deep" / "ledger.jsonl")
+    for model in ("a", "b", "a"):
+        ledger.add("worm", model, ["D.arrow"], "1", 0)
+    assert ledger.counts("worm", "a") == (2, 3) and ledger.counts("fly", "a") == (0, 0)
+    lines = ledger.path.read_text().splitlines()
+    ledger.path.write_text("\n".join([lines[0], lines[2]]) + "\n")
+    with pytest.raises(DataError, match="line 2"):
+        ledger.lines()
+
+
+CHEAT = """
+import numpy as np
+class Cheat:
+    def reset(self, episode_seed): self.data = open(PATH, "rb").read()
+    def act(self, obs): return np.zeros(95, np.float32)
+"""
+
+
+def test_a_policy_that_reads_the_recordings_is_stopped(tmp_path):
+    secret = tmp_path / "reference.npy"
+    secret.write_bytes(b"x")
+    (tmp_path / "cheat.py").write_text(CHEAT.replace("PATH", repr(str(secret))))
+    trial = Trial(
+        Candidate("worm", f"{tmp_path}/cheat.py:Cheat"), {"task": "locomotion"}, 0.1, 0, protect=(str(secret),)
+    )
+    with pytest.raises(guard.GuardError, match=r"reference\.npy"):
+        run(trial)
+
+
+# Trials
+
+
+STILL = """
+import numpy as np
+class Still:
+    def reset(self, episode_seed): pass
+    def act(self, obs): return np.zeros(95, np.float32)
+"""
+
+
+def own_policy(tmp_path):
+    (tmp_path / "still.py").write_text(STILL)
+    return f"{tmp_path}/still.py:Still"
+
+
+def test_trials_are_kept_and_found_again_and_damage_is_run_again(tmp_path):
+    trials = [Trial(Candidate("worm", own_policy(tmp_path)), {"task": "locomotion"}, 0.5, s) for s in (0, 1)]
+    seen = []
+    first = run_all(trials, tmp_path / "t", 1, lambda done, total: seen.append((done, total)))
+    assert seen[-1] == (2, 2) and not any(d.failure for d in first)
+    files = sorted((tmp_path / "t").iterdir())
+    assert len(files) == 2 and all(f.suffix == ".npz" for f in files)
+    files[0].write_bytes(files[0].read_bytes()[:100])
+    stamp = files[1].stat().st_mtime_ns
+    again = run_all(trials, tmp_path / "t", 1)
+    assert files[1].stat().st_mtime_ns == stamp
+    for a, b in zip(first, again, strict=True):
+        assert np.allclose(a.track.com_m, b.track.com_m) and a.track.seed == b.track.seed
+    assert trials[0].key() != trials[1].key() != replace(trials[1], model="other").key()
+
+
+def test_what_a_policy_cannot_do_is_a_failure_not_a_crash(tmp_path):
+    (tmp_path / "bad.py").write_text(STILL.replace("np.zeros(95", "np.zeros(3"))
+    done = run(Trial(Candidate("worm", f"{tmp_path}/bad.py:Still"), {"task": "locomotion"}, 0.1, 0))
+    assert done.track is None and "ActionError" in done.failure
+    with pytest.raises(DataError, match="did you mean 'Still'"):
+        Candidate("worm", f"{tmp_path}/bad.py:Stil").build()
+    with pytest.raises(DataError, match="no file"):
+        Candidate("worm", f"{tmp_path}/none.py:Still").build()
+
+
+def test_changes_of_the_body_are_felt():
+    ways = {}
+    for name, change in (("", {}), ("drag", {"drag": 3.0}), ("mass", {"mass": 1.2}), ("dead", {"dead": 0.5})):
+        trial = Trial(
+            Candidate("worm", "pattern-generator"), {"task": "locomotion", "medium": "water"}, 2.0, 0, changes=change
+        )
+        ways[name] = run(trial).track.com_m[-1]
+    assert all(not np.array_equal(ways[""], ways[k]) for k in ("drag", "mass", "dead"))
+
+
+def test_probing_every_neuron_starts_from_one_moment():
+    trial = Trial(Candidate("worm"), {"task": "locomotion", "medium": "agar"}, 0.4, 0, probe=("AVAL", "AWCL", "AVAL"))
+    done = run(trial)
+    answers = done.arrays["answer_mV"]
+    assert answers.shape == (3, 302) and np.array_equal(answers[0], answers[2])
+    assert answers[0][done.names.index("AVAL")] > 1 and not np.array_equal(answers[0], answers[1])
+
+
+# Recordings
+
+
+@needs_tracks
+def test_the_worms_are_read_at_their_true_rate():
+    options = sources.plan("worm")["behaviour"]
+    real, noise_m = sources.behaviour(options)
+    assert len(real) == 8 and real.rate_Hz == 4 and 34 * 60 < real.seconds < 36 * 60
+    assert 1e-6 < noise_m < 2e-5
+    speeds = [np.nanmean(a.values[:, 0]) for a in real.animals]
+    assert 0.05 < min(speeds) < max(speeds) < 0.25
+    with pytest.raises(DataError, match="does not divide"):
+        sources.behaviour({**options, "out_Hz": 3.0})
+
+
+def test_centroid_pipeline_on_a_circle():
+    t = np.arange(0, 60, 1 / 8)
+    xy = 1e-3 * np.stack([np.cos(0.2 * t), np.sin(0.2 * t)], 1)
+    series = pipeline.centroid("a", xy, 8.0, 0.5, 4.0)
+    middle = series.values[20:-20]
+    assert middle[:, 0] == pytest.approx(0.2, rel=0.01) and middle[:, 2] == pytest.approx(0.2, rel=0.03)
+    noise = 5e-6 * np.random.default_rng(0).standard_normal(xy.shape)
+    assert pipeline.tracking_noise_m(xy + noise) == pytest.approx(5e-6, rel=0.15)
+
+
+def test_bouts_of_a_swimmer():
+    t = np.arange(0, 20, 0.01)
+    moving = (t % 1.0) < 0.2
+    x = np.cumsum(np.where(moving, 0.02, 0.0)) * 0.01
+    xy = np.stack([x, 0 * x], 1)
+    midline = np.stack([np.c_[xy, 0 * x], np.c_[xy - [4e-3, 0], 0 * x]], 1)
+    found = pipeline.bouts("fish", t, xy, midline)
+    assert len(found.values) == pytest.approx(19, abs=1)
+    assert np.median(found.values[:, 2]) == pytest.approx(1.0, abs=0.02)
+    assert np.median(found.values[:, 0]) == pytest.approx(4.0, rel=0.15)
+
+
+def test_perturbation_rows_name_their_source_and_tuning():
+    rows = level_c.rows("worm")
+    assert all(r["doi"].startswith("10.") and r["used_for_tuning"] in ("yes", "no") for r in rows)
+    from bestiary.tasks._catalogue import measure
+
+    for r in rows:
+        measure(r["measure"])
+        json.loads(r["task_options"] or "{}")
+
+
+def test_the_sign_of_a_paired_change():
+    assert level_c._sign(np.array([1.0, 1.1, 0.9]), 0.5) == 1
+    assert level_c._sign(np.array([1.0, -1.1, 0.9]), 0.1) == 0, "not sure"
+    assert level_c._sign(np.array([-0.1, -0.1, -0.1]), 0.5) == 0, "too small"
+    assert level_c._sign(np.array([np.nan]), 0.5) == 0
+
+
+# The whole
+
+
+TINY = replace(
+    FAST, seconds=12.0, skip_s=1.0, splits=10, slow_splits=2, neurons=2, rewirings=1, repeats=1, behaviour_s=6.0
+)
+TINY = replace(TINY, learning=3, robust_s=3.0, permutations=5)
+
+
+@needs_tracks
+def test_a_still_policy_fails_and_is_told_why(tmp_path):
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    card = examine(
+        "worm", "ABCDF", policy=own_policy(tmp_path), out=tmp_path / "out", budget=TINY, jobs=1, ledger=ledger
+    )
+    by = {t["id"]: t for t in card["tests"]}
+    assert (
+        card["levels"]["D"]["verdict"] in (Verdict.FAIL, Verdict.INVALID)
+        and by["D.marginals"]["verdict"] is Verdict.FAIL
+    )
+    assert by["F.mean"]["verdict"] is Verdict.FAIL and by["F.mean"]["value"] == 0
+    assert by["C.atlas"]["verdict"] is Verdict.NOT_RUN and "no named neurons" in by["C.atlas"]["reason"]
+    assert by["B.forecast"]["verdict"] is Verdict.NOT_RUN and by["A.structure"]["verdict"] is Verdict.NOT_RUN
+    assert card["emulation_claim"].startswith("not supported") and card["evaluations"]["of_this_model"] == 1
+    assert by["D.spectrum"]["controls"]["K13"]["verdict"] is Verdict.FAIL, "random frames must be told apart"
+    saved = json.loads((tmp_path / "out" / "scorecard.json").read_text())
+    assert saved["fast"] and saved["tests"][0]["id"] == card["tests"][0]["id"]
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "not a verdict" in page and "<script" not in page and "http" not in page.replace("http-equiv", "")
+    assert page.count("<svg") > 4 and "NOT-RUN" in page and "Which are alive?" in page
+    examine("worm", "F", policy=own_policy(tmp_path), out=tmp_path / "out", budget=TINY, jobs=1, ledger=ledger)
+    assert ledger.counts("worm", saved["model_sha256"]) == (2, 2)
+
+
+@pytest.mark.parametrize("animal", ["zebrafish", "fly", "mouse"])
+def test_what_is_missing_is_not_run_with_its_reason(animal, tmp_path):
+    import bestiary
+
+    if animal in bestiary.animals("interfaces"):
+        pytest.skip("this animal ships: its examination takes longer than a test may")
+    card = examine(animal, out=tmp_path, budget=TINY, jobs=1, ledger=Ledger(tmp_path / "ledger.jsonl"))
+    assert {t["verdict"] for t in card["tests"]} == {Verdict.NOT_RUN} and all(t["reason"] for t in card["tests"])
+    assert {k for k, v in card["levels"].items() if v["verdict"] is Verdict.NOT_RUN} == set(LEVELS)
+    assert (tmp_path / "report.html").is_file()
+
+
+def test_wrong_questions_get_the_nearest_answer(tmp_path):
+    with pytest.raises(LookupError, match="did you mean 'worm'"):
+        examine("wrom", out=tmp_path)
+    with pytest.raises(BestiaryError, match="levels are of ABCDEF"):
+        examine("worm", "AX", out=tmp_path)
+
+
+def test_report_of_made_up_results_needs_no_network():
+    species = synthetic.Species()
+    results, _ = level_d.compare(species.cohort(5, 30.0), species.cohort(5, 30.0, 2), permutations=3, splits=(5, 2))
+    from bestiary.tasks.turing.suite import row
+
+    levels_ = {
+        "D": {"name": "behaviour", "verdict": Verdict.FAIL, "reason": "", "counts": {Verdict.FAIL: 2}, "controls": {}}
+    }
+    card = {"animal": "<b>worm</b>", "policy": "x", "version": "1", "seed": 0, "fast": False, "levels": levels_}
+    card |= {"tests": [row(r) for r in results], "rubric": [], "controls": {}, "controls_not_run": {}}
+    card |= {"environment": {}, "emulation_claim": "no", "model_sha256": "ab", "evaluations": None}
+    page = html(card, {})
+    assert "<b>worm</b>" not in page and "&lt;b&gt;worm" in page and "<script" not in page
+
+
+def test_budgets_say_what_they_are():
+    from bestiary.tasks.turing.exam import FULL
+
+    assert isinstance(FULL, Budget) and not FULL.fast and FULL.rewirings >= 19 and FULL.splits >= 200
+    assert FAST.fast
