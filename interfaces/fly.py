@@ -62,7 +62,7 @@ def assemble(
             raise LookupError(f"no component {word!r}; {bestiary.nearest(word, COMPONENTS, 'component')}")
     p = brains.parameters(parameters)
     template = Template.of(body)
-    motor = Motor(template, clock.control_s, adhesion="adhesion" not in without)
+    motor = Motor(template, clock.control_s, adhesion="adhesion" not in without, search="search" not in without)
     nerve = cord.FlyCord(motor, without=[w for w in without if w in cord.COMPONENTS])
     brain, missing = brains.build(connectome, p, clock, nerve, rewire, lesion, silence, without)
     source = brain.parts["central"].table.source
