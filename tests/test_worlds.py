@@ -467,3 +467,17 @@ def test_a_fly_hovers_by_its_declared_controller_and_not_without_reflexes(reflex
             break
     held = not done and abs(info["altitude_error_m"]) < 2e-3 and total > 0.15
     assert held == reflexes
+
+
+@pytest.mark.parametrize(
+    ("options", "least_mm"), [({"kind": "slope", "slope_deg": 30}, 1.0), ({"kind": "rough"}, -0.5)]
+)
+def test_a_scripted_tripod_gets_over_the_ground(options, least_mm):
+    from bestiary.interfaces._fly_tripod import tripod
+
+    env = EmbodiedEnv("fly", Terrain(**options), body_options={"eyes": False})
+    actions = tripod(env.body)
+    env.reset(seed=1)
+    for i in range(250):
+        info = env.step(actions[i % len(actions)])[-1]
+    assert info["climbed_m"] > least_mm * 1e-3 and info["forward_m"] > 2e-3 and env.pose()["upright"] > 0.5
