@@ -68,6 +68,7 @@ class Zebrafish:
     surface_m, bottom_m: height of the water's surface and of its bottom. The head cannot sink below the bottom; a fish
         whose head is above the surface has left the water (`ended`).
     eyes: whether it has a retina (`luminance`, `uv`): without, the body is faster.
+    head_fixed: held by the head, as in agarose, with the tail and the eyes free.
     control_s, physics_s: default clock periods. units: of the model, for tests.
     """
 
@@ -89,6 +90,7 @@ class Zebrafish:
     surface_m: float = 5e-3
     bottom_m: float = -5e-3
     eyes: bool = True
+    head_fixed: bool = False
     control_s: str = "0.001"
     physics_s: str = "0.0002"
     units: Units = MM_MG
@@ -217,7 +219,9 @@ class Zebrafish:
         mass[0] -= 2 * _EYE_KG / u.mass
         bending, spacing = self.bending_Nm2(), self.edges_m[2] - self.edges_m[1]
         parent = root = spec.worldbody.add_body(name="link00")
-        root.add_freejoint(name="root")
+        free = root.add_freejoint(name="root")
+        if self.head_fixed:  # so heavy that nothing moves it, and without weight
+            free.armature = 1e3 / u.mass
         for i in range(n):
             half = (edges[i + 1] - edges[i]) / 2
             if i:
@@ -578,7 +582,7 @@ class Zebrafish:
         return {
             "midline_m": midline * size,
             "com_m": data.subtree_com[bound.body] * size,
-            "velocity_m_per_s": bound.momentum[bound.root_dof] * (size / bound.mass),
+            "velocity_m_per_s": bound.momentum[bound.root_dof] * (0.0 if self.head_fixed else size / bound.mass),
             "curvature_per_m": data.qpos[bound.bend] / (self.edges_m[2] - self.edges_m[1]),
             "heading_rad": np.arctan2(turn[3], turn[0]),
             "pitch_rad": np.arcsin(np.clip(turn[6], -1, 1)),

@@ -21,7 +21,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 OUTWARD = {"b": (1, 0), "a": (-1, 0), "c": (0, 1), "d": (0, -1)}
 OPPOSITE = {"a": "b", "b": "a", "c": "d", "d": "c"}
 ABOUT = {
-    "LC4": "speed of a dark looming edge: outward less inward dark motion, summed over the field, less the eye's "
+    "LC4": "speed of a dark looming edge: outward less half of inward dark motion, less the eye's "
     "(von Reyn 2017 Neuron 94:1190; Ache 2019 Curr Biol 29:1073)",
     "LPLC2": "outward motion in four quadrants at once, vetoed by inward motion and by motion of the whole eye; "
     "bright edges count half (Klapoetke 2017 Nature 551:237)",
@@ -116,12 +116,13 @@ def readouts(axial: Array) -> Readouts:
         return np.asarray(near & (forward > 0) & (sideways <= forward))
 
     def expansion(c: int, reach: int, types: tuple[str, ...]) -> Array:
-        """(8 n,): outward less inward motion in the four quadrants, together, less all motion of the eye."""
+        """(8 n,): outward less half of inward motion in the four quadrants, together, less all motion of the eye: so
+        a part of the field that darkens at once, as under a very fast disc, counts too."""
         near = _within(axial, axial[c], reach)
         weights: dict[str, Array] = {}
         for d in OUTWARD:
             out, into = mean(quadrant(c, d, near)), mean(quadrant(c, OPPOSITE[d], near))
-            weights |= {f"{t}{d}": (out - into - whole) / 4 for t in types}
+            weights |= {f"{t}{d}": (out - into / 2 - whole) / 4 for t in types}
         return pool(**weights)
 
     whole = mean(np.ones(n))

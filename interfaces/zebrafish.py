@@ -104,7 +104,7 @@ class FishInterface:
         bins = np.stack(
             [[(np.abs(a - c) <= 10) & f for c in AZIMUTHS_DEG] for a, f in zip(azimuth, level, strict=True)]
         ).astype(np.float32)
-        upper = np.stack([w[:, 2] > -0.3 for w in ways])
+        upper = np.stack([w[:, 2] > 0 for w in ways])  # what looms comes from above; floors have stripes
         return cls(len(brain.names), names, floor, around, bins, upper, clock, holds_depth)
 
     def init(self) -> dict[str, Any]:

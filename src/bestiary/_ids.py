@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+_GRATING = {"where": "ground", "period_L": 2.0, "temporal_Hz": 1.25}  # 8 mm that move at 10 mm/s
+_DISC = {"lv_s": 0.2, "end_deg": 120.0, "elevation_deg": 20.0}
+
 IDS: dict[str, dict[str, Any]] = {
     "bestiary/WormCrawl-v0": {"animal": "worm", "task": "locomotion", "medium": "agar"},
     "bestiary/WormSwim-v0": {"animal": "worm", "task": "locomotion", "medium": "water"},
@@ -24,7 +27,18 @@ IDS: dict[str, dict[str, Any]] = {
         "medium": "air",
         "clock": {"control": "0.0002", "brain": "0.0002", "physics": "0.00005"},  # of the wings
     },
+    "bestiary/ZebrafishFree-v0": {"animal": "zebrafish", "task": "locomotion"},
+    "bestiary/ZebrafishOMR-v0": {"animal": "zebrafish", "task": "optomotor", "task_options": _GRATING},
+    "bestiary/ZebrafishFlow-v0": {"animal": "zebrafish", "task": "flow"},
+    "bestiary/ZebrafishPhototaxis-v0": {"animal": "zebrafish", "task": "phototaxis"},
+    "bestiary/ZebrafishHunt-v0": {"animal": "zebrafish", "task": "hunt"},
+    "bestiary/ZebrafishStartle-v0": {"animal": "zebrafish", "task": "startle"},
+    "bestiary/ZebrafishLoom-v0": {"animal": "zebrafish", "task": "loom", "task_options": _DISC},
+    "bestiary/ZebrafishDots-v0": {"animal": "zebrafish", "task": "dots"},
 }
+for _name in ("OMR", "Hunt", "Startle", "Loom", "Dots", "Phototaxis"):  # the head held, the tail free
+    _free = IDS[f"bestiary/Zebrafish{_name}-v0"]
+    IDS[f"bestiary/Zebrafish{_name}Fixed-v0"] = {**_free, "body_options": {"head_fixed": True}}
 
 
 def register() -> None:

@@ -50,6 +50,7 @@ class Battery:
         strengths = None
         if all(a.stimulus is not None and len(responses.onsets(a)[0]) >= 4 for a in real.animals):
             strengths = responses.levels(real.animals)
+            strengths = strengths if len(strengths) else None
         scales = tuple(s for s in SCALES_S if s * real.rate_Hz >= 1 and real.seconds >= 2 * s)
         spread = np.nanstd(np.concatenate(series), 0)
         alphabet = Alphabet.fit(series, real.rate_Hz)
@@ -108,6 +109,11 @@ def _by(key: str, scale: bool) -> Compare:
             centre, spread = battery.ruler[key]
             x = (x - centre) / spread
         x = x[:, np.isfinite(x).all(0)]
+        if not x.shape[1]:  # nothing was measured in every animal: no distance is no likeness
+            nan = float("nan")
+            return Outcome(
+                nan, nan, nan, int(real.sum()), int((~real).sum()), reason="nothing was measured in every animal"
+            )
         return _outcome(distance.excess(distance.euclidean(x), real, rng), real)
 
     return compare
