@@ -28,7 +28,9 @@ Array = np.ndarray[Any, np.dtype[Any]]
 CLOCK = {"control": "0.002", "brain": "0.0001", "physics": "0.0002"}
 DEMO = {"task": "foray", "seconds": 12.0}  # what `bestiary run` shows
 _SUGAR_100_HZ = 21.7  # mV (pA across 1 nS) that the receptors read as about 100 Hz
-BENCH: dict[str, dict[str, Any]] = {  # closed loops that `bestiary bench fly` times; in both the fly walks; body_options: of the body
+BENCH: dict[
+    str, dict[str, Any]
+] = {  # closed loops that `bestiary bench fly` times; in both the fly walks; body_options: of the body
     "what ships": {"stimulate": ["fore:9pA@0-100000"]},
     "whole brain": {
         "connectome": "flywire-surrogate",
