@@ -32,10 +32,11 @@ ABOUT = {
     "VS": "downward less upward motion in a vertical strip, VS1 in front (Scott 2002; Mauss 2015)",
 }
 REST_HZ = {"HS": 50.0, "VS": 50.0}  # graded cells: about this, up and down; the others are silent at rest
-# Hz per unit of pooled energy. A dark disc of l/v 40 ms gives LC4, LPLC2 and LC16 about 150 Hz, a dark spot of 12 deg
-# LC10a about 100 Hz, a grating of 30 deg at 5 Hz in the preferred direction HS and VS about 150 Hz.
-GAIN_HZ = {"LC4": 600.0, "LPLC2": 600.0, "LC16": 600.0, "LC10a": 300.0, "HS": 200.0, "VS": 200.0}
+# Hz per unit of pooled energy. A dark disc of l/v 40 ms at the side brings LC4 and LPLC2 near MOST_HZ, a dark spot
+# of 12 deg LC10a to 110 Hz, a grating of 30 deg at 5 Hz HS and VS to 200 to 300 Hz.
+GAIN_HZ = {"LC4": 600.0, "LPLC2": 600.0, "LC16": 800.0, "LC10a": 300.0, "HS": 200.0, "VS": 200.0}
 MOST_HZ = 300.0
+FLOOR = {"LC4": 0.15, "LC16": 0.15}  # pooled energy that says nothing: what a still scene and walking leave
 OTHER_EYE = 0.3  # of HS: the share of the other eye's front-to-back motion that is taken away (through H2; share ours)
 
 
@@ -57,6 +58,7 @@ class Readouts:
     _gain: Array = field(init=False)
     _rest: Array = field(init=False)
     _wide: Array = field(init=False)
+    _floor: Array = field(init=False)
 
     def __post_init__(self) -> None:
         put = object.__setattr__
@@ -66,6 +68,7 @@ class Readouts:
         put(self, "_uneven", scipy.sparse.csr_array((dense - even[..., None]).reshape(len(dense), -1)))
         put(self, "_gain", np.array([GAIN_HZ[t] for t in self.types], np.float32))
         put(self, "_rest", np.array([REST_HZ.get(t, 0.0) for t in self.types], np.float32))
+        put(self, "_floor", np.array([FLOOR.get(t, 0.0) for t in self.types], np.float32))
         put(self, "_wide", np.array([t == "HS" for t in self.types]))
 
     def rate_Hz(self, energy: Array) -> Array:
@@ -75,7 +78,7 @@ class Readouts:
         all_four = np.sqrt(np.sqrt(np.maximum(pooled, 0).prod(2)))
         value = np.where(self.together, all_four, pooled[..., 0])
         value[:, self._wide] -= OTHER_EYE * value[::-1, self._wide]
-        return np.clip(value * self._gain + self._rest, 0, MOST_HZ).astype(np.float32)
+        return np.clip((value - self._floor) * self._gain + self._rest, 0, MOST_HZ).astype(np.float32)
 
 
 def _within(axial: Array, middle: Array, reach: int) -> Array:

@@ -28,7 +28,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 CLOCK = {"control": "0.002", "brain": "0.0001", "physics": "0.0002"}
 DEMO = {"task": "foray", "seconds": 12.0}  # what `bestiary run` shows
 _SUGAR_100_HZ = 21.7  # mV (pA across 1 nS) that the receptors read as about 100 Hz
-BENCH: dict[str, dict[str, Any]] = {  # closed loops that `bestiary bench fly` times; in both the fly walks; body_options: of the body
+# closed loops that `bestiary bench fly` times; in both the fly walks; body_options: of the body
+BENCH: dict[str, dict[str, Any]] = {
     "what ships": {"stimulate": ["fore:9pA@0-100000"]},
     "whole brain": {
         "connectome": "flywire-surrogate",
@@ -61,7 +62,7 @@ def assemble(
             raise LookupError(f"no component {word!r}; {bestiary.nearest(word, COMPONENTS, 'component')}")
     p = brains.parameters(parameters)
     template = Template.of(body)
-    motor = Motor(template, clock.control_s, adhesion="adhesion" not in without)
+    motor = Motor(template, clock.control_s, adhesion="adhesion" not in without, search="search" not in without)
     nerve = cord.FlyCord(motor, without=[w for w in without if w in cord.COMPONENTS])
     brain, missing = brains.build(connectome, p, clock, nerve, rewire, lesion, silence, without)
     source = brain.parts["central"].table.source

@@ -123,6 +123,11 @@ def short_mode_share(track: Track, from_s: float = 0.0) -> tuple[float, float]:
     return float(n > 0 and ms < _SHORT_MS), n
 
 
+def short_takeoff(track: Track, from_s: float = 0.0) -> tuple[float, float]:
+    """(1 where it takes off after from_s in the short mode, 1)."""
+    return short_mode_share(track, from_s)[0], 1.0
+
+
 def wingbeat_Hz(track: Track, joint: str = "wing_yaw_left") -> float:
     """Strongest frequency of a wing's hinge, Hz; NaN where it hardly moves. The track must be sampled twice as fast."""
     if joint not in track.joints or len(track.time_s) < 32:

@@ -79,6 +79,7 @@ MEASURES: dict[str, Measure] = {
         _acts.takeoff_before_collision,
         _acts.takeoff_sequence_ms,
         _acts.short_mode_share,
+        _acts.short_takeoff,
         _acts.wingbeat_Hz,
     )
 }
@@ -91,6 +92,7 @@ FRACTIONS = (
     "takeoff_response",
     "takeoff_before_collision",
     "short_mode_share",
+    "short_takeoff",
     "wins",
     "ended_early",
 )
