@@ -19,7 +19,7 @@ def onsets(series: Series) -> tuple[Array, Array]:
 
 
 def levels(animals: tuple[Series, ...]) -> Array:
-    """The strengths, at most five (by quantile), that every animal was given at least three times."""
+    """The strengths, at most five (by quantile), that every animal was given at least twice."""
     each = [onsets(a)[1] for a in animals]
     every = np.concatenate(each)
     distinct = np.unique(every.round(9))
@@ -29,7 +29,7 @@ def levels(animals: tuple[Series, ...]) -> Array:
     def given(strength: float, mine: Array) -> int:
         return int((np.abs(mine[:, None] - distinct[None]).argmin(1) == np.flatnonzero(distinct == strength)[0]).sum())
 
-    return np.array([s for s in distinct if all(given(s, mine) >= 3 for mine in each)])
+    return np.array([s for s in distinct if all(given(s, mine) >= 2 for mine in each)])
 
 
 def curve(series: Series, z: Array, strengths: Array, spread: Array) -> Array:
