@@ -198,7 +198,7 @@ def descending() -> list[tuple[str, str, float]]:
     raise DataError("assets/fly/descending.csv is missing; reinstall bestiary")
 
 
-_FIRST = (2.1, 2.4, 6.5, 0.7, 4.8, 5.8)  # mV of each leg's swing unit at the start
+_FIRST = (5.1, 2.2, 0.3, 0.1, 6.5, 7.3)  # mV of each leg's swing unit at the start: hind legs first
 _KINDS = ("chemical", "graded", "ramp")
 
 
@@ -271,7 +271,7 @@ class FlyCord:
             "rate": np.zeros(n),
             "limbs": self.decoder.init(),
         }
-        # one leg after the other: a fly that starts in a tripod on a steep slope tips over before it is under way
+        # hind legs first, from a slope that some other starts do not get up
         first = np.array(_FIRST)[[1, 0, 3, 2, 5, 4]] if rng.integers(2) else np.array(_FIRST)
         state["slow"][: len(LEGS), 0] = first + rng.uniform(0, 0.5, len(LEGS))
         standing = self._pairs[: len(LEGS), 1]

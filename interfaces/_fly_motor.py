@@ -257,22 +257,19 @@ def _programs(
                 continue
             users[p, i] = 1
             key = np.array(points) * [1, 1 if leg[2] == "L" else -1, 1] * mm
-            closed = np.concatenate([key, key[:1]])
+            start = _search(legs[i], key[0], tables[i][6, 3, 2])
+            keys = np.zeros((len(key) + 1, 7))
+            for k in (*range(len(key)), *range(len(key) + 1)):  # the second time round begins where the first ended
+                keys[k] = start = legs[i].solve(key[k % len(key)][None], start, start, 15)[0]
             at = np.arange(CYCLE) / CYCLE * len(key)
-            path = np.stack([np.interp(at, np.arange(len(closed)), closed[:, k]) for k in range(3)], 1)
-            rest = tables[i][6, 3, 2]
-            start = _search(legs[i], path[0], rest)
-            for _ in range(2):  # the second time round it begins where the first ended
-                for t in range(CYCLE):
-                    start = legs[i].solve(path[t : t + 1], start, start, 12)[0]
-                    ways[p, t, i] = start
+            ways[p, :, i] = np.stack([np.interp(at, np.arange(len(keys)), q) for q in keys.T], 1)
     return ways, users, holds, leans
 
 
 def _search(leg: Leg, target: Array, rest: Array) -> Array:
     """(7,) angles that reach target (3,) and are nearest to `rest`, from many starts."""
-    starts = np.random.default_rng(0).uniform(leg.low, leg.high, (300, 7))
-    found = leg.solve(np.broadcast_to(target, (300, 3)), starts, rest, 40)
+    starts = np.random.default_rng(0).uniform(leg.low, leg.high, (100, 7))
+    found = leg.solve(np.broadcast_to(target, (100, 3)), starts, rest, 25)
     miss = np.linalg.norm(leg.forward(found)[0] - target, axis=1) / np.abs(leg.links[0][0]).max()
     return np.asarray(found[np.argmin(np.where(miss > miss.min() + 0.02, 1e3, 0) + np.abs(found - rest).sum(1))])
 
@@ -446,6 +443,11 @@ def _limbs(  # type: ignore[no-untyped-def]
     swing_Hz = rate[:6]
     left, right = speed * (rate[12] - rate[14]), speed * (rate[13] - rate[15])
     ahead, turn = (left + right) / 2, (right - left) / (2 * track)  # mm/s; rad/s to the left
+    stretch = 0.0  # of the planted foot that is furthest behind: no leg pulls the body beyond its neighbours' reach
+    for i in range(6):
+        if swing_Hz[i] == 0 and ahead > 0:
+            stretch = max(stretch, origin[i, 0] - feet[i, 0])
+    slowed = min(max((1.35 - stretch) / 0.35, 0.0), 1.0)
     reach = 0.5 / (stance_base + stance_share * (abs(left) + abs(right)) / 2)  # s, half a stance
 
     # Grooming: which program owns which leg, and where in its cycle it is.
@@ -525,8 +527,8 @@ def _limbs(  # type: ignore[no-untyped-def]
                 ground[i] -= ground[i] * min(dt / 0.3, 1.0)
             arc[i] = -1.0
             x, y = feet[i, 0], feet[i, 1]
-            feet[i, 0] = min(max(x - dt * (ahead - turn * y), origin[i, 0] - 1.4), origin[i, 0] + 1.4)
-            feet[i, 1] = min(max(y - dt * turn * x, origin[i, 1] - 0.7), origin[i, 1] + 0.7)
+            feet[i, 0] = min(max(x - dt * slowed * (ahead - turn * y), origin[i, 0] - 1.4), origin[i, 0] + 1.4)
+            feet[i, 1] = min(max(y - dt * slowed * turn * x, origin[i, 1] - 0.7), origin[i, 1] + 0.7)
             feet[i, 2] += (origin[i, 2] + ground[i] - feet[i, 2]) * 0.5
         for k in range(3):
             at[k] = feet[i, k] - origin[i, k]
