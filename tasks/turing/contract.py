@@ -132,7 +132,9 @@ def judge(test: Test, outcome: Outcome, least: int = 2) -> Result:
     if verdict is Verdict.PASS and outcome.n_real < 4:
         verdict, reason = Verdict.INCONCLUSIVE, reason or f"{outcome.n_real} recorded animals: no floor, weak"
     if verdict is Verdict.INCONCLUSIVE and not reason:
-        reason = f"the interval crosses the margin; about {test.needs} animals a side give a power of {test.power:.0%}"
+        reason = "the interval crosses the margin"
+        if test.level == "D":
+            reason += f"; about {test.needs} animals a side give a power of {test.power:.0%}"
     return Result(test, verdict, outcome, reason)
 
 

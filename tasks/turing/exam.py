@@ -56,7 +56,7 @@ class Budget:
             repeats=1,
             behaviour_s=max(8.0, share * self.behaviour_s),
             learning=2,
-            robust_s=2.0,
+            robust_s=min(2.0, max(0.5, 2.0 / cpu_s)),
         )
 
 

@@ -31,7 +31,7 @@ def html(card: Mapping[str, Any], exhibits: Mapping[str, Any], beside: Sequence[
         cards=cards,
         LEVELS=LEVELS,
         colours=drawing.COLOURS,
-        forests={k: drawing.forest([t for t in tests if t["level"] == k]) for k in LEVELS},
+        forests={k: drawing.forest([t for t in tests if t["level"] == k and k != "A"]) for k in LEVELS},
         judged=_judged(tests, exhibits),
         lineup=_lineup(exhibits, str(card["model_sha256"]) if "model_sha256" in card else ""),
         not_run=[t for t in tests if str(t["verdict"]) == "NOT-RUN"],
