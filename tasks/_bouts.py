@@ -1,4 +1,4 @@
-"""Bouts: one way to find them for simulated and recorded tracks, and how far their distributions lie from recorded fish.
+"""Bouts: one way to find them in simulated and recorded tracks, and how far their distributions lie from recorded fish.
 
 A bout is a peak of the speed of the centre of mass, smoothed over 30 ms; it begins where the speed was last lowest.
 Interval, displacement and turn go from one beginning to the next, as in the recordings (Le Goc 2021 BMC Biol 19:208).
