@@ -124,17 +124,14 @@ class Body(Protocol):
         """Writes motor commands, action (n_motors,) in [-1, 1], into `data`."""
         ...
 
-    def before_step(self, bound: Any, model: mujoco.MjModel, data: mujoco.MjData) -> None:
-        """Called before every physics step (drag that depends on speed, say)."""
-        ...
-
     def sense(self, bound: Any, data: mujoco.MjData, world: World) -> dict[str, Array]:
         """Observation: every `Sense` by name, float32, clipped into its bounds."""
         ...
 
-    # resume(bound, data, obs), where a body has it: called after a jump to another moment, whose observation was `obs`,
-    # for what receptors hold between frames. view_deg: (azimuth, elevation) from where it is best seen. ground_m: the
-    # height of the ground below a position of height 0.
+    # What a body may have besides. before_step(bound, model, data): called before every physics step (drag that depends
+    # on speed). resume(bound, data, obs): called after a jump to another moment, whose observation was `obs`, for what
+    # receptors hold between frames. view_deg: (azimuth, elevation) from where it is best seen. ground_m: the height of
+    # the ground below a position of height 0.
 
     def pose(self, bound: Any, data: mujoco.MjData) -> dict[str, Array]:
         """Ground truth for measures and plots: at least `midline_m` (n, 3), head first, and `com_m` (3,)."""

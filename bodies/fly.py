@@ -38,6 +38,7 @@ _SITES = (
     ("nose", "head", (0.0, 0.04, 0.0)),
     ("tail", "abdomen_7", (0.0, 0.035, -0.0119)),
 )
+_NEXT, _LAST = [1, 2, 0], [2, 0, 1]  # of a cross product
 _JUMP = ("coxa_T2", "femur_T2", "tibia_T2", "tarsus_T2")
 _TASTES_WITHIN_M = 1e-4
 HOVER_PITCH_RAD = math.radians(47.5)  # nose up; the stroke plane of the model's wings is then level
@@ -261,44 +262,53 @@ class Fly:
             data.qpos[bound.root[2]] += height_m / self.units.length
         mujoco.mj_forward(model, data)
 
+    def launch(
+        self, bound: Bound, model: mujoco.MjModel, data: mujoco.MjData, position_m: Array, heading_rad: float = 0.0
+    ) -> None:
+        """At rest in the air, the thorax at position_m (3,), in the posture of flight."""
+        self.place(bound, model, data, position_m, heading_rad, height_m=0.0, posture="fly")
+
     def apply(self, bound: Bound, data: mujoco.MjData, action: Array) -> None:
         """action (78,) in [-1, 1], in the order of `motors`."""
         ctrl = self.middle + self.half * action
         ctrl[bound.sticky] = np.maximum(ctrl[bound.sticky], 0)
         data.ctrl[bound.motors] = ctrl
 
-    def before_step(self, bound: Bound, model: mujoco.MjModel, data: mujoco.MjData) -> None:
-        """Nothing: the fluid is MuJoCo's own."""
-
     def sense(self, bound: Bound, data: mujoco.MjData, world: World) -> dict[str, Array]:
         """Observation: every `Sense` by name, float32, within its bounds."""
         u, now, b = self.units, data.time, bound
         measured = data.sensordata[b.sensors]
         force = measured[9:27].reshape(6, 3)
-        down = data.xmat[b.thorax, 6:]
         at = data.site_xpos[b.receptors] * u.length
         smell, taste = at[:4], at[4:]
         touch = measured[27:33]
-        sampled: dict[str, Array] = {
-            "joint_rad": data.qpos[b.hinges],
-            "joint_rad_per_s": data.qvel[b.hinge_dofs],
-            "leg_load_N": np.sqrt((force * force).sum(1)) * u.force,
-            "claw_contact_N": touch * u.force,
-            "gyro_rad_per_s": measured[3:6],
-            "accelerometer_m_per_s2": measured[:3] * u.acceleration,
-            "gravity": -down,
-            "wind_m_per_s": self._wind(b, data, world, smell[:2]),
-        }
-        for name in ("vinegar", "geosmin"):
-            sampled[name] = world.sample(name, smell, b.fraction[:4], now)
-        for name in ("antenna_load_N", "co2"):
-            sampled[name] = world.sample(name, smell[:2], b.fraction[:2], now)
         wet = self._touching(b, data, touch)
-        for name in ("sugar_mol_per_m3", "bitter_mol_per_m3", "water"):
-            sampled[name] = world.sample(name, taste, b.fraction[4:], now) * wet
+        sample, antennae = world.sample, b.fraction[:2]
+        values = np.concatenate(  # in the order of `_senses`
+            [
+                data.qpos[b.hinges],
+                data.qvel[b.hinge_dofs],
+                np.sqrt((force * force).sum(1)) * u.force,
+                touch * u.force,
+                measured[3:6],
+                measured[:3] * u.acceleration,
+                -data.xmat[b.thorax, 6:],
+                self._wind(b, data, world, smell[:2]).ravel(),
+                sample("antenna_load_N", smell[:2], antennae, now),
+                sample("vinegar", smell, b.fraction[:4], now),
+                sample("geosmin", smell, b.fraction[:4], now),
+                sample("co2", smell[:2], antennae, now),
+                sample("sugar_mol_per_m3", taste, b.fraction[4:], now) * wet,
+                sample("bitter_mol_per_m3", taste, b.fraction[4:], now) * wet,
+                sample("water", taste, b.fraction[4:], now) * wet,
+            ]
+        )
+        np.minimum(np.maximum(values, b.low, out=values), b.high, out=values)
+        flat = values.astype(np.float32)
+        obs = {name: flat[part].reshape(shape) for name, part, shape in b.parts}
         if b.sight is not None:
-            sampled["luminance"] = b.sight(data, world)
-        return {s.name: np.minimum(np.maximum(sampled[s.name], s.low), s.high).astype(np.float32) for s in self.senses}
+            obs["luminance"] = b.sight(data, world).copy()  # held between frames
+        return obs
 
     def resume(self, bound: Bound, data: mujoco.MjData, obs: Mapping[str, Array]) -> None:
         """After a jump to another moment: the eyes hold what they saw then."""
@@ -313,7 +323,8 @@ class Fly:
         # velocity of a point of the antenna: that of the tree's centre of mass frame, plus spin times arm
         spatial = data.cvel[b.antennae]
         arm = data.site_xpos[b.receptors[:2]] - data.subtree_com[b.thorax]
-        own = spatial[:, 3:] + np.cross(spatial[:, :3], arm)
+        spin, moving = spatial[:, :3], spatial[:, 3:]
+        own = moving + spin[:, _NEXT] * arm[:, _LAST] - spin[:, _LAST] * arm[:, _NEXT]
         return (air - own * self.units.length) @ (data.xmat[b.head].reshape(3, 3) @ b.head_axes)
 
     def _touching(self, b: Bound, data: mujoco.MjData, touch: Array) -> Array:
@@ -332,27 +343,28 @@ class Fly:
         of the tilt; height_m of the thorax; claws_m (6, 3); claw_load_N (6,); joint_rad (102,); proboscis, 0 at rest to
         1 as far out as it goes; curvature_per_m (0,)."""
         b, size = bound, self.units.length
-        axes = data.xmat[b.thorax].reshape(3, 3)
+        ahead_x, _, _, ahead_y, _, _, ahead_z, left_z, up_z = data.xmat[b.thorax].tolist()
         midline = np.empty((2 + len(b.trunk), 3))
         midline[[0, -1]] = data.site_xpos[b.ends]
         midline[1:-1] = data.xpos[b.trunk]
         midline *= size
         joints = data.qpos[b.hinges].copy()
+        out = ((joints[b.proboscis] - b.folded) / (b.extended - b.folded)).tolist()
         # the generalised momentum of a free joint's translation is the momentum of the whole tree
         mujoco.mj_mulM(b.model, data, b.momentum, data.qvel)
         return {
             "midline_m": midline,
             "com_m": data.subtree_com[b.thorax] * size,
             "velocity_m_per_s": b.momentum[b.dofs[:3]] * (size / b.mass),
-            "heading_rad": np.array(math.atan2(axes[1, 0], axes[0, 0])),
-            "pitch_rad": np.array(math.asin(min(max(axes[2, 0], -1.0), 1.0))),
-            "roll_rad": np.array(math.atan2(axes[2, 1], axes[2, 2])),
-            "upright": np.array(axes[2, 2]),
+            "heading_rad": np.array(math.atan2(ahead_y, ahead_x)),
+            "pitch_rad": np.array(math.asin(min(max(ahead_z, -1.0), 1.0))),
+            "roll_rad": np.array(math.atan2(left_z, up_z)),
+            "upright": np.array(up_z),
             "height_m": data.xpos[b.thorax, 2] * size,
             "claws_m": data.site_xpos[b.claws] * size,
             "claw_load_N": data.sensordata[b.sensors][27:33] * self.units.force,
             "joint_rad": joints,
-            "proboscis": np.clip((joints[b.proboscis] - b.folded) / (b.extended - b.folded), 0, 1).mean(),
+            "proboscis": np.array((min(max(out[0], 0.0), 1.0) + min(max(out[1], 0.0), 1.0)) / 2),
             "curvature_per_m": np.empty(0),
         }
 
@@ -407,6 +419,9 @@ class Bound:
     sensors: slice
     receptors: Array  # sites: antennae, palps, six claws, labellum
     fraction: Array
+    low: Array  # of every number that is sensed, light aside, in a row
+    high: Array
+    parts: tuple[tuple[str, slice, tuple[int, ...]], ...]  # name, place in that row, shape
     reach: Array  # (8,) how far taste organs reach below their site
     claws: Array
     claw_geoms: Array
@@ -451,6 +466,7 @@ class Bound:
         root = int(free.qposadr[0]) + np.arange(7)
         dof = model.jnt_dofadr[hinges]
         rest = _balance(model, hinges)
+        senses = _senses()
         cameras = ("eye_left", "eye_right")
         sight = Sight(Eye.of(model, fly_retina(), cameras, body.units.length)) if body.eyes else None
         tucked = rest.copy()
@@ -481,6 +497,12 @@ class Bound:
             sensors=slice(first, first + 33),
             receptors=receptors,
             fraction=np.array([0.0, 0.0, 0.05, 0.05, 0.2, 0.2, 0.45, 0.45, 0.7, 0.7, 0.05, 0.05]),
+            low=np.concatenate([np.full(math.prod(s.shape), s.low) for s in senses]),
+            high=np.concatenate([np.full(math.prod(s.shape), s.high) for s in senses]),
+            parts=tuple(
+                (s.name, slice(int(end) - math.prod(s.shape), int(end)), s.shape)
+                for s, end in zip(senses, np.cumsum([math.prod(s.shape) for s in senses]), strict=True)
+            ),
             reach=np.array([radius] * 6 + [lobe] * 2),
             claws=claws,
             claw_geoms=claw_geoms,

@@ -392,9 +392,6 @@ class Worm:
         """action (95,) in [-1, 1], in the order of `motors`: -1 is a silent muscle, 0 half tone, 1 full activation."""
         data.ctrl[bound.muscles] = 0.5 * action + 0.5
 
-    def before_step(self, bound: Bound, model: mujoco.MjModel, data: mujoco.MjData) -> None:
-        """Nothing: the drag is linear and lives in the model."""
-
     def sense(self, bound: Bound, data: mujoco.MjData, world: World) -> dict[str, Array]:
         """Observation: every `Sense` by name, float32, within its bounds."""
         size, now, sites = self.units.length, data.time, data.site_xpos

@@ -92,6 +92,10 @@ class Compass(RatePart):
         vector = (r * np.exp(1j * self.ring_rad[at])).sum() / max(float(r.sum()), 1e-9)
         return float(np.angle(vector)), float(abs(vector))
 
+    def decoded(self, state: dict[str, Any]) -> dict[str, Array]:
+        """`heading_rad`: where the bump is."""
+        return {"heading_rad": np.array(self.heading_rad(state)[0])}
+
     def steering(self, state: dict[str, Any]) -> float:
         """PFL3 of the right bridge less the left, whose axons cross (Hulse 2021 eLife 10:e66039): + turns left."""
         pfl3 = self.table.types == "PFL3"

@@ -101,7 +101,7 @@ def fly_circuits() -> Connectome:
 
 
 # cells beside a whole brain: what FlyWire does not hold (legs), and what no wiring is known to do (bouts, saccades)
-STAND_INS = ("walk_on", "walk_off", "saccade", "OFF_search", "leg_sugar", "leg_bitter")
+STAND_INS = ("walk_on", "walk_off", "saccade", "saccade_burst", "OFF_search", "leg_sugar", "leg_bitter")
 
 
 def with_stand_ins(table: Connectome) -> Connectome:

@@ -46,6 +46,8 @@ COMPONENTS = {
     "adaptation": "the fading of the steering units that DNa02 drives",
     "grooming-hierarchy": "eyes before antennae before abdomen before wings before thorax, by suppression (Seeds 2014)",
     "arbitration": "grooming, feeding and the jump hold back walking",
+    "posture": "on a slope the body leans uphill and crouches",
+    "search": "a foot that finds no ground reaches down for it, one that finds it early rests there",
     "adhesion": "claws that hold on in stance",
 }
 
@@ -71,7 +73,7 @@ class Unit:
 
 
 def _units() -> list[Unit]:
-    units = [Unit(f"{word}_{side}", word, tau_s=0.02, threshold_mV=0.5) for word in ("fore", "back") for side in "LR"]
+    units = [Unit(f"{word}_{side}", word, tau_s=0.04, threshold_mV=0.5) for word in ("fore", "back") for side in "LR"]
     units += [Unit(f"turn_{s}", "turn", tau_s=0.05, gain_Hz_per_mV=5) for s in "LR"]
     units += [Unit(f"steer_{s}", "steer", tau_s=0.01, gain_Hz_per_mV=10, adapt=0.08, adapt_s=0.15) for s in "LR"]
     units += [Unit("step", "step", tau_s=0.01, threshold_mV=4, top_Hz=100), Unit("halt", "halt", tau_s=0.03)]
@@ -79,6 +81,8 @@ def _units() -> list[Unit]:
         units += [Unit(f"{word}_{leg}", word, tau_s=0.002, top_Hz=100) for word in ("stance", "swing")]
         units += [Unit(f"touch_{leg}", "touch", tau_s=0.004, adapt=0.1, adapt_s=0.012, top_Hz=100)]
         units += [Unit(f"{word}_{leg}", word, "sensory", tau_s=0.004) for word in ("load", "contact", "behind")]
+    slopes = ("uphill", "downhill", "slant_L", "slant_R")
+    units += [Unit(word, "slope", "sensory", tau_s=0.05, threshold_mV=0.7) for word in slopes]
     units += [Unit(word, "groom", tau_s=0.06, threshold_mV=1, top_Hz=100) for word in GROOMING]
     units += [Unit(word, "sweep", tau_s=0.004, top_Hz=100) for word in ("return", "sweep")]
     units += [Unit("rostrum", "proboscis", "motor", tau_s=0.03, gain_Hz_per_mV=12, threshold_mV=1, top_Hz=100)]
@@ -194,6 +198,7 @@ def descending() -> list[tuple[str, str, float]]:
     raise DataError("assets/fly/descending.csv is missing; reinstall bestiary")
 
 
+_FIRST = (5.1, 2.2, 0.3, 0.1, 6.5, 7.3)  # mV of each leg's swing unit at the start: hind legs first
 _KINDS = ("chemical", "graded", "ramp")
 
 
@@ -236,7 +241,8 @@ class FlyCord:
             ]
         )
         self._alive = (~self._lesioned).astype(float)
-        self._speaks = (~(self._lesioned | self._silenced)).astype(float)
+        mute = np.array([u.type == "slope" and "posture" in without for u in units])
+        self._speaks = (~(self._lesioned | self._silenced | mute)).astype(float)
         t = self.table
         order = np.argsort(t.post, kind="stable")
         self._pre, self._post = t.pre[order].astype(np.int64), t.post[order].astype(np.int64)
@@ -265,7 +271,9 @@ class FlyCord:
             "rate": np.zeros(n),
             "limbs": self.decoder.init(),
         }
-        state["slow"][: len(LEGS), 0] = rng.uniform(0, 0.8 * ESCAPE_MV, len(LEGS))
+        # hind legs first, from a slope that some other starts do not get up
+        first = np.array(_FIRST)[[1, 0, 3, 2, 5, 4]] if rng.integers(2) else np.array(_FIRST)
+        state["slow"][: len(LEGS), 0] = first + rng.uniform(0, 0.5, len(LEGS))
         standing = self._pairs[: len(LEGS), 1]
         state["rate"][standing] = 100.0 * self._speaks[standing]
         return state

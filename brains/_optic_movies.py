@@ -108,9 +108,10 @@ def edge(axial: Array, angle_rad: float, speed: float, bright: bool, dt_s: float
 def looming(
     retina: Array, toward: Array, ratio_s: float, dt_s: float, begin_s: float = -0.5, dark: float = 0.0
 ) -> Array:
-    """A disc on a collision course (T, eyes, n): its half angle is atan(l/v / time left), l/v = ratio_s, up to 63 deg
-    (Gabbiani 1999 J Neurosci 19:1122), of luminance `dark` on grey 0.5. retina (eyes, n, 3), toward (3,): ways."""
-    times = np.arange(begin_s, -ratio_s / 2, dt_s)
+    """A disc on a collision course (T, eyes, n), of luminance `dark` on grey 0.5. Its half angle is atan(l/v / time
+    left), l/v = ratio_s (Gabbiani 1999 J Neurosci 19:1122), up to 63 deg, where it stays until 0.1 s after the contact
+    that it would make. begin_s: of the film; contact is at 0. retina (eyes, n, 3), toward (3,): directions."""
+    times = np.minimum(np.arange(begin_s, 0.1, dt_s), -ratio_s / 2)
     half = np.arctan(ratio_s / -times)
     angle = np.arccos(np.clip(retina @ (toward / np.linalg.norm(toward)), -1, 1))
     inside = 0.5 * (1 + np.tanh((half[:, None, None] - angle) / math.radians(2.5)))

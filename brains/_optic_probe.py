@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bestiary.brains import _optic_movies as movies
-from bestiary.brains._optic_lobe import MOTION, Lobe
+from bestiary.brains._optic_lobe import DT_S, MOTION, Lobe
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -73,4 +73,26 @@ def direction_table(lobe: Lobe, **options: Any) -> list[dict[str, Any]]:
                 "peak": float(best[bright]),
             }
         )
+    return rows
+
+
+def loom_responses(
+    part: Any, retina: Array, ratios_s: Iterable[float] = (0.01, 0.02, 0.04, 0.08)
+) -> list[dict[str, Any]]:
+    """Dark discs on a collision course from the left (69 deg, 11 deg up), one row for each l/v: `lv_s`, and for LC4 and
+    LPLC2 of each side `<type>_<side>_Hz`, the best cell's peak, and `_sum_Hz`, the peak of all. retina (2, n, 3)."""
+    rows = []
+    for ratio in ratios_s:
+        state, rates = part.init(0), []
+        for frame in movies.looming(retina, np.array([math.cos(1.2), math.sin(1.2), 0.2]), ratio, DT_S):
+            for _ in range(part.every):
+                state = part.advance(state, part.lit(frame))
+            rates.append(part.rate_Hz(state))
+        row: dict[str, Any] = {"lv_s": ratio}
+        for kind in ("LC4", "LPLC2"):
+            for side in "LR":
+                found = np.array(rates)[:, part.table.select(f"type={kind} & side={side}")]
+                row[f"{kind}_{side}_Hz"] = float(found.max())
+                row[f"{kind}_{side}_sum_Hz"] = float(found.sum(1).max())
+        rows.append(row)
     return rows

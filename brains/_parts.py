@@ -35,7 +35,8 @@ class Part(Protocol):
     """A part of a brain. n neurons; arrays are (n,) float32.
 
     table: its neurons, and its edges where it has any, each with its provenance. A part may say `slow = True`: it is
-    worth a core of its own. The cord also has `motor(state)`: the action (n_motors,) in [-1, 1].
+    worth a core of its own; and have `decoded(state)`, numbers by name that its activity stands for (a heading). The
+    cord also has `motor(state)`: the action (n_motors,) in [-1, 1].
     """
 
     @property
@@ -122,6 +123,9 @@ class Composite:
         ]
         self._decay = [np.float32(-np.expm1(-clock.control_s / k.tau_s)) for k in self.links]
         self._pool: ThreadPoolExecutor | None = None
+        self.decoders = {  # what can be read beside rates -> the part that says it
+            key: name for name, p in self.parts.items() if hasattr(p, "decoded") for key in p.decoded(p.init(0))
+        }
 
     def _check(self, link: Link) -> None:
         for end in (link.source, link.target):
@@ -204,7 +208,7 @@ class Composite:
         return self._pool.submit(step, *args)
 
     def read(self, state: dict[str, Any]) -> Mapping[str, Any]:
-        """voltage_mV and rate_Hz (n,), and `motor`, the action of the cord. Each is worked out when it is looked at."""
+        """voltage_mV and rate_Hz (n,), what parts decode, and `motor`, the action of the cord. Each is worked out when it is looked at."""
         return _Reading(self, state)
 
     def settle(self, state: dict[str, Any]) -> dict[str, Any]:
@@ -240,15 +244,18 @@ class _Reading(Mapping[str, Any]):
         parts, state = self._brain.parts, self._state
         if key == "motor":
             return parts[self._brain.cord].motor(_done(state[self._brain.cord]))  # type: ignore[attr-defined]
+        if key in self._brain.decoders:
+            part = self._brain.decoders[key]
+            return parts[part].decoded(_done(state[part]))[key]  # type: ignore[attr-defined]
         if key in ("voltage_mV", "rate_Hz"):
             return np.concatenate([getattr(p, key)(_done(state[k])) for k, p in parts.items()])
         raise KeyError(key)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(("voltage_mV", "rate_Hz"))
+        return iter(("voltage_mV", "rate_Hz", *self._brain.decoders))
 
     def __len__(self) -> int:
-        return 2
+        return 2 + len(self._brain.decoders)
 
 
 def joined(

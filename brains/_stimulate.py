@@ -24,6 +24,8 @@ from bestiary.errors import BestiaryError, DataError
 Array = np.ndarray[Any, np.dtype[Any]]
 BRAINS = {
     "flywire": "FlyWire 783, the whole fly brain: 138,639 neurons; needs large data",
+    "shiu2024": "the published model, which is what `stimulate` runs on `flywire`: the same",
+    "fly-circuits": "small circuits of the fly typed in from publications, most weights fitted; ships",
     "flywire-surrogate": "its size and statistics, wired at random",
     "p9": "196 neurons of FlyWire 630 that P9 makes fire; needs data",
 }
@@ -37,10 +39,14 @@ def brain(name: str | Connectome) -> Connectome:
         from bestiary.brains._surrogate import flywire_surrogate
 
         return flywire_surrogate()
+    if name == "fly-circuits":
+        from bestiary.brains._fly_circuits import fly_circuits
+
+        return fly_circuits()
     if name in BRAINS:
         from bestiary.brains import _flywire, _shiu
 
-        return _flywire.flywire_connectome() if name == "flywire" else _shiu.p9_connectome()
+        return _shiu.p9_connectome() if name == "p9" else _flywire.flywire_connectome()
     if Path(name).is_file():
         return read_connectome(name)
     if name in bestiary.animals("interfaces"):

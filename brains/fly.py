@@ -73,11 +73,12 @@ def central_table(name: str) -> Connectome:
 def tables(connectome: str | None = None) -> dict[str, Connectome]:
     """The tables of all parts, for the card."""
     from bestiary.brains._fly_cord import table as cord_table
+    from bestiary.brains._visual import type_table
 
     clock = Clock("0.002", "0.0001", "0.0002")
     optional, _ = optional_parts(clock, parameters())
-    out = {"central": central_table(connectome or default())}
-    return out | {k: p.table for k, p in optional.items()} | {"cord": cord_table()}
+    measured = {k: p.table for k, p in optional.items()} | {"visual": type_table()}  # its units repeat the types
+    return {"central": central_table(connectome or default()), **measured, "cord": cord_table()}
 
 
 def central(connectome: Connectome | str | None, clock: Clock, rewire: Any, spontaneous: bool) -> Part:

@@ -66,7 +66,7 @@ class GradedNetwork:
     noise_mV: Array
     adaptation: Array
     noise_tau_s: float = 0.1
-    adaptation_tau_s: float = 1.0
+    adaptation_tau_s: float | Array = 1.0
     plateau_mV: float = 40.0
     frozen: dict[str, Array] | None = field(default=None)
 

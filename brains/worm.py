@@ -67,7 +67,11 @@ def network(connectome: Connectome, p: Mapping[str, float], without: tuple[str, 
     strength = np.where(cross | cross.T, p["cross_head"], 1.0)
     cross = np.outer(of(*FORWARD), of(*BACKWARD))
     strength[cross | cross.T] = p["cross_command"]
-    strength = strength * np.where(connectome.kinds[rows] == "sensory", p["sensory_strength"], 1.0)[None, :]
+    sensory = connectome.kinds[rows] == "sensory"
+    inter = (connectome.kinds[rows] == "inter") & ~of(*FORWARD, *BACKWARD)
+    strength = strength * np.where(sensory, p["sensory_strength"], 1.0)[None, :]
+    motor = connectome.kinds[rows] == "motor"
+    strength = strength * np.where(np.outer(~motor, inter), p["inter_strength"], 1.0)
     gap = table("gap")
     np.fill_diagonal(gap, 0)
 
@@ -75,7 +79,7 @@ def network(connectome: Connectome, p: Mapping[str, float], without: tuple[str, 
     for name, classes in GROUPS.items():
         if "plateaus" not in without:
             plateau[of(*classes)] = p[f"plateau_{name}"]
-        if "adaptation" not in without and name in ("head", "b", "a"):
+        if "adaptation" not in without and name in ("head", "b", "a", "backward"):
             adaptation[of(*classes)] = p[f"adaptation_{name}"]
     one = np.ones(n)
     net = GradedNetwork(
@@ -86,19 +90,21 @@ def network(connectome: Connectome, p: Mapping[str, float], without: tuple[str, 
         leak_nS=one * p["leak_nS"],
         leak_mV=one * p["leak_mV"],
         beta_per_mV=np.select(
-            [of(*GROUPS["a"]), of(*MOTOR)], [p["beta_a_per_mV"], p["beta_motor_per_mV"]], p["beta_per_mV"]
+            [of(*GROUPS["a"]), of(*GROUPS["b"]), of(*MOTOR)],
+            [p["beta_a_per_mV"], p["beta_b_per_mV"], p["beta_motor_per_mV"]],
+            p["beta_per_mV"],
         ),
         rise_per_s=one * p["rise_over_decay"] * p["decay_per_s"],
         decay_per_s=one * p["decay_per_s"],
         plateau=plateau,
         plateau_slope_mV=one * p["plateau_slope_mV"],
         offset_mV=np.zeros(n),
-        quiet_mV=np.where(connectome.kinds[rows] == "sensory", p["quiet_sensory_mV"], 0.0),
+        quiet_mV=np.select([sensory, inter], [p["quiet_sensory_mV"], p["quiet_inter_mV"]]),
         tonic_pA=np.zeros(n),
         noise_mV=np.where(of(*MOTOR), p["noise_motor_mV"], p["noise_mV"]),
         noise_tau_s=p["noise_tau_s"],
         adaptation=adaptation,
-        adaptation_tau_s=p["adaptation_tau_s"],
+        adaptation_tau_s=np.where(of(*BACKWARD), p["adaptation_backward_tau_s"], p["adaptation_tau_s"]),
     )
     # Set points: motor neurons are half active while the command neurons of their direction are.
     rest = net.equilibrium()

@@ -247,9 +247,15 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
         mujoco.set_mju_user_warning(_nothing)  # else MuJoCo writes a log file where the user stands
         try:
             body.apply(bound, data, command)
-            for _ in range(self.clock.physics_steps):
-                body.before_step(bound, model, data)
+            if (before_step := getattr(body, "before_step", None)) is not None:
+                for _ in range(self.clock.physics_steps):
+                    before_step(bound, model, data)
+                    mujoco.mj_step2(model, data)
+                    mujoco.mj_step1(model, data)
+            else:  # the same, bit for bit: mj_step is step1 and step2
                 mujoco.mj_step2(model, data)
+                if self.clock.physics_steps > 1:
+                    mujoco.mj_step(model, data, self.clock.physics_steps - 1)
                 mujoco.mj_step1(model, data)
         finally:
             mujoco.set_mju_user_warning(before)

@@ -288,7 +288,8 @@ def build(
     asked = {"lesion": lesion, "silence": silence, "without": without, "stimuli": schedule}
     about = {**about, **asked, "control": chosen.name, "control_seed": chosen.seed, "clock": clock}
     about |= {"moved_share": chosen.moved_share, "brain_heard": chosen.brain_heard}
-    return Animal(name, brain, interface, clock, schedule, chosen, about, body().senses)
+    needed = tuple(s for s in body().senses if s.name not in getattr(interface, "deaf", ()))
+    return Animal(name, brain, interface, clock, schedule, chosen, about, needed)
 
 
 def _copied(tree: Any) -> Any:

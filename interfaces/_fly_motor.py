@@ -67,6 +67,8 @@ PROGRAMS: dict[str, tuple[str, tuple[tuple[float, float, float], ...], dict[str,
 }
 CYCLE = 48  # steps of a program's table
 LEAN_MM = {"T1": -0.05, "T2": 0.0, "T3": 0.35}  # how far ahead the body goes over the legs that stay
+LEAN_MM_PER_HZ, CROUCH_MM_PER_HZ = 0.007, 0.004
+RAISE = 0.6  # mm that hind legs stretch per mm of leaning uphill, as they give way there
 GRID_MM = (np.linspace(-1.5, 1.5, 13), np.linspace(-0.75, 0.75, 7), np.linspace(-0.4, 1.0, 8))  # about the neutral foot
 
 
@@ -255,22 +257,19 @@ def _programs(
                 continue
             users[p, i] = 1
             key = np.array(points) * [1, 1 if leg[2] == "L" else -1, 1] * mm
-            closed = np.concatenate([key, key[:1]])
+            start = _search(legs[i], key[0], tables[i][6, 3, 2])
+            keys = np.zeros((len(key) + 1, 7))
+            for k in (*range(len(key)), *range(len(key) + 1)):  # the second time round begins where the first ended
+                keys[k] = start = legs[i].solve(key[k % len(key)][None], start, start, 15)[0]
             at = np.arange(CYCLE) / CYCLE * len(key)
-            path = np.stack([np.interp(at, np.arange(len(closed)), closed[:, k]) for k in range(3)], 1)
-            rest = tables[i][6, 3, 2]
-            start = _search(legs[i], path[0], rest)
-            for _ in range(2):  # the second time round it begins where the first ended
-                for t in range(CYCLE):
-                    start = legs[i].solve(path[t : t + 1], start, start, 12)[0]
-                    ways[p, t, i] = start
+            ways[p, :, i] = np.stack([np.interp(at, np.arange(len(keys)), q) for q in keys.T], 1)
     return ways, users, holds, leans
 
 
 def _search(leg: Leg, target: Array, rest: Array) -> Array:
     """(7,) angles that reach target (3,) and are nearest to `rest`, from many starts."""
-    starts = np.random.default_rng(0).uniform(leg.low, leg.high, (300, 7))
-    found = leg.solve(np.broadcast_to(target, (300, 3)), starts, rest, 40)
+    starts = np.random.default_rng(0).uniform(leg.low, leg.high, (100, 7))
+    found = leg.solve(np.broadcast_to(target, (100, 3)), starts, rest, 25)
     miss = np.linalg.norm(leg.forward(found)[0] - target, axis=1) / np.abs(leg.links[0][0]).max()
     return np.asarray(found[np.argmin(np.where(miss > miss.min() + 0.02, 1e3, 0) + np.abs(found - rest).sum(1))])
 
@@ -308,7 +307,8 @@ class Motor:
     half_track_mm: half the distance between the sides, by which their difference in speed becomes a turn.
     swing_s: time of a whole arc at a rate of 100 Hz. stance (rate, share): the template's own idea of how long a
     stance lasts, 1 / (rate + share * speed), by which a swing knows how far ahead to put the foot. groom_s: of half a
-    grooming sweep at 100 Hz.
+    grooming sweep at 100 Hz. search: a foot that finds no ground reaches down for it, one that finds it early rests
+    there.
     """
 
     # the units that it reads, in this order
@@ -320,6 +320,7 @@ class Motor:
         *PROGRAMS,
         *("rostrum", "haustellum", "labrum"),
         *("TTM_L", "TTM_R", "flight"),
+        *("uphill", "downhill", "slant_L", "slant_R"),
     )
 
     def __init__(
@@ -334,12 +335,13 @@ class Motor:
         stance: tuple[float, float] = (2.6, 0.48),
         groom_s: float = 0.07,
         adhesion: bool = True,
+        search: bool = True,
     ) -> None:
         t = self.template = template
         self.period_s = period_s
         # what share of the way to a command an activation goes in one period
         share = np.where(t.delay_s > 0, -np.expm1(-period_s / np.maximum(t.delay_s, 1e-9)), 1.0)
-        numbers = (period_s, speed_mm_s_per_Hz, lift_mm, half_track_mm, swing_s, *stance, groom_s, float(adhesion))
+        numbers = (period_s, speed_mm_s_per_Hz, lift_mm, half_track_mm, swing_s, *stance, groom_s)
         parts = ("head", "rostrum", "haustellum", "labrum", "antenna", "abdomen")
         others = np.array([i for m, i in t.motors.items() if m.startswith(parts)])
         mouth = [t.motors[m] for m in ("rostrum", "haustellum", "labrum_left", "labrum_right", "head")]
@@ -347,7 +349,7 @@ class Motor:
             *(t.table, t.origin, t.low, t.step, t.where, t.centre, t.half, t.neutral, t.lead_s, t.spring, t.rest_rad),
             *(t.ways, t.users, t.holds, t.leans, t.kick, t.tuck, np.array(mouth), others, share),
             np.array([LIFT[leg[:2]] for leg in LEGS]),
-            np.array(numbers),
+            np.array((*numbers, float(adhesion), float(search))),
         )
 
     def init(self) -> dict[str, Array]:
@@ -361,11 +363,14 @@ class Motor:
             "feet": t.origin.copy(),
             "lifted": t.origin[:, :2].copy(),
             "arc": np.full(6, -1.0),
+            "ground": np.zeros(6),  # mm, how much higher than level each foot found it
             "told": told,
             "active": active,
             "action": t.neutral.copy(),
             "groom": np.zeros(len(PROGRAMS)),
-            "clock": np.array([0.0, 0.0, 0.0, -1.0]),  # sweep number, progress in it, lean in mm, time since a jump
+            "clock": np.array(
+                [0.0, 0.0, 0.0, -1.0, 0.0, 0.0]
+            ),  # sweep, progress in it, lean mm, time since a jump, lean left, crouch mm
         }
         self.advance(state, np.zeros(len(self.OUTPUTS)))
         return state
@@ -375,7 +380,7 @@ class Motor:
         _limbs(*[state[k] for k in _STATE], rate_Hz, *self._fixed)  # type: ignore[call-arg]
 
 
-_STATE = ("feet", "lifted", "arc", "told", "active", "action", "groom", "clock")
+_STATE = ("feet", "lifted", "arc", "ground", "told", "active", "action", "groom", "clock")
 
 
 @numba.njit(cache=True, nogil=True)
@@ -404,6 +409,7 @@ def _limbs(  # type: ignore[no-untyped-def]
     feet,
     lifted,
     arc,
+    ground,
     told,
     active,
     action,
@@ -433,10 +439,15 @@ def _limbs(  # type: ignore[no-untyped-def]
     heights,
     numbers,
 ):
-    dt, speed, lift, track, swing_s, stance_base, stance_share, groom_s, adhesion = numbers
+    dt, speed, lift, track, swing_s, stance_base, stance_share, groom_s, adhesion, search = numbers
     swing_Hz = rate[:6]
     left, right = speed * (rate[12] - rate[14]), speed * (rate[13] - rate[15])
     ahead, turn = (left + right) / 2, (right - left) / (2 * track)  # mm/s; rad/s to the left
+    stretch = 0.0  # of the planted foot that is furthest behind: no leg pulls the body beyond its neighbours' reach
+    for i in range(6):
+        if swing_Hz[i] == 0 and ahead > 0:
+            stretch = max(stretch, origin[i, 0] - feet[i, 0])
+    slowed = min(max((1.35 - stretch) / 0.35, 0.0), 1.0)
     reach = 0.5 / (stance_base + stance_share * (abs(left) + abs(right)) / 2)  # s, half a stance
 
     # Grooming: which program owns which leg, and where in its cycle it is.
@@ -446,7 +457,12 @@ def _limbs(  # type: ignore[no-untyped-def]
         lean += groom[p] * leans[p]
         for i in range(6):
             own[i] = max(own[i], groom[p] * users[p, i])
+    # On a slope the body leans uphill and crouches; a slope of 30 degrees is 50 Hz.
+    lean += LEAN_MM_PER_HZ * (rate[29] - rate[30])
     clock[2] += (lean - clock[2]) * (1 - np.exp(-dt / 0.06))
+    clock[4] += (LEAN_MM_PER_HZ * (rate[32] - rate[31]) - clock[4]) * (1 - np.exp(-dt / 0.06))
+    steep = np.sqrt((rate[29] - rate[30]) ** 2 + (rate[32] - rate[31]) ** 2)
+    clock[5] += (min(CROUCH_MM_PER_HZ * steep, 0.4) - clock[5]) * (1 - np.exp(-dt / 0.06))
     half_cycle = 1 if rate[17] > rate[16] else 0
     if rate[16] + rate[17] > 0:
         if int(clock[0]) % 2 != half_cycle:
@@ -500,14 +516,25 @@ def _limbs(  # type: ignore[no-untyped-def]
             feet[i, 1] = lifted[i, 1] + (origin[i, 1] + vy * reach - lifted[i, 1]) * s
             feet[i, 2] = origin[i, 2] + lift * heights[i] * np.sin(np.pi * arc[i]) ** 2
         else:
+            height = feet[i, 2] - origin[i, 2]
+            if arc[i] > 0.4 and rate[6 + i] > 0 and search > 0:
+                ground[i] = min(max(height, 0.0), 0.3)
+            elif arc[i] >= 0:
+                ground[i] = 0.0
+            elif rate[6 + i] == 0 and search > 0 and height < 0.05 and own[i] < 0.1 and jump < 0:
+                ground[i] = max(ground[i] - 10.0 * dt, -0.3)
+            else:
+                ground[i] -= ground[i] * min(dt / 0.3, 1.0)
             arc[i] = -1.0
             x, y = feet[i, 0], feet[i, 1]
-            feet[i, 0] = min(max(x - dt * (ahead - turn * y), origin[i, 0] - 1.4), origin[i, 0] + 1.4)
-            feet[i, 1] = min(max(y - dt * turn * x, origin[i, 1] - 0.7), origin[i, 1] + 0.7)
-            feet[i, 2] += (origin[i, 2] - feet[i, 2]) * 0.5
+            feet[i, 0] = min(max(x - dt * slowed * (ahead - turn * y), origin[i, 0] - 1.4), origin[i, 0] + 1.4)
+            feet[i, 1] = min(max(y - dt * slowed * turn * x, origin[i, 1] - 0.7), origin[i, 1] + 0.7)
+            feet[i, 2] += (origin[i, 2] + ground[i] - feet[i, 2]) * 0.5
         for k in range(3):
             at[k] = feet[i, k] - origin[i, k]
         at[0] -= clock[2]
+        at[1] -= clock[4]
+        at[2] += clock[5] - clock[2] * RAISE * (origin[i, 0] < -1)
         angle = _look(table[i], low, step, at)
         for j in range(7):
             if own[i] > 0:
@@ -538,6 +565,8 @@ class Proprioception:
 
     load: 10 mV for the whole weight on one leg; contact: 10 mV for a claw that touches; behind: 5 mV with the foot in
     the middle of its stance, 10 mV 1 mm behind it, from the joint angles (a linear read-out of the step template).
+    uphill, downhill, slant (the side that is lower): 10 mV times the share of gravity along that axis, as Johnston's
+    organs feel it (Kamikouchi 2009 Nature 458:165).
     """
 
     def __init__(self, body: Any, template: Template, units: Sequence[str], weight_N: float = 8.7e-6) -> None:
@@ -546,6 +575,7 @@ class Proprioception:
         self._load = np.array([row[f"load_{leg}"] for leg in LEGS])
         self._contact = np.array([row[f"contact_{leg}"] for leg in LEGS])
         self._behind = np.array([row[f"behind_{leg}"] for leg in LEGS])
+        self._slope = np.array([row[name] for name in ("uphill", "downhill", "slant_L", "slant_R")])
         self._joints = np.array([[body.joints.index(f"{j}_{_side(leg)}") for j in JOINTS] for leg in LEGS])
         ahead = np.repeat(GRID_MM[0], len(GRID_MM[1]) * len(GRID_MM[2]))
         self._fit = np.zeros((6, 8))
@@ -560,4 +590,6 @@ class Proprioception:
         drive[self._contact] = 10.0 * (obs["claw_contact_N"] > 1e-8)
         ahead = (self._fit[:, :7] * obs["joint_rad"][self._joints]).sum(1) + self._fit[:, 7]
         drive[self._behind] = np.clip(5 - 5 * ahead, 0, 15)
+        x, y, _ = obs["gravity"]
+        drive[self._slope] = -10 * x, 10 * x, 10 * y, -10 * y
         return drive

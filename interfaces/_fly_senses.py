@@ -49,7 +49,7 @@ SENSES: dict[str, tuple[float, str, str]] = {  # name -> value, unit, source
     "odour_fade_s": (0.5, "s", "Nagel & Wilson 2011 Nat Neurosci 14:208; memory"),
     "off_s": (4.8, "s", "memory of the OFF response, Alvarez-Salvado 2018 eLife 7:e37815; memory"),
     "off_most": (6.0, "Hz", "of OFF_search, each event a turn; functional fit"),
-    "wind_half": (0.15, "m/s", "Johnston's organ, Yorozu 2009 Nature 458:201; near the wind of Alvarez-Salvado 2018"),
+    "wind_half": (0.1, "m/s", "Johnston's organ, Yorozu 2009 Nature 458:201; near the wind of Alvarez-Salvado 2018"),
     "wind_most": (130.0, "Hz", "JO-C and JO-E, Kamikouchi 2009 Nature 458:165; memory"),
     "wind_s": (0.05, "s", "antenna and receptor, assumed"),
     "sag": (0.03, "m/s", "wind that moves an antenna as gravity does, Kamikouchi 2009; assumed"),

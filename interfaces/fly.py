@@ -27,6 +27,17 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 CLOCK = {"control": "0.002", "brain": "0.0001", "physics": "0.0002"}
 DEMO = {"task": "foray", "seconds": 12.0}  # what `bestiary run` shows
+_SUGAR_100_HZ = 21.7  # mV (pA across 1 nS) that the receptors read as about 100 Hz
+# closed loops that `bestiary bench fly` times; in both the fly walks; body_options: of the body
+BENCH: dict[str, dict[str, Any]] = {
+    "what ships": {"stimulate": ["fore:9pA@0-100000"]},
+    "whole brain": {
+        "connectome": "flywire-surrogate",
+        "without": ["visual", "compass", "mushroom-body", "background"],
+        "stimulate": ["fore:9pA@0-100000", f"sugar*_L:{_SUGAR_100_HZ}pA@0-100000"],
+        "body_options": {"eyes": False},
+    },
+}
 COMPONENTS = {
     "background": "spontaneous events of the central brain's neurons, fitted to resting rates",
     **brains.PARTS,
@@ -51,7 +62,7 @@ def assemble(
             raise LookupError(f"no component {word!r}; {bestiary.nearest(word, COMPONENTS, 'component')}")
     p = brains.parameters(parameters)
     template = Template.of(body)
-    motor = Motor(template, clock.control_s, adhesion="adhesion" not in without)
+    motor = Motor(template, clock.control_s, adhesion="adhesion" not in without, search="search" not in without)
     nerve = cord.FlyCord(motor, without=[w for w in without if w in cord.COMPONENTS])
     brain, missing = brains.build(connectome, p, clock, nerve, rewire, lesion, silence, without)
     source = brain.parts["central"].table.source
@@ -77,6 +88,11 @@ class FlyInterface:
         encoders: dict[str, Any] = {k: make(brain.parts[k]) for k, make in made.items() if k in brain.parts}
         encoders["central"] = FlySenses(brain.parts["central"].table, float(clock.control_s))
         return cls(len(brain.names), places, felt, encoders)
+
+    @property
+    def deaf(self) -> tuple[str, ...]:
+        """Senses that nothing in this brain listens to: an observation may lack them."""
+        return () if "visual" in self.encoders else ("luminance",)
 
     def init(self) -> dict[str, Any]:
         return {k: e.init() for k, e in self.encoders.items()}

@@ -28,9 +28,17 @@ COMPONENTS = {
     "arousal": "constant current that favours AVB and PVC over AVA, AVD and AVE, as off food",
 }
 # Neuromuscular classes that share one gain `muscle_<group>`; every other class has the gain `muscle_other`.
-MUSCLE_GROUPS = {"head": GROUPS["head"], "b": GROUPS["b"], "a": GROUPS["a"], "as": ("AS",), "d": ("DD", "VD")}
+MUSCLE_GROUPS = {
+    "head": ("SMDD", "SMDV"),
+    "rmd": ("RMDD", "RMDV", "RMD"),
+    "b": GROUPS["b"],
+    "a": GROUPS["a"],
+    "as": ("AS",),
+    "d": ("DD", "VD"),
+}
 # From muscle 9 on, Cook 2019 gives the sublateral neurons one constant count per muscle: an extrapolation.
 LAST_TRACED_MUSCLE = 8
+NECK_L = 0.27  # muscles 5 to 8, which SMD and the first B types share
 INTERVAL = ("temperature_C",)  # senses where a difference means something and a share does not
 # Ends of the mechanosensory processes, fractions of the body (Chalfie 1985; White 1986).
 TOUCH_FIELDS = {"ALM": (0.0, 0.5), "AVM": (0.08, 0.5), "PLM": (0.5, 0.95)}
@@ -85,7 +93,7 @@ class WormInterface:
         connectome = brain.connectome
         muscles = muscle_rows(connectome, body.motors)
         rows = connectome.neurons
-        types, soma, acts = connectome.types[rows], connectome.extra["along"][rows], _places(connectome)
+        types, acts = connectome.types[rows], _places(connectome)
         rest = brain.rest_nS
         n = len(rows)
 
@@ -95,7 +103,7 @@ class WormInterface:
         for i, kind in enumerate(types):
             toward = 1 if kind[0] == "D" or kind in HEAD_D else -1  # dorsal motor neurons see dorsal bends as positive
             if kind in GROUPS["b"] and "b-proprioception" not in without:
-                x = soma[i]
+                x = acts[i]
                 near, far = _bump(joints, max(x - p["reach_L"], 0.04), p["reach_width_L"]), _box(joints, x, p)
                 bend[i] = toward * (p["stretch_b_mV"] * near - p["local_b_mV"] * far)
             elif kind in GROUPS["a"] and "a-proprioception" not in without:
@@ -105,12 +113,21 @@ class WormInterface:
                 if 1 - x < p["tail_rhythm_L"]:
                     bend[i] = -toward * p["stretch_tail_mV"] * _span(back, p["head_from_L"], p["head_to_L"])
             elif kind in (*HEAD_D, *HEAD_V) and "head-proprioception" not in without:
-                bend[i] = -toward * p["stretch_head_mV"] * _span(joints, p["head_from_L"], p["head_to_L"])
+                back_of_head = _span(joints, p["head_from_L"], p["head_to_L"])
+                if kind.startswith("SMD"):
+                    ahead = _bump(joints, max(NECK_L - p["reach_neck_L"], 0.04), p["reach_width_L"])
+                    bend[i] = toward * (p["stretch_neck_mV"] * ahead - p["stretch_head_mV"] * back_of_head)
+                else:
+                    bend[i] = -toward * p["stretch_rmd_mV"] * back_of_head
         # curvature of joint j from the strain of its four rows, which lie at 45 degrees: 1/mm per unit strain
         per_strain = np.sqrt(2) / body.radius_at_m(joints) * 1e-3 / 4
         stretch = np.concatenate([bend * per_strain * side for side in (-1, -1, 1, 1)], axis=1)
 
-        limit = np.where(np.isin(types, GROUPS["a"]), p["stretch_max_a_mV"], p["stretch_max_mV"])
+        limit = np.select(
+            [np.isin(types, GROUPS["a"]), np.isin(types, GROUPS["b"])],
+            [p["stretch_max_a_mV"], p["stretch_max_b_mV"]],
+            p["stretch_max_mV"],
+        )
 
         links = (np.arange(body.n_links) + 0.5) / body.n_links
         touch = np.zeros((n, body.n_links))
@@ -256,7 +273,7 @@ def _junctions(connectome: Connectome, muscles: Array, p: Mapping[str, float]) -
         mine = np.isin(types, classes)
         part = count[:, mine].copy()
         total = part.sum(1)
-        if name in ("head", "other"):
+        if name in ("head", "rmd", "other"):
             traced = place <= LAST_TRACED_MUSCLE
             part[~traced] *= p["sublateral_share"]
             if name == "head":  # beyond the neck they share the muscle with others: no normalisation up

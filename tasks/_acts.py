@@ -13,6 +13,7 @@ from bestiary.tasks._states import runs
 from bestiary.tasks._trial import Track
 
 _OUT = 0.5  # of its reach: a proboscis that is extended
+_PUSH_L_PER_S = 8.0
 _SHORT_MS = 7.0  # take-offs below are of the short mode (von Reyn 2014, Nat Neurosci 17:962)
 
 
@@ -104,25 +105,27 @@ def takeoff_before_collision(track: Track, from_s: float = 0.0) -> tuple[float, 
 
 
 def takeoff_sequence_ms(track: Track, from_s: float = 0.0) -> tuple[float, float]:
-    """(ms from the last moment at rest, height within 2 % of body length, to take-off; take-offs).
+    """(ms from the begin of the push, where the body rises by 8 lengths a second or more, to take-off; take-offs).
 
     Card & Dickinson 2008 (J Exp Biol 211:341) time it from the first movement of wings or middle legs.
     """
     at = takeoff_s(track, from_s)
     if not math.isfinite(at):
         return 0.0, 0.0
-    before = (track.time_s < at) & (track.time_s >= at - 0.2)
-    height, t = _height_m(track)[before], track.time_s[before]
-    if not len(t):
-        return 0.0, 0.0
-    low = height < np.median(height[: max(1, len(height) // 2)]) + 0.02 * track.length_m
-    return 1e3 * (at - float(t[low][-1])), 1.0
+    slow = np.gradient(_height_m(track), track.time_s) < _PUSH_L_PER_S * track.length_m  # steps rise more slowly
+    rests = np.flatnonzero(slow & (track.time_s < at))
+    return (1e3 * (at - float(track.time_s[rests[-1] + 1])), 1.0) if len(rests) else (0.0, 0.0)
 
 
 def short_mode_share(track: Track, from_s: float = 0.0) -> tuple[float, float]:
     """(take-offs whose sequence takes less than 7 ms, take-offs): those of the giant fibre (von Reyn 2014)."""
     ms, n = takeoff_sequence_ms(track, from_s)
     return float(n > 0 and ms < _SHORT_MS), n
+
+
+def short_takeoff(track: Track, from_s: float = 0.0) -> tuple[float, float]:
+    """(1 where it takes off after from_s in the short mode, 1)."""
+    return short_mode_share(track, from_s)[0], 1.0
 
 
 def wingbeat_Hz(track: Track, joint: str = "wing_yaw_left") -> float:

@@ -70,6 +70,7 @@ def run_controls(
     intact_parameters: Mapping[str, float] | str | None = None,
     n: int | None = None,
     control_n: int | None = None,
+    without: Sequence[str] = (),
     seed: int = 0,
     jobs: int = 2,
     progress: Progress | None = None,
@@ -81,7 +82,7 @@ def run_controls(
     with control_seed 0 to k - 1; None takes those of each assay. control_n: trials of each draw, None for as many as
     the measured wiring has; with fewer, the measured wiring must pass with as few too, on the same seeds. parameters:
     one set per draw, refitted with the budget that the shipped ones had (`bestiary fit --control`); None keeps the
-    shipped ones, and the report says so.
+    shipped ones, and the report says so. without: components taken out of all, the measured wiring too.
     progress: (runs done, runs in all). Raises ValueError, DataError where an assay has no controls.
     """
     assays = [find(animal, name) if isinstance(name, str) else name for name in names]
@@ -96,7 +97,8 @@ def run_controls(
 
     def run(assay: Assay, chosen: Any, trials: int | None, **instead: Any) -> Result:
         nonlocal done
-        out = run_assay(animal, assay, n=trials, seed=seed, parameters=chosen, jobs=jobs, factory=factory, **instead)
+        fixed = {"n": trials, "seed": seed, "parameters": chosen, "without": without, "jobs": jobs, "factory": factory}
+        out = run_assay(animal, assay, **fixed, **instead)  # type: ignore[arg-type]
         done += 1
         if progress is not None:
             progress(done, total)

@@ -10,7 +10,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+import types
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -61,23 +62,41 @@ class _Tap:
 
 
 def bench_loop(
-    name: str, seconds: float = 5.0, repeats: int = 5, seed: int = 0, progress: Progress = lambda text: None
+    name: str,
+    seconds: float = 5.0,
+    repeats: int = 5,
+    seed: int = 0,
+    progress: Progress = lambda text: None,
+    options: Mapping[str, Any] = types.MappingProxyType({}),
 ) -> dict[str, Any]:
     """Times the closed loop of the animal `name`, and its two parts alone, over the same `seconds` of its life.
 
     First the loop runs for `seconds` to get going, then `repeats` times over the next `seconds`, each repeat from the
-    same state: physics alone (`mj_step` of the same model under the same controls), brain alone (`advance` under the
-    same currents), and the loop; the order turns, so that a busy moment of the machine hits none always. Medians.
+    same state: physics alone (`mj_step` of the same model under the same controls), the body (`env.step` under the same
+    actions: physics, senses and task), brain alone (`advance` under the same currents), and the loop; the order turns,
+    so that a busy moment of the machine hits none always. Medians. All on one core, unless the brain has a part that
+    takes another (`cores`). options: of the animal, and `body_options`.
 
-    Returns wall times in s by part, `times_real_time`, `times_bare` (loop over physics plus brain), the share of each
-    part, and the quartiles of the loop. Call it on one core: `one_core()`.
+    Returns wall times in s by part, `times_real_time`, `times_bare` (loop over physics plus brain), `body_times_bare`
+    (body over physics), the share of each part on one core, and the quartiles of the loop.
     """
     if repeats < 1 or not seconds > 0:
         raise BestiaryError(f"a bench needs seconds above 0 and one repeat or more, got {seconds} s, {repeats} repeats")
     progress("waking")
+    given = {k: v for k, v in options.items() if k != "body_options"}
+    animal = bestiary.animal(name, **given)
+    several = any(getattr(part, "slow", False) for part in getattr(animal.brain, "parts", {}).values())
+    with contextlib.nullcontext() if several else one_core():
+        found = _loop(name, animal, options.get("body_options"), seconds, repeats, seed, progress)
+    return {**found, "options": dict(options), "cores": 2 if several else 1}
+
+
+def _loop(
+    name: str, animal: Any, body: Any, seconds: float, repeats: int, seed: int, progress: Progress
+) -> dict[str, Any]:
+    """`bench_loop` of an animal that is there."""
     began = time.perf_counter()
-    animal = bestiary.animal(name)
-    env = EmbodiedEnv(name, "locomotion", clock=animal.clock, task_options={"seconds": np.inf})
+    env = EmbodiedEnv(name, "locomotion", clock=animal.clock, task_options={"seconds": np.inf}, body_options=body)
     steps = max(1, round(seconds / env.clock.control_s))
     obs, info = env.reset(seed=seed)
     animal.reset(info["episode_seed"])
@@ -89,10 +108,11 @@ def bench_loop(
 
     brain = animal.brain
     animal.brain = tap = _Tap(brain)  # type: ignore[assignment]
-    controls = np.empty((steps, env.model.nu))
+    controls, actions = np.empty((steps, env.model.nu)), np.empty((steps, len(env.body.motors)))
     obs = env.set_state(start_env)
     for k in range(steps):
-        obs = env.step(animal.act(obs))[0]
+        actions[k] = animal.act(obs)
+        obs = env.step(actions[k])[0]
         controls[k] = env.data.ctrl
     animal.brain = brain
     bare = mujoco.MjData(env.model)
@@ -106,12 +126,20 @@ def bench_loop(
             mujoco.mj_step(model, bare, each)
         return time.perf_counter() - t
 
+    def whole_body() -> float:
+        env.set_state(start_env)
+        t = time.perf_counter()
+        for k in range(steps):
+            env.step(actions[k])
+        return time.perf_counter() - t
+
     def brain_alone() -> float:
-        state = {k: np.array(v) for k, v in start_animal["brain"].items()}
+        animal.set_state(start_animal)
+        state = animal._state
         t = time.perf_counter()
         for current_pA, light_nS in tap.given:
             state = brain.advance(state, current_pA, light_nS)
-        brain.read(state)  # waits for the last step
+        np.asarray(brain.read(state)["voltage_mV"])  # waits for the last step
         return time.perf_counter() - t
 
     def loop() -> float:
@@ -135,6 +163,7 @@ def bench_loop(
 
     parts: dict[str, Callable[[], float]] = {
         "physics": physics,
+        "body": whole_body,
         "brain": brain_alone,
         "loop": loop,
         "act": acting,
@@ -145,7 +174,7 @@ def bench_loop(
     order = list(parts)
     for k in range(repeats):
         progress(f"repeat {k + 1} of {repeats}")
-        for part in order[k % 4 :] + order[: k % 4]:
+        for part in order[k % len(order) :] + order[: k % len(order)]:
             times[part].append(parts[part]())
     wall = {part: statistics.median(t) for part, t in times.items()}
     life = steps * env.clock.control_s
@@ -166,6 +195,7 @@ def bench_loop(
         "loop_quartiles_s": np.percentile(times["loop"], [25, 75]),
         "times_real_time": life / wall["loop"],
         "times_bare": wall["loop"] / (wall["physics"] + wall["brain"]),
+        "body_times_bare": wall["body"] / wall["physics"],
         "share": {part: value / wall["loop"] for part, value in share.items()},
         "per_control_step_us": {part: 1e6 * value / steps for part, value in wall.items()},
         "getting_ready_s": compile_s,

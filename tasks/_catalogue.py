@@ -79,6 +79,7 @@ MEASURES: dict[str, Measure] = {
         _acts.takeoff_before_collision,
         _acts.takeoff_sequence_ms,
         _acts.short_mode_share,
+        _acts.short_takeoff,
         _acts.wingbeat_Hz,
         _bouts.bout_interval_s,
         _bouts.bout_displacement_mm,
@@ -105,6 +106,7 @@ FRACTIONS = (
     "takeoff_response",
     "takeoff_before_collision",
     "short_mode_share",
+    "short_takeoff",
     "wins",
     "ended_early",
 )

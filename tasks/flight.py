@@ -16,8 +16,8 @@ from bestiary.tasks._motion import advance, check_positive, heading_rad
 
 @dataclass(frozen=True)
 class Flight:
-    """A start at rest in the air. Reward: exp(-error) per second, the error being that of altitude in body lengths plus
-    that of speed in body lengths per second over 100.
+    """A start at rest in the air, by the body's `launch` where it has one. Reward: exp(-error) per second, the error
+    being that of altitude in body lengths plus that of speed in body lengths per second over 100.
 
     seconds: length of the episode. altitude_L: of the start and of the goal, in body lengths. speed_L_per_s: along the
     heading; 0 is hovering. The episode ends on the ground: `info["ended"]` says so.
@@ -42,7 +42,8 @@ class Flight:
         self, body: Body, bound: Any, model: mujoco.MjModel, data: mujoco.MjData, rng: np.random.Generator
     ) -> dict[str, Any]:
         heading, level_m = float(rng.uniform(-np.pi, np.pi)), level(body)
-        body.place(bound, model, data, np.array([0, 0, level_m + self.altitude_L * body.length_m]), heading)
+        start = getattr(body, "launch", body.place)
+        start(bound, model, data, np.array([0, 0, level_m + self.altitude_L * body.length_m]), heading)
         mujoco.mj_kinematics(model, data)
         mujoco.mj_comPos(model, data)
         com_m = body.pose(bound, data)["com_m"].copy()

@@ -23,7 +23,8 @@ class Terrain:
 
     seconds: length of the episode. kind: "flat"; "rough", bumps whose highest point is amplitude_L body lengths above
     the lowest, grain_L wide; or "slope", level for foot_L body lengths from the start, then rising by slope_deg, with
-    a start towards it, turned by up to spread_deg. terrain_seed: of the bumps, which are the same in every episode;
+    a start towards it, turned by up to spread_deg; a foot_L below 0 lies behind the start, which is on the slope.
+    terrain_seed: of the bumps, which are the same in every episode;
     the start on them is drawn. arena_L: half a side of the bumps, in body lengths.
 
     The ground takes the contact properties of the floor that the body brought, and its place.
@@ -35,7 +36,7 @@ class Terrain:
     amplitude_L: float = 0.15
     grain_L: float = 0.5
     slope_deg: float = 30.0
-    foot_L: float = 1.5
+    foot_L: float = -3.0
     spread_deg: float = 10.0
     terrain_seed: int = 0
     arena_L: float = 8.0
@@ -44,10 +45,10 @@ class Terrain:
         check_positive(self, "seconds", "grain_L", "arena_L")
         if self.kind not in ("flat", "rough", "slope"):
             raise ValueError(f"Terrain: kind is 'flat', 'rough' or 'slope', got {self.kind!r}")
-        if not (self.amplitude_L >= 0 and 0 <= self.slope_deg < 90 and self.foot_L >= 0):
+        if not (self.amplitude_L >= 0 and 0 <= self.slope_deg < 90 and math.isfinite(self.foot_L)):
             raise ValueError(
-                f"Terrain: needs amplitude_L and foot_L of 0 or more and 0 <= slope_deg < 90, got {self.amplitude_L}, "
-                f"{self.foot_L}, {self.slope_deg}"
+                f"Terrain: needs amplitude_L of 0 or more, 0 <= slope_deg < 90 and a finite foot_L, got "
+                f"{self.amplitude_L}, {self.slope_deg}, {self.foot_L}"
             )
 
     def furnish(self, spec: mujoco.MjSpec, body: Body) -> None:
@@ -111,10 +112,24 @@ class Terrain:
             position[:2] = place_L * body.length_m
             position[2] = self._highest(place_L) * self.amplitude_L * body.length_m
         body.place(bound, model, data, position, heading)
+        if self.kind == "slope" and self.foot_L < 0:
+            self._tilt(model, data, -self.foot_L * body.length_m / body.units.length)
         mujoco.mj_kinematics(model, data)
         mujoco.mj_comPos(model, data)
         com_m = body.pose(bound, data)["com_m"].copy()
         return {"start_m": com_m, "com_m": com_m, "time_s": 0.0, "forward_m": 0.0, "length_m": body.length_m}
+
+    def _tilt(self, model: mujoco.MjModel, data: mujoco.MjData, way: float) -> None:
+        """Turns what is free to move onto the slope, whose foot is `way` behind the origin."""
+        angle = math.radians(self.slope_deg)
+        turn, turned = np.array([math.cos(angle / 2), 0, -math.sin(angle / 2), 0]), np.empty(4)
+        for at in model.jnt_qposadr[model.jnt_type == mujoco.mjtJoint.mjJNT_FREE]:
+            mujoco.mju_mulQuat(turned, turn, data.qpos[at + 3 : at + 7])
+            data.qpos[at + 3 : at + 7] = turned
+            place = np.empty(3)
+            mujoco.mju_rotVecQuat(place, data.qpos[at : at + 3], turn)
+            place[2] += way * math.tan(angle)
+            data.qpos[at : at + 3] = place
 
     def _highest(self, place_L: Array) -> float:
         """Of the bumps under a body at place_L (2,), 0 to 1."""

@@ -10,6 +10,7 @@ from bestiary.bodies._base import CM_G, MM_MG
 from bestiary.bodies.fly import LEGS, Fly, model_path
 from bestiary.errors import MediumError
 from bestiary.interfaces._fly_tripod import tripod
+from bestiary.tasks._bench_body import bench_body
 
 WEIGHT_N = 0.8827e-6 * 9.81
 
@@ -350,6 +351,12 @@ def test_legs_feel_their_load():
     heavy.run(0.5, grip(heavy.body, 0.0))
     assert heavy.sense()["leg_load_N"].sum() > 1.4 * light > 0
     assert len(LEGS) == 6
+
+
+def test_the_bench_of_the_body_walks_and_counts_every_part():
+    found = bench_body("fly", 0.2, 1)
+    assert found["speed_m_per_s"] > 10e-3 and list(found["cpu_s"]) == ["bare", "body", "eyes"]
+    assert found["times_bare"] > 0.9 and found["eyes_share"] > 0
 
 
 @pytest.mark.parametrize("bad", [{"motor_tau_s": -1}, {"motor_tau_s": float("nan")}])

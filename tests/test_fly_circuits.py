@@ -43,7 +43,8 @@ def test_tables_are_whole_and_say_where_they_are_from():
     edges, cells = circuits.rows("circuits.csv"), circuits.rows("circuit_cells.csv")
     assert all(r["source"] for r in (*edges, *cells))
     assert {r["provenance"] for r in edges} == {"functional_fit", "EM_mirrored"}
-    known = {c["type"] for c in cells} | {f"BPN{k}" for k in range(1, 7)}
+    known = {c["type"] for c in cells}
+    known |= {circuits.numbered(c["type"], k) for c in cells for k in range(1, int(c["per_side"]) + 1)}
     assert {r["pre"] for r in edges} | {r["post"] for r in edges} <= known
     assert len(np.unique(C.names)) == len(C)
     for name in ("DNp09", "DNg97", "DNg100", "DNa01", "DNa02", "DNp01", "DNg62", "DNge078", "MN9", "DNp15"):
@@ -171,7 +172,7 @@ def test_a_brain_of_flywires_make_rests_as_measured_and_takes_the_stand_ins():
     table = flywire_surrogate(0, neurons=14_000, edges=1_500_000, real_tables=False)
     assert len(table.select("DNa02_L")) == len(table.select("MN9_R")) == 1
     part = circuits.central(table)
-    assert len(part.table) == 14_044 and part.table.provenance.counts()["functional_fit"] > 200
+    assert len(part.table) == 14_058 and part.table.provenance.counts()["functional_fit"] > 200
     assert part.table.n_edges - table.n_edges == part.table.provenance.counts()["functional_fit"]
     rate = part.run(3.0, np.zeros(len(part.table), np.float32))
     of = {k: rate[(part.table.types == k) | (part.table.kinds == k)].mean() for k in ("uniglomerular", "KCg", "optic")}

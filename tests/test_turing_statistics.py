@@ -16,6 +16,7 @@ from bestiary.tasks.turing import (
     individuality,
     invariants,
     judge,
+    level_b,
     memory,
     outcomes,
     syllables,
@@ -161,6 +162,17 @@ def test_invariants_of_known_systems():
     assert chaos > 0.3 > invariants.lyapunov_per_s(plane[:, :2], 20.0)
 
 
+def test_level_b_between_cohorts_of_activity():
+    species = synthetic.Species(stimulus_every_s=0)
+    real = species.cohort(10, 60.0)
+    verdicts = {
+        name: {r.test.id: str(r.verdict) for r in level_b.compare(real, other)}
+        for name, other in (("copy", species.cohort(10, 60.0, 5)), ("iid", synthetic.iid(real)))
+    }
+    assert "FAIL" not in verdicts["copy"].values(), verdicts
+    assert verdicts["iid"]["B.spectrum"] == "FAIL" and verdicts["iid"]["B.rates"] != "FAIL", verdicts
+
+
 def test_iaaft_keeps_spectrum_marginals_and_coupling():
     real = synthetic.Species().cohort(1, 60.0)
     fake = synthetic.iaaft(real)
@@ -200,7 +212,11 @@ def test_grammar_of_a_known_sequence():
     assert found.usage == pytest.approx(np.array([3, 3, 1]) / 7)
     assert found.transitions.tolist() == [[0, 1, 0], [0, 0, 1], [1, 0, 0]]
     assert found.dwells.sum() == 2  # the first and the last visit are cut by the ends
-    assert syllables.dwell_distance(found, found) == 0
+    other = syllables.grammar([np.array([0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2])], 3, 0.5)
+    apart = syllables.dwell_distances([found, found, other])
+    assert apart[0, 1] == 0 and apart[0, 2] == apart[2, 0] == 1
+    none = syllables.grammar([np.array([0, 0])], 3, 0.5)
+    assert syllables.dwell_distances([found, none])[0, 1] == 1
 
 
 def test_windows_with_gaps_are_left_out():

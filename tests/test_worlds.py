@@ -124,6 +124,10 @@ def test_a_slope_rises_by_its_angle_after_its_foot():
         mujoco.mj_kinematics(env.model, env.data)
         hit = mujoco.mj_ray(env.model, env.data, start, np.array([0, 0, -1.0]), None, 1, -1, geom, None)
         assert 20 - hit == pytest.approx(height, abs=0.011)  # the drawn ground lies just below
+    on, _ = standing("terrain", 100, kind="slope", slope_deg=30)
+    assert on.pose()["upright"] == pytest.approx(math.cos(math.pi / 6), abs=0.01)  # rests on it: friction 2 holds
+    assert on._info["climbed_m"] == pytest.approx(0, abs=3e-5)
+    assert on.pose()["com_m"][2] == pytest.approx(3 * L * math.tan(math.pi / 6) + 1e-4, abs=5e-5)
     heading = [made("terrain", s, Standing(senses=()), kind="slope").pose()["midline_m"] for s in range(4)]
     assert all(abs(math.atan2(*(m[0] - m[1])[1::-1])) < math.radians(10.1) for m in heading)
 
@@ -443,3 +447,37 @@ def test_a_flys_eyes_see_gratings_bars_and_darkness():
     assert light.std() > 0.2 and light.min() < 0.1 and light.max() > 0.85
     bar = seen_by_a_fly(Compass(bar_deg=60, dark_s=(2.0, 3.0)), 0.0, 2.5)
     assert (bar[0, 0] > 0.9).sum() > 10 and (bar[0, 1] > 0.9).sum() == 0 and not bar[1].any()
+
+
+@pytest.mark.parametrize("reflexes", [True, False])
+def test_a_fly_hovers_by_its_declared_controller_and_not_without_reflexes(reflexes):
+    import gymnasium
+
+    from bestiary.interfaces._fly_flight import Flight as Wings
+
+    env = gymnasium.make("bestiary/FlyFlight-v0", body_options={"eyes": False}).unwrapped
+    obs, _ = env.reset(seed=0)
+    wings = Wings(env.body, stabilise=reflexes)
+    wings.reset()
+    total = 0.0
+    while env.time_s < 0.25:
+        obs, reward, done, _, info = env.step(wings.act(obs, env.pose()))
+        total += reward
+        if done:
+            break
+    held = not done and abs(info["altitude_error_m"]) < 2e-3 and total > 0.15
+    assert held == reflexes
+
+
+@pytest.mark.parametrize(
+    ("options", "least_mm"), [({"kind": "slope", "slope_deg": 30}, 1.0), ({"kind": "rough"}, -0.5)]
+)
+def test_a_scripted_tripod_gets_over_the_ground(options, least_mm):
+    from bestiary.interfaces._fly_tripod import tripod
+
+    env = EmbodiedEnv("fly", Terrain(**options), body_options={"eyes": False})
+    actions = tripod(env.body)
+    env.reset(seed=1)
+    for i in range(250):
+        info = env.step(actions[i % len(actions)])[-1]
+    assert info["climbed_m"] > least_mm * 1e-3 and info["forward_m"] > 2e-3 and env.pose()["upright"] > 0.5

@@ -21,7 +21,12 @@ IDS: dict[str, dict[str, Any]] = {
     "bestiary/FlyLoom-v0": {"animal": "fly", "task": "loom", "medium": "air"},
     "bestiary/FlyOptomotor-v0": {"animal": "fly", "task": "optomotor", "medium": "air"},
     "bestiary/FlyCompass-v0": {"animal": "fly", "task": "compass", "medium": "air"},
-    "bestiary/FlyFlight-v0": {"animal": "fly", "task": "flight", "medium": "air"},
+    "bestiary/FlyFlight-v0": {
+        "animal": "fly",
+        "task": "flight",
+        "medium": "air",
+        "clock": {"control": "0.0002", "brain": "0.0002", "physics": "0.00005"},  # of the wings
+    },
     "bestiary/ZebrafishFree-v0": {"animal": "zebrafish", "task": "locomotion"},
     "bestiary/ZebrafishOMR-v0": {"animal": "zebrafish", "task": "optomotor", "task_options": _GRATING},
     "bestiary/ZebrafishFlow-v0": {"animal": "zebrafish", "task": "flow"},

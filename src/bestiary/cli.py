@@ -150,6 +150,7 @@ class Bench:
     threads: int = 1  # of the engine: cores of its kernel
     brian2: Text = None  # of the engine: a Python that has Brian2, to run side by side
     startup: bool = True  # also times of import and make, and the memory of the demo
+    body: Flag = False  # only the body, walking with its senses, against bare MuJoCo
     seed: int = 0  # of the run
     json: Flag = False  # one JSON object instead of text
 

@@ -13,7 +13,7 @@ from bestiary.tasks.turing import distance, features, individuality, judge, memo
 from bestiary.tasks.turing.contract import Outcome
 from bestiary.tasks.turing.distance import Bounds
 from bestiary.tasks.turing.series import Cohort, Frame, Series
-from bestiary.tasks.turing.syllables import Alphabet, Grammar, dwell_distance, grammar
+from bestiary.tasks.turing.syllables import Alphabet, Grammar, dwell_distances, grammar
 
 SCALES_S = (0.1, 1.0, 10.0, 60.0)
 WINDOWS = {0.1: 400, 1.0: 300, 10.0: 120, 60.0: 60}  # of each animal, at most
@@ -50,6 +50,7 @@ class Battery:
         strengths = None
         if all(a.stimulus is not None and len(responses.onsets(a)[0]) >= 4 for a in real.animals):
             strengths = responses.levels(real.animals)
+            strengths = strengths if len(strengths) else None
         scales = tuple(s for s in SCALES_S if s * real.rate_Hz >= 1 and real.seconds >= 2 * s)
         spread = np.nanstd(np.concatenate(series), 0)
         alphabet = Alphabet.fit(series, real.rate_Hz)
@@ -108,19 +109,19 @@ def _by(key: str, scale: bool) -> Compare:
             centre, spread = battery.ruler[key]
             x = (x - centre) / spread
         x = x[:, np.isfinite(x).all(0)]
+        if not x.shape[1]:  # nothing was measured in every animal: no distance is no likeness
+            nan = float("nan")
+            return Outcome(
+                nan, nan, nan, int(real.sum()), int((~real).sum()), reason="nothing was measured in every animal"
+            )
         return _outcome(distance.excess(distance.euclidean(x), real, rng), real)
 
     return compare
 
 
-def _table(metric: Callable[[Portrait, Portrait], float]) -> Compare:
+def _table(metric: Callable[[Sequence[Grammar]], Array]) -> Compare:
     def compare(battery: Battery, all_: Sequence[Portrait], real: Array, rng: np.random.Generator) -> Outcome:
-        n = len(all_)
-        d = np.zeros((n, n))
-        for i in range(n):
-            for j in range(i):
-                d[i, j] = d[j, i] = metric(all_[i], all_[j])
-        return _outcome(distance.excess(d, real, rng), real)
+        return _outcome(distance.excess(metric([p.grammar for p in all_]), real, rng), real)
 
     return compare
 
@@ -159,12 +160,14 @@ def _individuality(battery: Battery, all_: Sequence[Portrait], real: Array, rng:
     return _outcome(found, real, repeatability=individuality.repeatability(parts))
 
 
-def _usage(a: Portrait, b: Portrait) -> float:
-    return float(distance.jensen_shannon(a.grammar.usage, b.grammar.usage))
+def _usage(grammars: Sequence[Grammar]) -> Array:
+    x = np.stack([g.usage for g in grammars])
+    return distance.jensen_shannon(x[:, None], x[None])
 
 
-def _order(a: Portrait, b: Portrait) -> float:
-    return float(distance.jensen_shannon(a.grammar.transitions.ravel(), b.grammar.transitions.ravel()))
+def _order(grammars: Sequence[Grammar]) -> Array:
+    x = np.stack([g.transitions.ravel() for g in grammars])
+    return distance.jensen_shannon(x[:, None], x[None])
 
 
 COMPARE: dict[str, Compare] = {
@@ -175,7 +178,7 @@ COMPARE: dict[str, Compare] = {
     "D.arrow": _by("arrow", True),
     "D.usage": _table(_usage),
     "D.transitions": _table(_order),
-    "D.dwell": _table(lambda a, b: dwell_distance(a.grammar, b.grammar)),
+    "D.dwell": _table(dwell_distances),
     "D.response": _by("response", True),
     **{f"D.turing.{s:g}s": _judge(s) for s in SCALES_S},
     "D.memory": _memory,

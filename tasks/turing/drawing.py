@@ -87,7 +87,9 @@ def forest(rows: Sequence[Mapping[str, Any]]) -> str:
                 )
         sides = [e for e in (place(r, r[k]) for k in ("low95", "high95")) if e is not None]
         if len(sides) == 2:
-            a, b = sorted(x(e) for e in sides)
+            if r["low95"] < 0 < r["high95"] and all(abs(m) < math.inf for m in r["margin"].values()):
+                sides.append(0.0)  # two margins, folded onto one axis
+            a, *_, b = sorted(x(e) for e in sides)
             out.append(
                 f'<line x1="{a:.1f}" x2="{b:.1f}" y1="{y:.1f}" y2="{y:.1f}" stroke="{colour}" stroke-width="3"/>'
             )
@@ -95,7 +97,8 @@ def forest(rows: Sequence[Mapping[str, Any]]) -> str:
         assert here is not None
         out.append(f'<circle cx="{x(here):.1f}" cy="{y:.1f}" r="5" fill="{colour}"/>')
         out.append(
-            f'<text x="{left + width + 12}" y="{y + 4:.1f}" fill="{colour}" class="verdict">{r["verdict"]}</text>'
+            f'<text x="{left + width + 12}" y="{y + 4:.1f}" style="fill: {colour}" class="verdict">'
+            f"{r['verdict']}</text>"
         )
         out.append(
             f'<text x="{left + width + right - 4}" y="{y + 4:.1f}" text-anchor="end" class="tick">'

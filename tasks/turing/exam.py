@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from bestiary.tasks.turing.policies import Candidate
 from bestiary.tasks.turing.trials import Done, Trial, run_all
 
 Note = Callable[[str, int, int], None]
+_PACE = 0.1  # s of one core for a simulated second: slower animals get a shorter look
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,28 @@ class Budget:
     robust_s: float
     permutations: int
     every_control: bool
+    animals: int = 0  # simulated at D, 0: as many as were recorded
+    simulated: tuple[str, ...] = ("K1", "K2", "K3", "K8", "K9", "K10")  # controls that are run in body and world
+
+    def paced(self, cpu_s: float) -> Budget:
+        """The same for an animal whose second costs cpu_s: a look at a slow one is a shorter look. Verdicts are not
+        for sale: the full budget stays what it is."""
+        if not self.fast or cpu_s < _PACE:
+            return self
+        share = max(0.15, _PACE / cpu_s)
+        return replace(
+            self,
+            seconds=max(12.0, share * self.seconds),
+            skip_s=2.0,
+            animals=4,
+            simulated=("K1",),
+            neurons=max(4, round(share * self.neurons)),
+            rewirings=1,
+            repeats=1,
+            behaviour_s=max(8.0, share * self.behaviour_s),
+            learning=2,
+            robust_s=2.0,
+        )
 
 
 FAST = Budget("fast", True, 60.0, 6.0, 200, 12, 16, 2, 3, 25.0, 4, 10.0, 40, False)
@@ -75,6 +99,8 @@ class Exam:
         out.policy = candidate.build()
         out.capabilities = candidate.capabilities(out.policy)
         out.digest = candidate.digest(out.policy)
+        if budget.fast:
+            out.budget = budget.paced(_pace(out))
         return out
 
     def trial(self, world: dict[str, Any], seconds: float, seed: int, **more: Any) -> Trial:
@@ -95,3 +121,26 @@ class Exam:
             "forecast": "the policy does not forecast: it has no forecast(context, horizon)",
         }
         return "; ".join(words.get(c, c) for c in missing)
+
+
+def _pace(exam: Exam) -> float:
+    """Seconds of one core for a simulated second: of half a second, after one that compiles."""
+    from bestiary.envs import EmbodiedEnv
+
+    options = exam.plan.get("behaviour") or exam.plan.get("robustness") or {}
+    clock = getattr(exam.policy, "clock", None)
+    env = EmbodiedEnv(
+        exam.candidate.animal, options.get("task", "locomotion"), options.get("medium"), clock, bad_action="clip"
+    )
+    obs, info = env.reset(seed=0)
+    exam.policy.reset(info["episode_seed"])
+    begin = 0.0
+    half = round(0.5 / env.clock.control_s)
+    for k in range(2 * half):
+        if k == half:
+            begin = time.process_time()
+        obs, _, terminated, truncated, _ = env.step(exam.policy.act(obs))
+        if terminated or truncated:
+            break
+    env.close()
+    return 2 * (time.process_time() - begin)

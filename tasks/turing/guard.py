@@ -13,6 +13,8 @@ from bestiary.errors import BestiaryError, DataError
 
 # In every file of reference data that ships: whoever finds it in a model's files has found a leak.
 CANARY = "BESTIARY-TURING-CANARY-7d1f6a52-0c8e-4f5e-9a54-6f3f0b1a2c9d"
+# What libraries ask of the system when they are first imported; these print what they know of it, and no file.
+_HARMLESS = ("ldconfig", "uname", "lscpu", "gcc", "cc", "ld", "nvidia-smi")
 _PROGRAMS = ("os.system", "os.exec", "os.posix_spawn", "os.fork", "os.forkpty", "subprocess.Popen", "os.spawn")
 _state: dict[str, Any] = {"on": False, "paths": (), "hooked": False}
 
@@ -36,6 +38,8 @@ def _hook(event: str, arguments: tuple[Any, ...]) -> None:
     ):
         if (found := _below(os.fsdecode(arguments[0]))) is not None:
             raise GuardError(f"the policy opened {Path(found).name}, which it is examined with")
+    elif event == "subprocess.Popen" and os.path.basename(os.fsdecode(arguments[0] or arguments[1][0])) in _HARMLESS:
+        return
     elif event in _PROGRAMS:
         raise GuardError(f"the policy called {event}: no other program runs during an examination")
 

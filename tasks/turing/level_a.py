@@ -121,15 +121,9 @@ def computed(
             level,
             f"{part:.1%} of {neurons_known or w['neurons']} neurons are wired and simulated",
         )
-        kinds = cell_types(policy.brain)
-        if kinds is not None:
-            out["cell types"] = (
-                0 if kinds < 2 else 1 if kinds == 2 else 2,
-                f"{kinds} sets of parameters among neurons",
-            )
-        out["temporal resolution"] = _time(policy)
-        out["neuronal accuracy"] = _unit(policy)
-        out["plasticity"], out["neuromodulation"] = _state(exam)
+        out |= of_policy(policy)
+        if "plasticity" not in out:
+            out["plasticity"] = _plasticity(exam)
     out["behaviour complexity"] = _behaviour(exam, others.get("D", []))
     individual = next((r for r in others.get("D", []) if r.test.id == "D.individuality"), None)
     if individual is not None and individual.verdict is not Verdict.NOT_RUN:
@@ -141,6 +135,21 @@ def computed(
     learning = [r for r in others.get("E", []) if r.verdict is not Verdict.NOT_RUN]
     if learning:
         out["learning horizon"] = (int(any(r.verdict is Verdict.PASS for r in learning)), "level E")
+    return out
+
+
+def of_policy(policy: Any) -> dict[str, tuple[int | None, str]]:
+    """What a built animal shows without being run: cell types, accuracy, time, modulation, and plasticity where no
+    state of the brain could hold a weight."""
+    out: dict[str, tuple[int | None, str]] = {"temporal resolution": _time(policy), "neuronal accuracy": _unit(policy)}
+    if (kinds := cell_types(policy.brain)) is not None:
+        level = 0 if kinds < 2 else 1 if kinds == 2 else 2
+        out["cell types"] = (level, f"{kinds} sets of parameters among neurons")
+    words = [k for k in _start(policy) if any(m in k.lower() for m in _MODULATORS)]
+    level = min(2, len(words))
+    out["neuromodulation"] = (level, ", ".join(words) or "no state of the brain is a modulator")
+    if not _weights(policy):
+        out["plasticity"] = (0, "no state of the brain is a weight")
     return out
 
 
@@ -184,27 +193,36 @@ def _acted(policy: Any) -> bool:
     return True
 
 
-def _state(exam: Exam) -> tuple[tuple[int | None, str], tuple[int | None, str]]:
-    """(plasticity, neuromodulation): what of the brain's state is a weight or a modulator, and moves within 2 s."""
-    policy = exam.policy
-    policy.reset(0)
-    before = {k: np.array(v) for k, v in policy.brain.init(0).items()} if hasattr(policy.brain, "init") else {}
-    words = [k for k in before if any(m in k.lower() for m in _MODULATORS)]
-    edges = [k for k, v in before.items() if v.size > 4 * len(policy.names) or "weight" in k.lower()]
-    moved = []
-    if edges:
-        env = _env(exam)
-        obs, info = env.reset(seed=0)
-        policy.reset(info["episode_seed"])
-        for _ in range(round(2 / env.unwrapped.clock.control_s)):
-            obs = env.step(policy.act(obs))[0]
-        after = policy.get_state()["brain"]
-        moved = [k for k in edges if k in after and not np.array_equal(after[k], before[k])]
-    plastic = (
-        (1, f"{', '.join(moved)} changes in a run") if moved else (0, "no state of the brain is a weight that changes")
-    )
-    modulation = (min(2, len(words)), ", ".join(words)) if words else (0, "no state of the brain is a modulator")
-    return plastic, modulation
+def _start(policy: Any) -> dict[str, Any]:
+    """The state of the brain at rest, flat: names of nested parts joined by a slash."""
+
+    def flat(value: Any, name: str) -> dict[str, Any]:
+        if isinstance(value, Mapping):
+            return {k: v for key, part in value.items() for k, v in flat(part, f"{name}/{key}".lstrip("/")).items()}
+        return {name: np.asarray(value)} if hasattr(value, "shape") else {}
+
+    return flat(policy.brain.init(0), "") if hasattr(policy.brain, "init") else {}
+
+
+def _weights(policy: Any) -> list[str]:
+    """States that have the size of edges, not of neurons, or are called weights."""
+    n = len(policy.names)
+    return [k for k, v in _start(policy).items() if "weight" in k.lower() or (v.ndim == 2 and v.size > 4 * n)]
+
+
+def _plasticity(exam: Exam) -> tuple[int | None, str]:
+    """Whether what could be a weight moves within 2 s."""
+    policy, keys = exam.policy, _weights(exam.policy)
+    before = _start(policy)
+    env = _env(exam)
+    obs, info = env.reset(seed=0)
+    policy.reset(info["episode_seed"])
+    for _ in range(round(2 / env.unwrapped.clock.control_s)):
+        obs = env.step(policy.act(obs))[0]
+    state = policy.get_state()["brain"]
+    after = {k: np.asarray(v) for k, v in state.items() if k in keys}
+    moved = [k for k, v in after.items() if v.shape == before[k].shape and not np.array_equal(v, before[k])]
+    return (1, f"{', '.join(moved)} changes in a run") if moved else (0, "no weight changes in a run of 2 s")
 
 
 def _env(exam: Exam) -> Any:

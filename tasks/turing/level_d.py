@@ -21,7 +21,6 @@ from bestiary.tasks.turing.exam import Exam
 from bestiary.tasks.turing.series import Cohort, matched
 
 _SLOW = ("D.turing", "D.memory", "D.individuality")
-_SIMULATED = ("K1", "K2", "K3", "K8", "K9", "K10")
 
 
 def tests() -> list[Test]:
@@ -60,10 +59,10 @@ def _simulated(exam: Exam, real: Cohort, noise_m: float) -> tuple[Cohort | None,
     options, budget = exam.plan["behaviour"], exam.budget
     seconds = min(budget.seconds, real.seconds) if options.get("pipeline") != "bouts" else budget.seconds
     world = {k: options[k] for k in ("task", "medium", "task_options", "body_options") if k in options}
-    n = len(real)
+    n = min(len(real), budget.animals or len(real))
     wanted: dict[str, dict[str, Any]] = {"model": {}, "K18": {}}
     if not exam.candidate.own and not exam.candidate.policy:
-        for k in _SIMULATED:
+        for k in budget.simulated:
             wanted[k] = {"control": controls.CONTROLS[k].animal}
     trials, whose = [], []
     for k, build in wanted.items():

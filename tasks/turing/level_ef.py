@@ -41,7 +41,7 @@ def _arms(exam: Exam, level: str) -> dict[str, dict[str, Any]]:
     out: dict[str, dict[str, Any]] = {"model": {}}
     if not exam.candidate.own and not exam.candidate.policy:
         for s in controls.CONTROLS.values():
-            if level in s.must_fail and s.animal:
+            if level in s.must_fail and s.animal and s.id in exam.budget.simulated:
                 out[s.id] = {"control": s.animal}
     return out
 
@@ -130,7 +130,8 @@ def robustness(exam: Exam) -> list[Result]:
             **{c: (w, {}) for c, w in worlds.items()},
         }.items():
             for i in range(n):
-                trials.append(exam.trial(w, seconds + 4, exam.seed + i, build=build, changes=c, skip_s=4.0))
+                skip = min(4.0, seconds)
+                trials.append(exam.trial(w, seconds + skip, exam.seed + i, build=build, changes=c, skip_s=skip))
                 index.append((k, what, i))
     done = dict(zip(index, exam.run("F robustness", trials), strict=True))
     least = float(options["least_L_per_s"])

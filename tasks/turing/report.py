@@ -23,6 +23,7 @@ def html(card: Mapping[str, Any], exhibits: Mapping[str, Any], beside: Sequence[
         loader=loader, autoescape=jinja2.select_autoescape(["j2"]), trim_blocks=True, lstrip_blocks=True
     )
     env.filters["number"] = drawing.number
+    env.tests["contains_key"] = lambda table, key: key in table
     cards = [card, *(c for c in beside if c["animal"] != card["animal"])]
     tests = card["tests"]
     return env.get_template("report.html.j2").render(

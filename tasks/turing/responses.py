@@ -19,10 +19,17 @@ def onsets(series: Series) -> tuple[Array, Array]:
 
 
 def levels(animals: tuple[Series, ...]) -> Array:
-    """The strengths that were given, at most five, by quantile."""
-    every = np.concatenate([onsets(a)[1] for a in animals])
+    """The strengths, at most five (by quantile), that every animal was given at least twice."""
+    each = [onsets(a)[1] for a in animals]
+    every = np.concatenate(each)
     distinct = np.unique(every.round(9))
-    return distinct if len(distinct) <= 5 else np.quantile(every, [0.1, 0.3, 0.5, 0.7, 0.9])
+    if len(distinct) > 5:
+        distinct = np.quantile(every, [0.1, 0.3, 0.5, 0.7, 0.9])
+
+    def given(strength: float, mine: Array) -> int:
+        return int((np.abs(mine[:, None] - distinct[None]).argmin(1) == np.flatnonzero(distinct == strength)[0]).sum())
+
+    return np.array([s for s in distinct if all(given(s, mine) >= 2 for mine in each)])
 
 
 def curve(series: Series, z: Array, strengths: Array, spread: Array) -> Array:

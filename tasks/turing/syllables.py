@@ -103,13 +103,14 @@ def grammar(sequences: Sequence[Array], n: int, period_s: float) -> Grammar:
     return Grammar(usage / max(usage.sum(), 1), transitions, dwells)
 
 
-def dwell_distance(a: Grammar, b: Grammar) -> float:
-    """Kolmogorov-Smirnov distance of how long visits last, weighted by the use of each syllable."""
-    na, nb = a.dwells.sum(1), b.dwells.sum(1)
-    both = (na > 0) & (nb > 0)
-    if not both.any():
-        return 1.0
-    ca = np.cumsum(a.dwells[both], 1) / na[both, None]
-    cb = np.cumsum(b.dwells[both], 1) / nb[both, None]
-    weight = np.sqrt(na[both] * nb[both])
-    return float((np.abs(ca - cb).max(1) * weight).sum() / weight.sum())
+def dwell_distances(grammars: Sequence[Grammar]) -> Array:
+    """(n, n) Kolmogorov-Smirnov distances of how long visits last, weighted by the visits to each syllable; 1 where no
+    syllable was visited by both."""
+    counts = np.stack([g.dwells for g in grammars])  # (animals, syllables, bins)
+    visits = counts.sum(2)
+    share = np.cumsum(counts, 2) / np.maximum(visits, 1)[:, :, None]
+    apart = np.stack([np.abs(share - one).max(2) for one in share])
+    weight = np.sqrt(visits[:, None] * visits[None])
+    total = weight.sum(2)
+    out = np.where(total > 0, (apart * weight).sum(2) / np.maximum(total, 1e-12), 1.0)
+    return out * (1 - np.eye(len(out)))

@@ -66,6 +66,10 @@ def run(trial: Trial) -> Done:
     from bestiary.tasks.turing.guard import GuardError, guarded
 
     try:
+        import bestiary.envs._embodied  # noqa: F401  what libraries do when first imported is not the policy's
+
+        if not trial.candidate.own:  # ours: built without the guard, examined under it
+            _policy(trial)
         with guarded(trial.protect):
             policy = _policy(trial)
             env = _changed(_env(trial, getattr(policy, "clock", None)), trial.changes)

@@ -81,6 +81,7 @@ def _controls(options: Any, names: list[str]) -> tuple[dict[str, Any], str]:
             intact_parameters=options.parameters,
             n=options.n,
             control_n=options.control_n,
+            without=words(options.without),
             seed=options.seed,
             jobs=options.jobs,
             progress=note,

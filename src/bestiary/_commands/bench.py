@@ -13,6 +13,8 @@ from bestiary.errors import BestiaryError
 
 def command(options: Any) -> Outcome:
     if options.name == "engine":
+        if options.body:
+            raise BestiaryError("--body is of an animal, not of the engine")
         return _engine(options)
     if options.name not in bestiary.animals("interfaces"):
         names = [*bestiary.animals("interfaces"), "engine"]
@@ -22,26 +24,26 @@ def command(options: Any) -> Outcome:
     if options.quick or options.threads != 1 or options.brian2 is not None:
         raise BestiaryError("--quick, --threads and --brian2 are of `bestiary bench engine`")
     physics()
+    if options.body:
+        return _body(options)
     from bestiary.tasks import _bench
 
-    total = options.repeats + 1 + 3 * options.startup
+    kinds = getattr(bestiary.load("interfaces", options.name), "BENCH", {"closed loop": {}})
+    total = (options.repeats + 1) * len(kinds) + 3 * options.startup
     with bar(total, f"bench {options.name}", "parts", "{desc} {n}/{total} [{elapsed}] {postfix}") as progress:
 
         def note(text: str) -> None:
             progress.set_postfix_str(text, refresh=False)
             progress.update()
 
+        here = _bench.machine()
         with _bench.one_core():
-            here = _bench.machine()
             startup = _bench.bench_startup(options.name, options.repeats, note) if options.startup else {}
-            loop = _bench.bench_loop(options.name, seconds, options.repeats, options.seed, note)
-    rows = [
-        ("closed loop", loop["times_real_time"], "times real time"),
-        ("closed loop", loop["times_bare"], "times MuJoCo plus the bare brain step"),
-        *((f"  {part}", 100 * share, "% of the loop") for part, share in loop["share"].items()),
-        *((f"{part}, per control step", us, "us") for part, us in loop["per_control_step_us"].items() if part != "act"),
-        ("waking and compiling", loop["getting_ready_s"], "s"),
-    ]
+        loops = {
+            kind: _bench.bench_loop(options.name, seconds, options.repeats, options.seed, note, animal)
+            for kind, animal in kinds.items()
+        }
+    rows = [row for kind, loop in loops.items() for row in _rows(kind, loop)]
     if startup:
         rows.append(("import bestiary", startup["import_bestiary_s"], "s, new process"))
         if "make_s" in startup:
@@ -50,11 +52,57 @@ def command(options: Any) -> Outcome:
     if startup:
         text += f"\n  peak memory of the demo: {size(startup['demo_peak_bytes'])}"
     text += (
-        f"\n  medians of {options.repeats} over {loop['life_s']:g} s of life, on one core of {here['processor']} "
+        f"\n  medians of {options.repeats} over {seconds:g} s of life, on {here['processor']} "
         f"({here['cores']} cores, load {number(here['load'])})\n  "
         + ", ".join(f"{name} {version}" for name, version in here["versions"].items())
     )
-    return Outcome({"loop": loop, "startup": startup, "machine": here}, text)
+    return Outcome({"loops": loops, "startup": startup, "machine": here}, text)
+
+
+def _rows(kind: str, loop: dict[str, Any]) -> list[tuple[str, Any, str]]:
+    """One closed loop for the table."""
+    cores = "one core" if loop["cores"] == 1 else f"{loop['cores']} cores, brain beside body"
+    step = loop["per_control_step_us"]
+    return [
+        (kind, loop["times_real_time"], f"times real time, {cores}"),
+        (kind, loop["times_bare"], "times MuJoCo plus the bare brain step"),
+        ("  body with senses and task", loop["body_times_bare"], "times MuJoCo alone"),
+        *((f"  {part}", 100 * share, "% of the loop") for part, share in loop["share"].items() if loop["cores"] == 1),
+        *((f"  {part}, per control step", us, "us") for part, us in step.items() if part != "act"),
+        ("  waking and compiling", loop["getting_ready_s"], "s"),
+    ]
+
+
+def _body(options: Any) -> Outcome:
+    from bestiary.tasks import _bench
+    from bestiary.tasks._bench_body import bench_body
+
+    seconds = 1.0 if options.seconds is None else options.seconds
+    with (
+        bar(
+            options.repeats + 2, f"bench {options.name}", "parts", "{desc} {n}/{total} [{elapsed}] {postfix}"
+        ) as progress,
+        _bench.one_core(),
+    ):
+
+        def note(text: str) -> None:
+            progress.set_postfix_str(text, refresh=False)
+            progress.update()
+
+        here = _bench.machine()
+        found = bench_body(options.name, seconds, options.repeats, options.seed, note)
+    what = {"bare": "bare mj_step", "body": "body, all senses but sight", "eyes": "body and eyes"}
+    rows = [(what[part], times, "times real time") for part, times in found["times_real_time"].items()]
+    rows.append(("body, all senses but sight", found["times_bare"], "times the cost of bare mj_step"))
+    if "eyes_share" in found:
+        rows.append(("eyes", 100 * found["eyes_share"], "% of bare mj_step, on top"))
+    rows.append(("speed of the scripted walk", 1e3 * found["speed_m_per_s"], "mm/s"))
+    text = table(rows) + (
+        f"\n  CPU time, medians of {options.repeats} over {found['life_s']:g} s of life, physics "
+        f"{1e3 * found['physics_s']:g} ms, one core of {here['processor']} ({here['cores']} cores, "
+        f"load {number(here['load'])})"
+    )
+    return Outcome({"body": found, "machine": here}, text)
 
 
 def _check(options: Any, seconds: float) -> None:

@@ -11,20 +11,7 @@ from typing import Any
 import bestiary
 from bestiary._commands._show import Outcome, known_animal, table
 from bestiary.errors import DataError
-
-DIMENSIONS = (
-    "connectivity",
-    "percentage of neurons",
-    "cell types",
-    "plasticity",
-    "neuronal accuracy",
-    "neuromodulation",
-    "temporal resolution",
-    "behaviour complexity",
-    "personality",
-    "learning horizon",
-)
-UNSUMMED = "in and out of distribution"
+from bestiary.tasks.turing.rubric import DIMENSIONS, UNSUMMED
 
 
 def command(options: Any) -> Outcome:
@@ -184,7 +171,7 @@ def _text(report: dict[str, Any]) -> str:
         table(report["components"].items()) if report["components"] else "  nothing",
         f"emulation rubric, 0 to 3: sum {report['rubric_sum']} of 30; the lower of declared and computed counts",
         table(levels, ("dimension", "level", "declared", "computed", "evidence")),
-        f"  ({UNSUMMED} is not summed)",
+        f"  ({UNSUMMED} is not summed; `bestiary turing {report['animal']} --level A` runs the model and sees more)",
         "left out",
         "\n".join(f"  {line}" for line in report["left_out"]) or "  not declared",
     ]

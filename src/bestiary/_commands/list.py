@@ -37,7 +37,7 @@ def command(options: Any) -> Outcome:
     report["spiking_brains"] = BRAINS
     parts = {
         "Animals": [(n, a["about"] + ("" if a["brain"] else " (body only)")) for n, a in animals.items()],
-        "Environments": [(n, f"{i['animal']}, {i['task']}, {i['medium']}") for n, i in IDS.items()],
+        "Environments": [(n, ", ".join(i[k] for k in ("animal", "task", "medium") if k in i)) for n, i in IDS.items()],
         "Tasks": list(tasks.items()),
         "Connectomes": [(f"{n} {c}", about) for n, these in known.items() for c, about in these.items()],
         "Spiking brains": list(BRAINS.items()),
