@@ -161,7 +161,7 @@ def test_same_seed_same_life_and_a_saved_one_goes_on():
 
 
 def test_held_by_the_head_it_beats_its_tail_and_stays():
-    infos, poses, _ = live("locomotion", 1.5, body={"head_fixed": True})
+    _, poses, _ = live("locomotion", 1.5, body={"head_fixed": True})
     assert np.ptp([p["midline_m"][0] for p in poses], axis=0).max() < 1e-5
     assert max(np.abs(p["curvature_per_m"]).max() for p in poses) > 500
 
