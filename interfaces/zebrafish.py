@@ -26,6 +26,13 @@ __all__ = ["CLOCK", "COMPONENTS", "INTERFACE", "PATTERN", "FishInterface", "asse
 Array = np.ndarray[Any, np.dtype[Any]]
 
 CLOCK = {"control": "0.001", "brain": "0.0001", "physics": "0.0002"}
+DEMO = {"task": "stream", "seconds": 14.0}  # what `bestiary run` shows
+# closed loops that `bestiary bench zebrafish` times
+BENCH: dict[str, dict[str, Any]] = {
+    "what ships": {},
+    "3,000 spiking neurons": {"connectome": "mesoscale:3000"},
+    "100,000 spiking neurons": {"connectome": "mesoscale:100000"},
+}
 COMPONENTS = {
     "bout-gate": "the cord's accumulator that turns a tonic drive into bouts (functional_fit)",
     "depth": "the swim bladder keeps the depth at which the fish began (tuned; no neurons stand for it)",
