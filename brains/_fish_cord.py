@@ -47,7 +47,7 @@ PARAMETERS: dict[str, tuple[float, str, str]] = {  # value, unit, where it is fr
     "stop": (0.32, "1", "share of its first drive at which a bout ends; fitted to Z07"),
     "interval_s": (0.6, "s", "mean time from bout to bout under a tonic drive of 1; fitted to Z03"),
     "interval_noise": (0.6, "1/sqrt(s)", "of the accumulator; fitted to the median over the mean of Z03"),
-    "muscle": (0.235, "1", "activation of a muscle under a V2a rate of 1; set with the body's drag on Z04"),
+    "muscle": (0.222, "1", "activation of a muscle under a V2a rate of 1; set with the body's drag on Z04"),
     "neck": (0.6, "1", "strength of the first joint's muscles over the strongest; assumed, as head yaw is small"),
     "tip": (0.4, "1", "of the last joint's, where muscle gives way to fin; set on Z15"),
     "bias_muscle": (0.05, "1", "activation that a bias of 1 adds on its side; fitted to Z05"),

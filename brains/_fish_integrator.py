@@ -146,8 +146,8 @@ def weights(table: Connectome, lead: float = LEAD) -> scipy.sparse.csr_array:
     for side in np.unique(table.sides):
         rows = np.flatnonzero(table.sides == side)
         largest = max(largest, float(np.linalg.eigvals(w[rows][:, rows].toarray()).real.max()))
-    if not largest > 0:
-        raise ConnectomeError("this wiring has no lead eigenvalue above 0: it cannot hold anything")
+    if not largest > 1e-9:  # a rewired one may have no loop: it holds nothing, and no scale makes it
+        return scipy.sparse.csr_array(w)
     return scipy.sparse.csr_array(w * (lead / largest))
 
 
