@@ -208,7 +208,9 @@ class Composite:
         return self._pool.submit(step, *args)
 
     def read(self, state: dict[str, Any]) -> Mapping[str, Any]:
-        """voltage_mV and rate_Hz (n,), what parts decode, and `motor`, the action of the cord. Each is worked out when it is looked at."""
+        """voltage_mV and rate_Hz (n,), what parts decode, and `motor`, the action of the cord.
+
+        Each is worked out when it is looked at."""
         return _Reading(self, state)
 
     def settle(self, state: dict[str, Any]) -> dict[str, Any]:

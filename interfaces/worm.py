@@ -20,10 +20,10 @@ Array = np.ndarray[Any, np.dtype[Any]]
 CLOCK = {"control": "0.01", "brain": "0.002", "physics": "0.005"}
 DEMO = {"task": "locomotion", "seconds": 30.0}  # what `bestiary run` shows
 COMPONENTS = {
-    "head-proprioception": "stretch of the anterior body bends the head motor neurons SMD and RMD back (Yeon 2018)",
+    "head-proprioception": "stretch of the body bends SMD and RMD back (Yeon 2018); the neck leads SMD",
     "b-proprioception": "B-type motor neurons follow the bend ahead of them (Wen 2012)",
     "a-proprioception": "A-type motor neurons follow the bend behind them: the mirror image of B, assumed",
-    "adaptation": "slow outward current of head, A and B motor neurons",
+    "adaptation": "slow outward current of head, A and B motor neurons, AVA and AVE",
     "plateaus": "regenerative currents of head, A, B and command neurons",
     "arousal": "constant current that favours AVB and PVC over AVA, AVD and AVE, as off food",
 }
@@ -201,9 +201,9 @@ class WormInterface:
         return new, current
 
     def decode(self, reading: Mapping[str, Array]) -> Array:
-        """Muscle action (95,): tanh of the summed junctions, 0 at rest, so that all muscles then have half tone."""
+        """Muscle action (95,): tanh of the summed junctions times `muscle_max`; 0, half tone, at rest."""
         active = (reading["release"] - reading["release_rest"]) / reading["release_max"]
-        return np.tanh(self.nmj @ active)
+        return self.p["muscle_max"] * np.tanh(self.nmj @ active)
 
 
 def muscle_rows(connectome: Connectome, motors: tuple[str, ...]) -> Array:
