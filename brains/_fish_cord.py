@@ -42,6 +42,7 @@ PARAMETERS: dict[str, tuple[float, str, str]] = {  # value, unit, where it is fr
     "slow_drive": (0.6, "1", "fitted to Z08: 28 Hz; fast alone gives 42 Hz, as much slow as fast 10 Hz"),
     "vigour": (1.0, "1", "the drive of a usual bout; the network is linear in it"),
     "vigour_sd": (0.4, "1", "SD of the logarithm over bouts; fitted to Z04's range"),
+    "vigour_rise": (0.6, "1", "power of the tonic drive, where it is above 1, in the size of a bout; assumed (Z19)"),
     "fade_s": (0.14, "s", "time in which the drive of a bout falls to 1/e; fitted to Z07"),
     "stop": (0.32, "1", "share of its first drive at which a bout ends; fitted to Z07"),
     "interval_s": (0.6, "s", "mean time from bout to bout under a tonic drive of 1; fitted to Z03"),
@@ -50,6 +51,7 @@ PARAMETERS: dict[str, tuple[float, str, str]] = {  # value, unit, where it is fr
     "neck": (0.6, "1", "strength of the first joint's muscles over the strongest; assumed, as head yaw is small"),
     "tip": (0.4, "1", "of the last joint's, where muscle gives way to fin; set on Z15"),
     "bias_muscle": (0.05, "1", "activation that a bias of 1 adds on its side; fitted to Z05"),
+    "bias_max": (2.0, "1", "where the bias saturates: 85 degrees; the largest routine turns"),
     "bias_s": (0.03, "s", "time in which the bias falls to 1/e: the first cycle (Huang 2013)"),
     "bend_muscle": (0.3, "1", "activation on the inner side of a C-bend; set on Z30's angle"),
     "bend_s": (0.008, "s", "how long it lasts; set on Z30's angle"),
@@ -295,8 +297,12 @@ class FishCord:
             noise = p["interval_noise"] * math.sqrt(dt) * math.sqrt(min(tonic, 1.0)) * normal(key[0], key[1], 3)
             gate[0] = max(0.0, gate[0] + step + noise)
             if gate[0] >= 1:
-                vigour = p["vigour"] * math.exp(p["vigour_sd"] * float(normal(key[0], key[1], 5)))
-                bias = min(max(port["bias_L"] - port["bias_R"], -3.0), 3.0)
+                vigour = (
+                    p["vigour"]
+                    * max(tonic, 1.0) ** p["vigour_rise"]
+                    * math.exp(p["vigour_sd"] * float(normal(key[0], key[1], 5)))
+                )
+                bias = p["bias_max"] * math.tanh((port["bias_L"] - port["bias_R"]) / p["bias_max"])
                 gate[:5] = 0.0, vigour, vigour, 0.0, bias
         escaping = gate[5] != 0 and gate[6] > p["bend_s"]
         held = gate[5] != 0 and gate[6] <= p["bend_s"]

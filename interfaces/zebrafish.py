@@ -26,6 +26,13 @@ __all__ = ["CLOCK", "COMPONENTS", "INTERFACE", "PATTERN", "FishInterface", "asse
 Array = np.ndarray[Any, np.dtype[Any]]
 
 CLOCK = {"control": "0.001", "brain": "0.0001", "physics": "0.0002"}
+DEMO = {"task": "stream", "seconds": 14.0}  # what `bestiary run` shows
+# closed loops that `bestiary bench zebrafish` times
+BENCH: dict[str, dict[str, Any]] = {
+    "what ships": {},
+    "3,000 spiking neurons": {"connectome": "mesoscale:3000"},
+    "100,000 spiking neurons": {"connectome": "mesoscale:100000"},
+}
 COMPONENTS = {
     "bout-gate": "the cord's accumulator that turns a tonic drive into bouts (functional_fit)",
     "depth": "the swim bladder keeps the depth at which the fish began (tuned; no neurons stand for it)",
@@ -116,6 +123,7 @@ class FishInterface:
             "size": np.zeros((2, 2), np.float32),  # angle of what is dark, its growth, of each eye
             "light": np.full(2, np.nan, np.float32),
             "seen": np.zeros(0, np.float32),
+            "quiet_s": np.zeros(1, np.float32),  # since its own bout swept the scene
             "heat": np.full(1, np.nan, np.float32),
         }
 
@@ -124,6 +132,8 @@ class FishInterface:
         drive = np.zeros(self.size, np.float32)
         new = dict(state)
         each = max(1, round(LOOK_S / self.clock.control_s))
+        moved = float(np.abs(obs["gyro_rad_per_s"]).max()) > SWEEP_RAD_PER_S
+        new["quiet_s"] = np.where(moved, 0.0, state["quiet_s"] + self.clock.control_s).astype(np.float32)
         if "luminance" in obs:
             if int(state["step"][0]) % each == 0 or not len(state["seen"]):
                 new["seen"] = self._look(new, obs["luminance"], obs["uv"])
@@ -148,6 +158,7 @@ class FishInterface:
         """Drive from the eyes: motion (correlation of neighbours, divided by their power, so that it tells speed and
         not contrast), things that darken and grow, spots by size, light of each eye."""
         drive = np.zeros(self.size, np.float32)
+        calm = state["quiet_s"][0] > QUIET_S
         mean, past = state["mean"], state["past"]
         if np.isnan(mean[0, 0]):
             mean = light.copy()
@@ -169,7 +180,7 @@ class FishInterface:
             growth += 0.4 * ((angle - was) / LOOK_S - growth)
             state["size"] = state["size"].copy()
             state["size"][e] = angle, growth
-            if growth > GROWS_DEG_PER_S and angle > LOOM_DEG:
+            if growth > GROWS_DEG_PER_S and angle > LOOM_DEG and calm:
                 self._give(drive, f"loom_{eye}", 2 * UNIT_MV)
             area = PIXEL_DEG**2 * (self.bins[e] @ uv[e])  # deg^2 in the view of each prey neuron
             for azimuth, a in zip(AZIMUTHS_DEG, area.tolist(), strict=True):
@@ -196,6 +207,7 @@ TAP_M_PER_S2 = 50.0  # of the water: always startles; about 28 dB re 1 m/s^2 is 
 NEUTRAL, DEPTH_PER_M = 0.55, 150.0  # command of the bladder at which the fish neither sinks nor rises; per m deeper
 MOTION = 8.0  # units of drive per unit of correlation: fitted to Z17 with 10 mm/s as its knee
 LOOM_DEG, GROWS_DEG_PER_S = 35.0, 40.0  # Z34: one critical size at all rates, 20 to 75 deg by lab
+SWEEP_RAD_PER_S, QUIET_S = 1.5, 0.1  # its own turning blinds the loom cells so long (a corollary discharge, assumed)
 SMALL_DEG2 = 20.0  # area of a spot of 5 deg: smaller is prey, larger is danger (Z36)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import bestiary
-from bestiary.tasks import _acts, _gait, _gradient, _legs, _paths, _probes, _responses, _states
+from bestiary.tasks import _acts, _bouts, _gait, _gradient, _legs, _paths, _probes, _responses, _states
 
 Measure = Callable[..., Any]
 
@@ -81,11 +81,25 @@ MEASURES: dict[str, Measure] = {
         _acts.short_mode_share,
         _acts.short_takeoff,
         _acts.wingbeat_Hz,
+        _bouts.bout_interval_s,
+        _bouts.bout_displacement_mm,
+        _bouts.bout_peak_mm_per_s,
+        _bouts.bout_turns,
+        _bouts.bout_turn_deg,
+        _bouts.tail_beat_Hz,
+        _bouts.bout_distance,
+        _bouts.info_last,
+        _bouts.info_most,
+        _bouts.startle_latency_ms,
+        _bouts.startle_response,
+        _bouts.loom_angle_deg,
     )
 }
 
 # Counts out of counts: their interval is Wilson's
 FRACTIONS = (
+    "bout_turns",
+    "startle_response",
     "omega_share",
     "reversal_response",
     "proboscis_response",

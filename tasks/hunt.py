@@ -25,6 +25,8 @@ class Hunt:
     caught. azimuth_deg, distance_m: a single target there, standing still from `from_s` on and gone before, which goes
     with the animal's first heading: the spot of Bianco 2011 (its angle is size over distance).
 
+    nearby: prey is spread about where the animal is at from_s, not about the start.
+
     info: caught, nearest_m, azimuth_rad (of the nearest, + to the left), turned_rad (since the start, + to the left),
     converged_rad (the eyes turned in), and those of plain motion.
     """
@@ -39,6 +41,7 @@ class Hunt:
     azimuth_deg: float | None = None
     distance_m: float = 3e-3
     from_s: float = 0.0
+    nearby: bool = False
 
     def __post_init__(self) -> None:
         check_positive(self, "seconds", "prey", "size_m", "reach_m", "mouth_m", "distance_m")
@@ -49,6 +52,10 @@ class Hunt:
 
     def furnish(self, spec: mujoco.MjSpec, body: Body) -> None:
         ground(spec, body, 5 * self.reach_m)
+        self.hatch(spec, body)
+
+    def hatch(self, spec: mujoco.MjSpec, body: Body) -> None:
+        """The prey alone, for a world that has its ground."""
         for i in range(self._count):
             holder = spec.worldbody.add_body(name=f"prey{i:02d}", mocap=True, pos=[0, 0, -_GONE_M / body.units.length])
             holder.add_geom(
@@ -79,6 +86,7 @@ class Hunt:
             "last": heading,
             "turned": 0.0,
             "unit_m": body.units.length,
+            "about": np.zeros(2),
         }
 
     def _places(self, state: dict[str, Any], time_s: float) -> Array:
@@ -105,6 +113,9 @@ class Hunt:
         state["turned"] += wrapped(now - state["last"])
         state["last"] = now
         nose = pose["midline_m"][0]
+        if self.nearby and time_s <= self.from_s:
+            state["home"][:, :2] += pose["com_m"][:2] - state["about"]
+            state["about"] = pose["com_m"][:2].copy()
         to = self._places(state, time_s) - nose
         far = np.linalg.norm(to, axis=1)
         ahead = to @ [math.cos(now), math.sin(now), 0] > 0

@@ -35,7 +35,7 @@ class Phototaxis:
         check_positive(self, "seconds", "mean")
         if not 0 <= self.contrast <= 1 or self.mean * (1 + self.contrast) > 1 + 1e-9:
             raise ValueError(
-                f"Phototaxis: needs contrast from 0 to 1 and mean * (1 + contrast) <= 1, got {self.contrast}, {self.mean}"
+                f"Phototaxis: needs 0 <= contrast <= 1 and mean * (1 + contrast) <= 1, got {self.contrast}, {self.mean}"
             )
 
     def furnish(self, spec: mujoco.MjSpec, body: Body) -> None:

@@ -1,0 +1,184 @@
+"""Bouts: one way to find them in simulated and recorded tracks, and how far their distributions lie from recorded fish.
+
+A bout is a peak of the speed of the centre of mass, smoothed over 30 ms; it begins where the speed was last lowest.
+Interval, displacement and turn go from one beginning to the next, as in the recordings (Le Goc 2021 BMC Biol 19:208).
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from bestiary.bodies._base import Array
+from bestiary.errors import DataError
+from bestiary.tasks._trial import Track
+
+DATA, FILE = "zebrafish-bouts", "behavior_single_fish.h5"
+SMOOTH_S, APART_S = 0.03, 0.15
+LEAST_M_PER_S, RISE_M_PER_S = 3e-3, 2e-3
+KINDS = ("interval_s", "displacement_mm", "turn_deg")
+
+
+def bouts(track: Track) -> dict[str, Array]:
+    """start (k,) samples, and of the k - 1 whole bouts: interval_s, displacement_mm, turn_deg (+ left)."""
+    from scipy.signal import find_peaks
+
+    t = track.time_s
+    period = float(np.median(np.diff(t)))
+    width = max(1, round(SMOOTH_S / period))
+    step = np.linalg.norm(np.diff(track.com_m[:, :2], axis=0, prepend=track.com_m[:1, :2]), axis=1) / period
+    speed = np.convolve(step, np.ones(width) / width, "same")
+    peaks, _ = find_peaks(speed, LEAST_M_PER_S, distance=max(1, round(APART_S / period)), prominence=RISE_M_PER_S)
+    start, last = [], 0
+    for peak in peaks.tolist():
+        start.append(peak - int(speed[last : peak + 1][::-1].argmin()))
+        last = peak
+    at = np.array(start, int)
+    head = track.midline_m[:, 0, :2] - track.midline_m[:, 1, :2]
+    heading = np.unwrap(np.arctan2(head[:, 1], head[:, 0]))
+    return {
+        "start": at,
+        "peak_mm_per_s": 1e3 * speed[peaks],
+        "interval_s": np.diff(t[at]),
+        "displacement_mm": 1e3 * np.linalg.norm(np.diff(track.com_m[at, :2], axis=0), axis=1),
+        "turn_deg": np.degrees(np.diff(heading[at])),
+    }
+
+
+def _median(values: Array) -> float:
+    return float(np.median(values)) if len(values) else math.nan
+
+
+def bout_interval_s(track: Track) -> float:
+    """Median time from bout to bout."""
+    return _median(bouts(track)["interval_s"])
+
+
+def bout_displacement_mm(track: Track) -> float:
+    """Median way from the beginning of a bout to that of the next."""
+    return _median(bouts(track)["displacement_mm"])
+
+
+def bout_peak_mm_per_s(track: Track) -> float:
+    """Median of the largest speed of a bout, smoothed over 30 ms."""
+    return _median(bouts(track)["peak_mm_per_s"])
+
+
+def bout_turns(track: Track, over_deg: float = 10.0) -> tuple[float, float]:
+    """(bouts with a turn over over_deg, bouts)."""
+    turn = np.abs(bouts(track)["turn_deg"])
+    return float((turn > over_deg).sum()), float(len(turn))
+
+
+def bout_turn_deg(track: Track, over_deg: float = 10.0) -> tuple[float, float]:
+    """(sum of the turns over over_deg, their number)."""
+    turn = np.abs(bouts(track)["turn_deg"])
+    return float(turn[turn > over_deg].sum()), float((turn > over_deg).sum())
+
+
+def tail_beat_Hz(track: Track, joint: int = -3) -> float:
+    """Median over bouts of the beat of one joint: two crossings of its mean a beat, first 150 ms of a bout."""
+    bend = track.curvature_per_m[:, joint]
+    period = float(np.median(np.diff(track.time_s)))
+    found = []
+    for a in bouts(track)["start"].tolist():
+        x = bend[a : a + round(0.15 / period)]
+        x = x - x.mean() if len(x) else x
+        turn = np.flatnonzero((x[1:] > 0) != (x[:-1] > 0))
+        if len(turn) >= 5:
+            found.append(1 / (2 * period * float(np.diff(turn).mean())))
+    return _median(np.array(found))
+
+
+@lru_cache(1)
+def recorded() -> dict[str, tuple[Array, ...]]:
+    """Of every recorded fish: interval_s, displacement_mm, turn_deg. Raises DataError where they were not fetched."""
+    import h5py
+
+    from bestiary.assets import registry
+
+    out: dict[str, list[Array]] = {k: [] for k in KINDS}
+    names = {"interval_s": "interboutintervals", "displacement_mm": "displacements", "turn_deg": "dtheta"}
+    with h5py.File(registry.path(DATA, FILE)) as file:
+        for fish in sorted(file["behavior"]):
+            for kind, key in names.items():
+                values = np.asarray(file["behavior"][fish][key]).ravel()
+                out[kind].append(values[np.isfinite(values)])
+    return {k: tuple(v) for k, v in out.items()}
+
+
+def distance(a: Array, b: Array) -> float:
+    """Kolmogorov and Smirnov's: the largest difference of two cumulative distributions."""
+    from scipy.stats import ks_2samp
+
+    return float(ks_2samp(np.abs(a), np.abs(b)).statistic) if len(a) and len(b) else math.nan
+
+
+def bout_distance(track: Track, of: str = "interval_s") -> float:
+    """Distance (0 to 1) of a fish's bouts from those of all recorded fish together. NaN without the recordings."""
+    if of not in KINDS:
+        raise LookupError(f"no distribution {of!r} of bouts; there are: {', '.join(KINDS)}")
+    try:
+        real = recorded()[of]
+    except DataError:
+        return math.nan
+    return distance(bouts(track)[of], np.concatenate(real))
+
+
+def spread(of: str) -> Array:
+    """(fish,) the same distance of each recorded fish from all others: what is as near is one of them."""
+    real = recorded()[of]
+    rest: Any = [np.concatenate([v for j, v in enumerate(real) if j != i]) for i in range(len(real))]
+    return np.array([distance(a, b) for a, b in zip(real, rest, strict=True)])
+
+
+# What a stimulus does: the tasks tell it in their info
+
+
+def _last(track: Track, key: str) -> float:
+    return float(track.info[key][-1]) if key in track.info and len(track.info[key]) else math.nan
+
+
+def info_last(track: Track, key: str, scale: float = 1.0) -> float:
+    """The last value of a number that the task tells, times scale."""
+    return scale * _last(track, key)
+
+
+def info_most(track: Track, key: str, scale: float = 1.0) -> float:
+    """Its largest value."""
+    return scale * float(track.info[key].max()) if key in track.info else math.nan
+
+
+def startle_latency_ms(track: Track, bend_deg: float = 10.0, within_s: float = 0.1) -> tuple[float, float]:
+    """(ms from taps to a turn of the head by bend_deg, such responses)."""
+    waits = [w for w in _startles(track, bend_deg, within_s) if math.isfinite(w)]
+    return 1e3 * sum(waits), float(len(waits))
+
+
+def startle_response(
+    track: Track, bend_deg: float = 60.0, within_s: float = 0.1, first: int = 1, last: int = 10_000
+) -> tuple[float, float]:
+    """(taps, the first to the last of them, answered by a C-bend, taps)."""
+    waits = _startles(track, bend_deg, within_s)[first - 1 : last]
+    return float(sum(map(math.isfinite, waits))), float(len(waits))
+
+
+def _startles(track: Track, bend_deg: float, within_s: float) -> list[float]:
+    taps, since, bend = (track.info[k] for k in ("taps", "since_tap_s", "bend_rad"))
+    out = []
+    for i in range(1, int(taps.max(initial=0)) + 1):
+        here = (taps == i) & (since <= within_s)
+        hit = here & (np.abs(np.degrees(bend)) > bend_deg)
+        out.append(float(since[hit][0]) if hit.any() else math.inf)
+    return out
+
+
+def loom_angle_deg(track: Track, speed_m_per_s: float = 0.02) -> tuple[float, float]:
+    """(angle of the disc when the fish first goes faster than speed_m_per_s, 1); (0, 0) where it does not."""
+    period = float(np.median(np.diff(track.time_s)))
+    speed = np.linalg.norm(np.diff(track.com_m, axis=0, prepend=track.com_m[:1]), axis=1) / period
+    fast = (track.info["loom_deg"] > 12) & (speed > speed_m_per_s)
+    return (float(track.info["loom_deg"][fast.argmax()]), 1.0) if fast.any() else (0.0, 0.0)

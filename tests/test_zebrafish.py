@@ -1,0 +1,218 @@
+"""The closed loop of the fish: what it is made of, what it does, what is refused."""
+
+from __future__ import annotations
+
+import gymnasium
+import numpy as np
+import pytest
+
+import bestiary
+from bestiary.brains import zebrafish as brains
+from bestiary.brains._fish_circuits import ACROSS, CELLS, SAME, artr, evidence_table
+from bestiary.brains._fish_mauthner import UNIT_MV, MauthnerArray
+from bestiary.brains._fish_regions import check, scaffold
+from bestiary.envs import EmbodiedEnv
+from bestiary.envs._clock import Clock
+from bestiary.errors import ConnectomeError, UnknownNeuronError
+from bestiary.tasks import _bouts
+from bestiary.tasks._trial import Track
+
+CLOCK = Clock("0.001", "0.0001", "0.0002")
+
+
+def live(task, seconds, seed=0, body=None, task_options=None, **options):
+    """(infos, poses, animal) of a run in the closed loop."""
+    animal = bestiary.animal("zebrafish", **options)
+    given = {"seconds": seconds, **(task_options or {})}
+    env = EmbodiedEnv("zebrafish", task, clock=animal.clock, task_options=given, body_options=body)
+    obs, info = env.reset(seed=seed)
+    animal.reset(info["episode_seed"])
+    infos, poses, done = [], [], False
+    while not done:
+        obs, _, terminated, truncated, info = env.step(animal.act(obs))
+        infos.append(info)
+        poses.append(env.pose())
+        done = terminated or truncated
+    return infos, poses, animal
+
+
+def test_every_part_and_link_is_tagged_and_names_are_unique():
+    parts = brains.parts(CLOCK)
+    assert set(parts) == set(brains.PARTS)
+    tags = {tag for part in parts.values() for tag in part.table.provenance.counts()}
+    assert {"EM_population", "functional_fit"} <= tags
+    animal = bestiary.animal("zebrafish")
+    assert len(set(animal.names)) == len(animal.names)
+    assert all(link.provenance in ("functional_fit", "tuned") for link in animal.brain.links)
+
+
+def test_evidence_is_drawn_from_the_measured_probabilities():
+    table = evidence_table()
+    left = table.sides == "L"
+    for a, n in CELLS.items():
+        for b in CELLS:
+            for share, crossed in ((SAME, False), (ACROSS, True)):
+                if share[a][b] == 0:
+                    here = (table.types[table.pre] == a) & (table.types[table.post] == b)
+                    here &= (left[table.pre] != left[table.post]) == crossed
+                    assert not here.any(), (a, b, crossed)
+        assert (table.types == a).sum() == 2 * n
+    assert set(table.provenance.values) == {"EM_population"}
+
+
+def test_oscillator_takes_sides_and_lets_go():
+    part = artr(CLOCK)
+    state, side = part.init(0), []
+    drive = np.zeros(len(part.table), np.float32)
+    for k in range(60_000):
+        state = part.advance(state, drive)
+        if k % 50 == 0:
+            side.append(state["r"][:5].mean() - state["r"][5:10].mean())
+    side = np.array(side)
+    assert (np.abs(side) > 0.4).mean() > 0.6
+    assert 2 <= (np.diff(np.sign(side)) != 0).sum() <= 40
+
+
+def tap(part, state, left, right):
+    """(state, names that fired in 60 ms after a 3 ms tap, first the first)."""
+    names = part.table.ids.tolist()
+    fired = []
+    for k in range(60):
+        drive = np.zeros(len(names), np.float32)
+        if k < 3:
+            drive[names.index("viii_L")], drive[names.index("viii_R")] = left * UNIT_MV, right * UNIT_MV
+        state = part.advance(state, drive)
+        fired += [n for n, out in zip(names, state["out"], strict=True) if out and n.startswith("M")]
+    return state, fired
+
+
+def test_mauthner_fires_first_on_the_side_of_the_tap_and_its_homologues_remain():
+    part = MauthnerArray(CLOCK)
+    assert tap(part, part.init(0), 1.2, 0.6)[1][0] == "Mauthner_L"
+    assert tap(part, part.init(0), 0.6, 1.2)[1][0] == "Mauthner_R"
+    assert tap(part, part.init(0), 0.3, 0.2)[1] == []
+    gone = part.cut(part.table.select("type=Mauthner"), np.empty(0, int))
+    assert tap(gone, gone.init(0), 1.2, 0.6)[1][0] == "MiD2cm_L"
+
+
+def test_mauthner_habituates_and_recovers():
+    part = MauthnerArray(CLOCK)
+    state, answers = part.init(0), []
+    quiet = np.zeros(len(part.table), np.float32)
+    for _ in range(30):
+        state, fired = tap(part, state, 1.2, 0.6)
+        answers.append(any(n.startswith("Mauthner") for n in fired))
+        for _ in range(940):
+            state = part.advance(state, quiet)
+    assert all(answers[:3]) and not any(answers[-5:])
+    for _ in range(200_000):
+        state = part.advance(state, quiet)
+    assert any(n.startswith("Mauthner") for n in tap(part, state, 1.2, 0.6)[1])
+
+
+def test_a_tap_makes_a_c_bend_away_and_its_latency_hangs_on_the_mauthner_cells():
+    options = {"first_s": 0.05, "side": 1}
+    latency = []
+    for lesion in ((), ("type=Mauthner",)):
+        infos, _, _ = live("startle", 0.15, task_options=options, lesion=lesion)
+        bend = np.degrees([i["bend_rad"] for i in infos])
+        assert bend.max() > 60  # away from the left
+        latency.append(int((bend > 10).argmax()) - 50)
+    assert 3 <= latency[0] <= 15 < latency[1] + 5
+    assert latency[1] > latency[0] + 4
+
+
+def test_lesions_by_the_words_of_experiments_change_only_their_cells():
+    whole = bestiary.animal("zebrafish")
+    for word, silent in (("vSPN", "vSPN"), ("tectum", "Hunt"), ("ARTR_L", "type=ARTR & side=L"), ("eye_L", "ds_fwd_L")):
+        cut = bestiary.animal("zebrafish", lesion=(word,))
+        assert cut.names == whole.names
+        rows = cut.index(silent)
+        cut.reset(0)
+        cut.inject(rows, 40.0)
+        obs = EmbodiedEnv("zebrafish", "locomotion").reset(seed=0)[0]
+        for _ in range(30):
+            cut.act(obs)
+        assert cut.probe()["rate_Hz"][rows].max() == 0
+    with pytest.raises(UnknownNeuronError, match="Mauthner"):
+        bestiary.animal("zebrafish", lesion=("Mautner",))
+
+
+def test_same_seed_same_life_and_a_saved_one_goes_on():
+    ends = [live("locomotion", 0.6, seed=3)[1][-1]["com_m"] for _ in range(2)]
+    assert (ends[0] == ends[1]).all()
+    animal = bestiary.animal("zebrafish")
+    env = EmbodiedEnv("zebrafish", "locomotion", clock=animal.clock)
+    obs, info = env.reset(seed=1)
+    animal.reset(info["episode_seed"])
+    for _ in range(203):
+        obs = env.step(animal.act(obs))[0]
+    kept, mind = env.get_state(), animal.get_state()
+
+    def on(obs):
+        for _ in range(120):
+            obs = env.step(animal.act(obs))[0]
+        return env.pose()["com_m"]
+
+    first = on(obs)
+    obs = env.set_state(kept)
+    animal.set_state(mind)
+    assert (on(obs) == first).all()
+
+
+def test_held_by_the_head_it_beats_its_tail_and_stays():
+    _, poses, _ = live("locomotion", 1.5, body={"head_fixed": True})
+    assert np.ptp([p["midline_m"][0] for p in poses], axis=0).max() < 1e-5
+    assert max(np.abs(p["curvature_per_m"]).max() for p in poses) > 500
+
+
+def test_transposed_foreign_or_broken_projectomes_are_refused():
+    names = ("Ret", "SFGS", "DH", "IPN", "Cb")
+    matrix = np.zeros((5, 5))
+    matrix[1, 0], matrix[3, 2], matrix[4, 1] = 0.7, 0.6, 0.2  # row = target
+    table = scaffold(matrix, names, 1000)
+    assert len(table) == 1000 and set(table.provenance.values) == {"projectome"}
+    assert set(table.types[table.pre[table.types[table.post] == "SFGS"]]) == {"Ret"}
+    with pytest.raises(ConnectomeError, match="seems transposed"):
+        check(matrix.T, names)
+    with pytest.raises(ConnectomeError, match="must be square"):
+        check(matrix[:4], names)
+    with pytest.raises(ConnectomeError, match="not finite at row 1, column 0"):
+        check(np.where(matrix == 0.7, np.inf, matrix), names)
+    with pytest.raises(ConnectomeError, match="unknown region 'Ret'"):
+        check(matrix, names, known=("SFGS",))
+    with pytest.raises(ConnectomeError, match="1000 to 100000"):
+        scaffold(matrix, names, 10)
+
+
+def test_a_motion_too_fast_to_be_shown_is_refused_with_the_limit():
+    for task, options in (("flow", {"current_m_per_s": 5.0}), ("dots", {"speed_m_per_s": 2.0})):
+        with pytest.raises(ValueError, match="at most at"):
+            EmbodiedEnv("zebrafish", task, task_options=options)
+    with pytest.raises(ValueError, match="at most"):
+        EmbodiedEnv("zebrafish", "optomotor", task_options={"where": "ground", "temporal_Hz": 900.0})
+
+
+def test_bouts_of_a_made_up_track_are_found():
+    """Five steps of 2 mm every 0.6 s, with a turn of 30 degrees to the left at each."""
+    t = np.arange(0, 3.6, 0.005)
+    com, heading = np.zeros((len(t), 3)), np.zeros(len(t))
+    for k in range(5):
+        rise = np.clip((t - 0.3 - 0.6 * k) / 0.15, 0, 1)
+        rise = rise * rise * (3 - 2 * rise)
+        heading += np.radians(30) * rise
+        com[:, 0] += 2e-3 * rise
+    nose = com + 1e-3 * np.stack([np.cos(heading), np.sin(heading), 0 * t], 1)
+    track = Track(t, np.stack([nose, com], 1), com, np.zeros((len(t), 1)), {}, 4e-3)
+    found = _bouts.bouts(track)
+    assert found["interval_s"] == pytest.approx([0.6] * 4, abs=0.03)
+    assert found["displacement_mm"] == pytest.approx([2] * 4, abs=0.1)
+    assert found["turn_deg"] == pytest.approx([30] * 4, abs=3)
+
+
+@pytest.mark.parametrize("name", ["Free", "OMR", "Flow", "Phototaxis", "Hunt", "Startle", "Loom", "Dots", "OMRFixed"])
+def test_every_id_can_be_made_and_stepped(name):
+    env = gymnasium.make(f"bestiary:bestiary/Zebrafish{name}-v0")
+    obs, _ = env.reset(seed=0)
+    obs, reward, *_ = env.step(env.action_space.sample())
+    assert env.observation_space.contains(obs) and np.isfinite(reward)
