@@ -129,7 +129,7 @@ class Zebrafish:
         if self.eyes:
             shape = (2, len(fish_retina("L").directions[0]))
             seen = (
-                Sense("luminance", shape, 0, 1, "1", "what each pixel of the two eyes sees", True, math.nan),
+                Sense("luminance", shape, 0, 1, "1", "what each pixel of the two eyes sees", rest=0.5),
                 Sense("uv", shape, 0, 1, "1", "small things that shine in the ultraviolet (geoms `prey...`)"),
             )
         return (

@@ -20,6 +20,7 @@ import numba
 import numpy as np
 
 from bestiary.brains._graded_kernel import normal
+from bestiary.brains._parameters import parameters
 from bestiary.brains.connectome import Connectome
 from bestiary.envs._clock import Clock
 
@@ -36,28 +37,6 @@ REACH = {"V2a fast": 15, "V2a slow": 3, "": 13}  # segments; V2a skip the neares
 PORTS = tuple(f"{name}_{side}" for name in ("bout", "speed", "bias", "bend") for side in "LR")
 CRANIAL = ("LR_L", "LR_R", "MR_L", "MR_R", "FIN_L", "FIN_R", "SB")  # rectus muscles of the eyes, fins, swim bladder
 UNIT_MV = 20.0  # of drive that counts as 1
-
-PARAMETERS: dict[str, tuple[float, str, str]] = {  # value, unit, where it is from
-    "fast_drive": (1.0, "1", "Wandler 2025: drive"),
-    "slow_drive": (0.6, "1", "fitted to Z08: 28 Hz; fast alone gives 42 Hz, as much slow as fast 10 Hz"),
-    "vigour": (1.0, "1", "the drive of a usual bout; the network is linear in it"),
-    "vigour_sd": (0.4, "1", "SD of the logarithm over bouts; fitted to Z04's range"),
-    "vigour_rise": (0.6, "1", "power of the tonic drive, where it is above 1, in the size of a bout; assumed (Z19)"),
-    "fade_s": (0.14, "s", "time in which the drive of a bout falls to 1/e; fitted to Z07"),
-    "stop": (0.32, "1", "share of its first drive at which a bout ends; fitted to Z07"),
-    "interval_s": (0.6, "s", "mean time from bout to bout under a tonic drive of 1; fitted to Z03"),
-    "interval_noise": (0.6, "1/sqrt(s)", "of the accumulator; fitted to the median over the mean of Z03"),
-    "muscle": (0.222, "1", "activation of a muscle under a V2a rate of 1; set with the body's drag on Z04"),
-    "neck": (0.6, "1", "strength of the first joint's muscles over the strongest; assumed, as head yaw is small"),
-    "tip": (0.4, "1", "of the last joint's, where muscle gives way to fin; set on Z15"),
-    "bias_muscle": (0.05, "1", "activation that a bias of 1 adds on its side; fitted to Z05"),
-    "bias_max": (2.0, "1", "where the bias saturates: 85 degrees; the largest routine turns"),
-    "bias_s": (0.03, "s", "time in which the bias falls to 1/e: the first cycle (Huang 2013)"),
-    "bend_muscle": (0.3, "1", "activation on the inner side of a C-bend; set on Z30's angle"),
-    "bend_s": (0.008, "s", "how long it lasts; set on Z30's angle"),
-    "bend_rest_s": (0.12, "s", "before the next C-bend; assumed"),
-    "escape_vigour": (3.0, "1", "of the swimming after a C-bend; assumed"),
-}
 
 
 def _edges() -> list[tuple[int, int, bool, float]]:
@@ -166,7 +145,7 @@ class FishCord:
 
     clock: Clock
     joint_segment: Array
-    p: Mapping[str, float] = field(default_factory=lambda: {k: v[0] for k, v in PARAMETERS.items()})
+    p: Mapping[str, float] = field(default_factory=lambda: parameters("zebrafish"))
     table: Connectome = field(default_factory=cord_table)
     gated: bool = True
     lesioned: tuple[int, ...] = ()

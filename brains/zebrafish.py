@@ -16,6 +16,7 @@ import scipy.sparse
 
 import bestiary
 from bestiary.brains import _fish_circuits as circuits
+from bestiary.brains import _parameters
 from bestiary.brains._fish_cord import cord_table
 from bestiary.brains._fish_integrator import integrator
 from bestiary.brains._fish_mauthner import MauthnerArray
@@ -52,6 +53,16 @@ def parts(clock: Clock, without: Sequence[str] = (), spiking: bool = False) -> d
         "descending": lambda: circuits.descending(clock),
     }
     return {name: make() for name, make in makers.items() if name not in without}
+
+
+def parameter_table() -> dict[str, dict[str, Any]]:
+    """Every parameter of the cord: see `bestiary.brains._parameters`."""
+    return _parameters.parameter_table("zebrafish")
+
+
+def parameters(given: Mapping[str, float] | str | Path | None = None) -> dict[str, float]:
+    """Name -> value, with those of `given` instead: see `bestiary.brains._parameters`."""
+    return _parameters.parameters("zebrafish", given)
 
 
 def tables(connectome: str | None = None) -> dict[str, Connectome]:
@@ -152,3 +163,6 @@ def _rows(name: str) -> list[dict[str, str]]:
             with open(file, encoding="utf-8", newline="") as text:
                 return list(csv.DictReader(text))
     raise DataError(f"assets/zebrafish/{name} is missing; reinstall bestiary")
+
+
+BRAIN = Composite

@@ -15,11 +15,10 @@ from bestiary.bodies._fish_retina import PIXEL_DEG, fish_retina
 from bestiary.bodies.zebrafish import Zebrafish
 from bestiary.brains import zebrafish as brains
 from bestiary.brains._fish_circuits import AZIMUTHS_DEG
-from bestiary.brains._fish_cord import PARAMETERS, FishCord, segments_to_joints
+from bestiary.brains._fish_cord import FishCord, segments_to_joints
 from bestiary.brains._parts import Composite
 from bestiary.brains.connectome import Connectome
 from bestiary.envs._clock import Clock
-from bestiary.errors import BestiaryError
 
 __all__ = ["CLOCK", "COMPONENTS", "INTERFACE", "PATTERN", "FishInterface", "assemble"]
 
@@ -62,25 +61,13 @@ def assemble(
             raise LookupError(f"no component {word!r}; {bestiary.nearest(word, COMPONENTS, 'component')}")
     if backend not in (None, "rate", "spiking"):
         raise LookupError(f"no backend {backend!r}; {bestiary.nearest(backend, ['rate', 'spiking'], 'backend')}")
-    p = cord_parameters(parameters)
+    p = brains.parameters(parameters)
     joints = segments_to_joints(body.joint_fraction, body.head_m / body.length_m)
     nerve = FishCord(clock, joints, p, gated="bout-gate" not in without)
     brain = brains.build(connectome, clock, nerve, rewire, lesion, silence, without, backend == "spiking")
     source = connectome if isinstance(connectome, str) else getattr(connectome, "source", brains.DEFAULT)
     about = {"connectome": source, "components": COMPONENTS, "parts": list(brain.parts), "parameters": p}
     return brain, FishInterface.of(body, brain, clock, "depth" not in without), about
-
-
-def cord_parameters(given: Any) -> dict[str, float]:
-    """The cord's parameters with those of `given` instead. Raises LookupError, BestiaryError."""
-    values = {k: v[0] for k, v in PARAMETERS.items()}
-    for name, value in (given or {}).items():
-        if name not in values:
-            raise LookupError(f"no parameter {name!r} of the fish; {bestiary.nearest(name, values, 'parameter')}")
-        if not (math.isfinite(value) and value >= 0):
-            raise BestiaryError(f"parameter {name} must be finite and not negative, got {value}")
-        values[name] = float(value)
-    return values
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ import pytest
 from test_zebrafish_body import Sim
 
 from bestiary.bodies.zebrafish import Zebrafish
-from bestiary.brains._fish_cord import PARAMETERS, SEGMENTS, TYPES, UNIT_MV, FishCord, cord_table, segments_to_joints
+from bestiary.brains._fish_cord import SEGMENTS, TYPES, UNIT_MV, FishCord, cord_table, segments_to_joints
+from bestiary.brains._parameters import parameters as shipped
 from bestiary.envs._clock import Clock
 
 CLOCK = Clock("0.001", "0.0001", "0.0002")
@@ -15,7 +16,7 @@ BODY = Zebrafish(surface_m=1, bottom_m=-1)
 
 
 def cord(**options):
-    parameters = {k: v[0] for k, v in PARAMETERS.items()} | options.pop("p", {})
+    parameters = shipped("zebrafish") | options.pop("p", {})
     joints = segments_to_joints(BODY.joint_fraction, BODY.head_m / BODY.length_m)
     return FishCord(CLOCK, joints, parameters, **options)
 
