@@ -13,20 +13,17 @@ by how long a stance lasts, as in the animal (DeAngelis 2019 eLife 8:e46409).
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numba
 import numpy as np
 
-import bestiary
+from bestiary import assets
 from bestiary.brains._parts import Rewire
 from bestiary.brains._parts import without as check
 from bestiary.brains.connectome import Connectome
-from bestiary.errors import DataError
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -191,11 +188,7 @@ def table(without: Sequence[str] = ()) -> Connectome:
 
 def descending() -> list[tuple[str, str, float]]:
     """(descending neuron, unit of the cord, mV per Hz) rows of assets/fly/descending.csv, with its sources."""
-    for place in bestiary.__path__:
-        if (file := Path(place) / "assets" / "fly" / "descending.csv").is_file():
-            rows = csv.DictReader(file.read_text().splitlines())
-            return [(r["source"], r["target"], float(r["weight_mV_per_Hz"])) for r in rows]
-    raise DataError("assets/fly/descending.csv is missing; reinstall bestiary")
+    return [(r["source"], r["target"], float(r["weight_mV_per_Hz"])) for r in assets.rows("fly", "descending.csv")]
 
 
 _FIRST = (5.1, 2.2, 0.3, 0.1, 6.5, 7.3)  # mV of each leg's swing unit at the start: hind legs first

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-import bestiary
+from bestiary import assets
 from bestiary.brains.connectome import Connectome
 from bestiary.errors import ConnectomeError, DataError
 
@@ -189,11 +189,7 @@ def _refuse(file: Path, bad: Array, what: str, values: Array) -> None:
 @lru_cache(1)
 def named_neurons() -> dict[str, tuple[str, str]]:
     """name -> (root id, type) of assets/fly/named_neurons.csv: `DNa02_L`, `MN9_R`, `sugar1_L`. Sides are Codex's."""
-    for place in bestiary.__path__:
-        if (file := Path(place) / "assets" / "fly" / "named_neurons.csv").is_file():
-            with open(file, encoding="utf-8", newline="") as text:
-                return {r["name"]: (r["root_id"], r["type"]) for r in csv.DictReader(text)}
-    raise DataError("assets/fly/named_neurons.csv is missing; reinstall bestiary")
+    return {r["name"]: (r["root_id"], r["type"]) for r in assets.rows("fly", "named_neurons.csv")}
 
 
 def check_name(name: str, root_id: str) -> None:
