@@ -184,6 +184,12 @@ class Lobe:
         """v (n,) of one type over the columns."""
         return v[self.wiring.row(name), self.place]
 
+    def rewired(self, wiring: Wiring) -> Lobe:
+        """On another wiring of the same types; what is cut off stays so."""
+        other = replace(self, wiring=wiring)
+        other._arrays.update({key: self._arrays[key] for key in ("hears", "speaks")})
+        return other
+
     def muted(self, deaf: Array, mute: Array) -> Lobe:
         """With some neurons cut off. deaf, mute (types, n) bool: without inputs, without outputs."""
         cut = replace(self)
