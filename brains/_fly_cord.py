@@ -21,8 +21,7 @@ import numba
 import numpy as np
 
 from bestiary import assets
-from bestiary.brains._parts import Rewire
-from bestiary.brains._parts import without as check
+from bestiary.brains._parts import Rewire, check_components
 from bestiary.brains.connectome import Connectome
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -165,7 +164,7 @@ _SWAP = str.maketrans("LR", "RL")
 
 def table(without: Sequence[str] = ()) -> Connectome:
     """The cord's units and edges, less those of the components named."""
-    check(without, COMPONENTS)
+    check_components(without, COMPONENTS)
     units = _units()
     row = {u.name: i for i, u in enumerate(units)}
     edges = [e for e in _wiring() if e[4] not in without]
@@ -210,7 +209,7 @@ class FlyCord:
         lesioned: Array | None = None,
         silenced: Array | None = None,
     ) -> None:
-        check(without, COMPONENTS)
+        check_components(without, COMPONENTS)
         self.decoder, self.without = decoder, tuple(without)
         self.table = table(without) if table_ is None else table_
         n = len(self.table)
