@@ -20,7 +20,7 @@ from bestiary.interfaces._fly_motor import Motor, Proprioception, Template
 from bestiary.interfaces._fly_senses import FlySenses
 from bestiary.interfaces._fly_tripod import tripod
 
-__all__ = ["CLOCK", "COMPONENTS", "PATTERN", "FlyInterface", "assemble"]
+__all__ = ["BENCH", "CLOCK", "COMPONENTS", "DEMO", "PATTERN", "FlyInterface", "assemble"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
