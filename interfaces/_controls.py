@@ -54,7 +54,7 @@ class Control:
 
 
 class BrainOff(Control):
-    name, about = "brain-off", "K1: no brain, the muscles keep their resting tone"
+    name, about = "brain-off", "K1: no brain, every motor command is 0: rest of a muscle, middle of a servo's range"
     brain_heard = False
 
     def motors(self, action: Array) -> Array:
@@ -202,7 +202,7 @@ class MotorPermutation(Control):
 
 
 class PatternGenerator(Control):
-    name, about = "pattern-generator", "K10: the best rhythm for the body, without brain or senses"
+    name, about = "pattern-generator", "K10: a scripted rhythm of the body, without brain or senses"
     brain_heard = False
 
     def bind(self, interface: Any, body: Any, clock: Clock) -> None:
