@@ -205,7 +205,7 @@ def test_a_restored_animal_goes_on_as_the_first_did(name: str, control: str | No
 
 
 def shortened(tree: Any) -> Any:
-    return {k: shortened(v) for k, v in tree.items()} if isinstance(tree, dict) else tree[:1]
+    return {k: shortened(v) for k, v in tree.items()} if isinstance(tree, dict) else np.ravel(tree)[:1]
 
 
 def test_a_state_of_another_brain_is_refused(name: str) -> None:
