@@ -118,6 +118,15 @@ def path(name: str, file: str | None = None) -> Path:
     return checks[0] if file is not None else _root(entry(name), checks[0])
 
 
+def at_hand(name: str, *files: str) -> tuple[Path, ...] | None:
+    """Some files of an entry (their names inside it), or None where one of them is not here; offline.
+
+    DataError where one of them is damaged.
+    """
+    wanted = [file for each in files for file in _files(entry(name), each)]
+    return tuple(_use(name, file) for file in wanted) if all(map(_place, wanted)) else None
+
+
 def get(name: str, *, progress: bool = False) -> Path:
     """The folder of an entry; what is missing from the cache, or damaged in it, is downloaded first.
 

@@ -412,8 +412,7 @@ class Bound:
     rest: Array  # (102,) angles at which servos and springs balance
     tucked: Array  # (102,) angles in flight
     motors: Any  # in ctrl
-    adhesion: Array  # in ctrl
-    sticky: Array  # the same in an action
+    sticky: Array  # adhesion, in an action
     servos: Array  # in ctrl, those with an activation
     act: Any
     sensors: slice
@@ -490,7 +489,6 @@ class Bound:
             rest=rest,
             tucked=tucked,
             motors=_slice(motors),
-            adhesion=motors[sticky],
             sticky=sticky,
             servos=servos,
             act=_slice(model.actuator_actadr[servos]) if len(servos) else slice(0, 0),

@@ -7,14 +7,12 @@ sides (`EM_mirrored`). Both sides are equal by construction.
 
 from __future__ import annotations
 
-import csv
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-import bestiary
+from bestiary import assets
 from bestiary.brains._shiu import DT_S
 from bestiary.brains._spiking_part import SpikingPart
 from bestiary.brains.connectome import Connectome, Labels
@@ -27,15 +25,6 @@ POISSON = ("sensory", "input")  # kinds whose drive is a rate
 INHIBITORY = ("GABA", "GLUT", "HIST")
 
 
-def rows(name: str) -> list[dict[str, str]]:
-    """A table of assets/fly. Raises DataError where it is missing."""
-    for place in bestiary.__path__:
-        if (file := Path(place) / "assets" / "fly" / name).is_file():
-            with open(file, encoding="utf-8", newline="") as text:
-                return list(csv.DictReader(text))
-    raise DataError(f"assets/fly/{name} is missing; reinstall bestiary")
-
-
 def numbered(word: str, k: int) -> str:
     """MDN1, DNg02_1: the k-th of several of a type, from 1."""
     return f"{word}_{k}" if word[-1].isdigit() else f"{word}{k}"
@@ -45,9 +34,9 @@ def numbered(word: str, k: int) -> str:
 def fly_circuits() -> Connectome:
     """The circuits as one connectome. Names are TYPE_L and TYPE_R, or TYPE1_L ... where a type has several a side."""
     names, types, kinds, sides, transmitters = [], [], [], [], []
-    known = {r["name"]: r["root_id"] for r in rows("named_neurons.csv") if not r["group"]}
+    known = {r["name"]: r["root_id"] for r in assets.rows("fly", "named_neurons.csv") if not r["group"]}
     ids = []
-    for cell in rows("circuit_cells.csv"):
+    for cell in assets.rows("fly", "circuit_cells.csv"):
         many = int(cell["per_side"])
         for side in SIDES:
             for k in range(1, many + 1):
@@ -69,7 +58,7 @@ def fly_circuits() -> Connectome:
         return hit
 
     pre, post, weight, tags, words = [], [], [], [], []
-    for edge in rows("circuits.csv"):
+    for edge in assets.rows("fly", "circuits.csv"):
         for a in SIDES:
             for b in SIDES:
                 if edge["side"] != "both" and (edge["side"] == "ipsi") != (a == b):
@@ -145,7 +134,7 @@ def spontaneous(table: Connectome) -> Array:
     """(n,) background events in Hz of each cell: the types and kinds of assets/fly/background.csv that it has."""
     rate = np.zeros(len(table))
     brain = "whole" if (table.kinds == "central").any() else "circuits"
-    for cells in rows("background.csv"):
+    for cells in assets.rows("fly", "background.csv"):
         word = cells["cells"]
         if cells["brain"] not in (brain, "any"):
             continue

@@ -13,20 +13,16 @@ by how long a stance lasts, as in the animal (DeAngelis 2019 eLife 8:e46409).
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numba
 import numpy as np
 
-import bestiary
-from bestiary.brains._parts import Rewire
-from bestiary.brains._parts import without as check
+from bestiary import assets
+from bestiary.brains._parts import Rewire, check_components
 from bestiary.brains.connectome import Connectome
-from bestiary.errors import DataError
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -168,7 +164,7 @@ _SWAP = str.maketrans("LR", "RL")
 
 def table(without: Sequence[str] = ()) -> Connectome:
     """The cord's units and edges, less those of the components named."""
-    check(without, COMPONENTS)
+    check_components(without, COMPONENTS)
     units = _units()
     row = {u.name: i for i, u in enumerate(units)}
     edges = [e for e in _wiring() if e[4] not in without]
@@ -191,11 +187,7 @@ def table(without: Sequence[str] = ()) -> Connectome:
 
 def descending() -> list[tuple[str, str, float]]:
     """(descending neuron, unit of the cord, mV per Hz) rows of assets/fly/descending.csv, with its sources."""
-    for place in bestiary.__path__:
-        if (file := Path(place) / "assets" / "fly" / "descending.csv").is_file():
-            rows = csv.DictReader(file.read_text().splitlines())
-            return [(r["source"], r["target"], float(r["weight_mV_per_Hz"])) for r in rows]
-    raise DataError("assets/fly/descending.csv is missing; reinstall bestiary")
+    return [(r["source"], r["target"], float(r["weight_mV_per_Hz"])) for r in assets.rows("fly", "descending.csv")]
 
 
 _FIRST = (5.1, 2.2, 0.3, 0.1, 6.5, 7.3)  # mV of each leg's swing unit at the start: hind legs first
@@ -217,7 +209,7 @@ class FlyCord:
         lesioned: Array | None = None,
         silenced: Array | None = None,
     ) -> None:
-        check(without, COMPONENTS)
+        check_components(without, COMPONENTS)
         self.decoder, self.without = decoder, tuple(without)
         self.table = table(without) if table_ is None else table_
         n = len(self.table)

@@ -5,16 +5,17 @@ The left front leg's 1,546 premotor neurons and 69 motor neurons with every syna
 The other five legs are copies of it: of the right front leg `EM_mirrored`, of the others `statistical`, because the
 muscles of middle and hind legs are counterparts and not the same.
 
-How it is used: the pattern units of the cord drive premotor neurons by the movement that their largest motor pool
+How it can be used: the pattern units of the cord drive premotor neurons by the movement that their largest motor pool
 makes (`FUNCTIONS`, the authors' labels); motor neurons answer through the measured synapses. `modules` reads the pools
-out. It moves no joint: the joints follow the step template of `bestiary.interfaces._fly_motor`, and this part says
-which motor neurons such a step would use.
+out. No animal is built with it yet, and it moves no joint: the joints follow the step template of
+`bestiary.interfaces._fly_motor`, and this part says which motor neurons such a step would use.
 """
 
 from __future__ import annotations
 
 import csv
 import gzip
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -53,10 +54,13 @@ def read(folder: Path | None = None) -> Connectome:
         folder = registry.path(DATA)
     if not (file := folder / FILE).is_file():
         raise DataError(f"{file} is missing; `bestiary data get {DATA}` brings it")
-    with gzip.open(file, "rt", newline="") as text:
-        rows = list(csv.reader(text))
-    head, body = {r[0]: r[6:] for r in rows[:8]}, rows[9:]
-    if tuple(r[0] for r in rows[:8]) != _HEAD or tuple(rows[8][:6]) != _COLUMNS:
+    try:
+        with gzip.open(file, "rt", encoding="utf-8", newline="") as text:
+            rows = list(csv.reader(text))
+    except (OSError, EOFError, UnicodeDecodeError, csv.Error, zlib.error) as error:
+        raise DataError(f"{file} cannot be read: {error}; download it again") from None
+    head, body = {r[0]: r[6:] for r in rows[:8] if r}, rows[9:]
+    if tuple(head) != _HEAD or [r[:6] for r in rows[8:9]] != [list(_COLUMNS)]:
         raise DataError(f"{file} does not begin with the rows {', '.join(_HEAD)} and the columns {', '.join(_COLUMNS)}")
     lengths = {len(r) for r in rows}
     if lengths != {6 + MOTOR} or len(body) != PREMOTOR:

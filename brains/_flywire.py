@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-import bestiary
+from bestiary import assets
 from bestiary.brains.connectome import Connectome
 from bestiary.errors import ConnectomeError, DataError
 
@@ -189,11 +189,7 @@ def _refuse(file: Path, bad: Array, what: str, values: Array) -> None:
 @lru_cache(1)
 def named_neurons() -> dict[str, tuple[str, str]]:
     """name -> (root id, type) of assets/fly/named_neurons.csv: `DNa02_L`, `MN9_R`, `sugar1_L`. Sides are Codex's."""
-    for place in bestiary.__path__:
-        if (file := Path(place) / "assets" / "fly" / "named_neurons.csv").is_file():
-            with open(file, encoding="utf-8", newline="") as text:
-                return {r["name"]: (r["root_id"], r["type"]) for r in csv.DictReader(text)}
-    raise DataError("assets/fly/named_neurons.csv is missing; reinstall bestiary")
+    return {r["name"]: (r["root_id"], r["type"]) for r in assets.rows("fly", "named_neurons.csv")}
 
 
 def check_name(name: str, root_id: str) -> None:
@@ -235,11 +231,9 @@ def _descending(row: Mapping[str, int], names: Array, types: Array, taken: Mappi
     """Types of the other descending neurons, where the registry's table of them is at hand."""
     from bestiary.assets import registry
 
-    root = registry.data_folder()
-    file = (root or Path()) / "fly" / "descending_ascending" / "Supplemental_file5_FAFB_DNs.tsv"
-    if root is None or not file.is_file():
+    if (files := registry.at_hand("fly-neck", "Supplemental_file5_FAFB_DNs.tsv")) is None:
         return
-    with open(file, encoding="utf-8", newline="") as text:
+    with open(files[0], encoding="utf-8", newline="") as text:
         for cell in csv.DictReader(text, delimiter="\t"):
             at = row.get(cell["root_id"])
             if at is not None and at not in taken and cell["type"]:
@@ -268,17 +262,17 @@ def kind_of(word: str) -> str:
 def annotated(ids: Sequence[str]) -> dict[str, Array]:
     """Columns `types`, `kinds`, `sides`, `transmitters` of FlyWire 783 root ids; {} where the tables are not at hand.
 
-    A type is the visual type, else the sub-class, else the class.
+    A type is the visual type where that table is at hand too, else the sub-class, else the class.
     """
     from bestiary.assets import registry
 
-    root = registry.data_folder()
-    tables = (root or Path()) / "fly" / "flywire783_tables"
-    if root is None or not (tables / "classification.csv.gz").is_file():
+    tables = registry.at_hand("flywire-783-annotations", "neurons.csv.gz", "classification.csv.gz")
+    if tables is None:
         return {}
-    cells = by_id(tables / "neurons.csv.gz", "root_id", "nt_type")
-    classes = by_id(tables / "classification.csv.gz", "root_id", "super_class", "class", "sub_class", "side")
-    types = by_id(tables / "visual_neuron_types.csv.gz", "root_id", "type")
+    cells = by_id(tables[0], "root_id", "nt_type")
+    classes = by_id(tables[1], "root_id", "super_class", "class", "sub_class", "side")
+    visual = registry.at_hand("flywire-783-annotations", "visual_neuron_types.csv.gz")
+    types = by_id(visual[0], "root_id", "type") if visual else {}
     kind, broad, narrow, side = zip(*(classes.get(i, ("",) * 4) for i in ids), strict=True)
     return {
         "types": np.array([types.get(i, (n or b,))[0] for i, b, n in zip(ids, broad, narrow, strict=True)]),

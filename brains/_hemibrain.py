@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import gzip
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +39,10 @@ def hemibrain(region: str, folder: str | Path | None = None) -> Connectome:
         with gzip.open(folder / f"{region}_neurons.csv.gz", "rt", encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
         with np.load(folder / f"{region}_counts_csr.npz", allow_pickle=False) as stored:
-            start, post_of, counts, body = (stored[k] for k in ("indptr", "indices", "counts", "body_id"))
-    except (OSError, KeyError, ValueError, EOFError) as error:
+            start, pre, counts, body = (
+                stored[k] for k in ("indptr", "indices", "counts", "body_id")
+            )  # a column is presynaptic
+    except (OSError, KeyError, ValueError, EOFError, csv.Error, zlib.error, zipfile.BadZipFile) as error:
         raise DataError(f"cannot read the hemibrain's {region} in {folder}: {error}; download it again") from None
     ids = np.array([r["bodyId"] for r in rows])
     want = ROWS[region]
@@ -53,7 +57,7 @@ def hemibrain(region: str, folder: str | Path | None = None) -> Connectome:
     inhibits = np.logical_or.reduce(
         [np.char.startswith(types, w[:-1]) if w.endswith("*") else types == w for w in INHIBITORY]
     )
-    pre = post_of.astype(np.uint16).astype(np.int32)  # a column is presynaptic
+    pre = pre.astype(np.int32)  # a column is presynaptic
     return Connectome(
         ids=ids,
         names=names,

@@ -70,12 +70,9 @@ class MushroomBody(RatePart):
         kept, r = state["kept"], state["r"]
         weight = self._weight.copy()
         weight.data[at] *= kept
-        new = _with_weight(self, weight).advance_plain(state, drive_mV)
+        new = RatePart.advance(_with_weight(self, weight), state, drive_mV)
         change = self.learning_per_s * self.clock.control_s * r[kenyon] * (reach @ r)[output]
         return new | {"kept": (kept * np.exp(-change)).astype(np.float32)}
-
-    def advance_plain(self, state: dict[str, Any], drive_mV: Array) -> dict[str, Any]:
-        return RatePart.advance(self, state, drive_mV)
 
     def odour_drive(self, levels: Mapping[str, float]) -> Array:
         """(n,) mV into projection neurons for odours at 0 to 1. Raises LookupError for one that is not known."""
@@ -101,8 +98,7 @@ class MushroomBody(RatePart):
 def _with_weight(part: MushroomBody, weight: Any) -> MushroomBody:
     """A light twin of `part` with other weights."""
     twin = object.__new__(MushroomBody)
-    twin.__dict__.update(part.__dict__)
-    object.__setattr__(twin, "_weight", weight)
+    twin.__dict__.update(part.__dict__, _weight=weight)
     return twin
 
 

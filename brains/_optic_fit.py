@@ -180,7 +180,7 @@ def descend(
     rate: float = 0.015,
     keep: Callable[[int, Found], None] | None = None,
 ) -> Found:
-    """`budget` steps of gradient descent, each on LANES new scenes. (parameters, decoder (2, 8), log of the loss).
+    """`budget` steps of gradient descent, each on LANES new scenes. (parameters, decoder (2, 9), log of the loss).
 
     keep: gets the step and what is found so far, every 20 steps.
     """
@@ -284,7 +284,7 @@ def described(w: Wiring, found: Found, peak: Array) -> dict[str, Any]:
             "scale": row(w.pairs, p.scale, "1/synapse", "input per synapse and unit of activity", lappalainen),
             "edge_peak": row(
                 MOTION, peak, "1", "peak activity above grey at the best moving edge: unit of motion energy",
-                "measured on the fitted lobe", "",
+                "computed on the fitted lobe", "",
             ),
         },
         "decoder": np.round(decoder, 4).tolist(),

@@ -6,9 +6,6 @@ signs are measured per pair of types and column offset, and tau, rest (per type)
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -18,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-import bestiary
+from bestiary import assets
 from bestiary.bodies._hex import hexagons
 from bestiary.errors import DataError
 
@@ -30,18 +27,6 @@ RECEPTORS = tuple(f"R{i}" for i in range(1, 9))
 T4 = ("T4a", "T4b", "T4c", "T4d")
 T5 = ("T5a", "T5b", "T5c", "T5d")
 MOTION = (*T4, *T5)
-
-
-def _file(name: str) -> Path:
-    for place in bestiary.__path__:
-        if (file := Path(place) / "assets" / "fly" / name).is_file():
-            return file
-    raise DataError(f"assets/fly/{name} is missing; reinstall bestiary")
-
-
-def _rows(name: str) -> list[dict[str, str]]:
-    with gzip.open(_file(name), "rb") as packed:
-        return list(csv.DictReader(io.StringIO(packed.read().decode())))
 
 
 @dataclass(frozen=True)
@@ -75,7 +60,7 @@ class Wiring:
 @lru_cache(1)
 def wiring() -> Wiring:
     """The flyvis table of assets/fly (fib25-fib19 v2.2, MIT)."""
-    types, rows = _rows("flyvis_types.csv.gz"), _rows("flyvis_offsets.csv.gz")
+    types, rows = (assets.rows("fly", f"flyvis_{word}.csv.gz") for word in ("types", "offsets"))
     names = tuple(t["type"] for t in types)
     at = {name: i for i, name in enumerate(names)}
     pairs = tuple(dict.fromkeys(f"{r['pre']}>{r['post']}" for r in rows))
@@ -199,6 +184,12 @@ class Lobe:
         """v (n,) of one type over the columns."""
         return v[self.wiring.row(name), self.place]
 
+    def rewired(self, wiring: Wiring) -> Lobe:
+        """On another wiring of the same types; what is cut off stays so."""
+        other = replace(self, wiring=wiring)
+        other._arrays.update({key: self._arrays[key] for key in ("hears", "speaks")})
+        return other
+
     def muted(self, deaf: Array, mute: Array) -> Lobe:
         """With some neurons cut off. deaf, mute (types, n) bool: without inputs, without outputs."""
         cut = replace(self)
@@ -218,7 +209,7 @@ def parameters(given: Mapping[str, Any] | str | Path | None = None) -> tuple[Par
     if isinstance(given, Mapping):
         read: Any = given
     else:
-        file = _file("visual_parameters.json") if given is None else Path(given)
+        file = assets.file("fly", "visual_parameters.json") if given is None else Path(given)
         try:
             read = json.loads(file.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:

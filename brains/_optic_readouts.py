@@ -20,17 +20,15 @@ Array = np.ndarray[Any, np.dtype[Any]]
 # the type of outward motion on each side of the middle of a receptive field: ahead of it, behind, above, below
 OUTWARD = {"b": (1, 0), "a": (-1, 0), "c": (0, 1), "d": (0, -1)}
 OPPOSITE = {"a": "b", "b": "a", "c": "d", "d": "c"}
-ABOUT = {
-    "LC4": "speed of a dark looming edge: outward less half of inward dark motion, less the eye's "
-    "(von Reyn 2017 Neuron 94:1190; Ache 2019 Curr Biol 29:1073)",
-    "LPLC2": "outward motion in four quadrants at once, vetoed by inward motion and by motion of the whole eye; "
-    "bright edges count half (Klapoetke 2017 Nature 551:237)",
-    "LC16": "dark looming ahead (Wu 2016 eLife 5:e21022; Sen 2017 Curr Biol 27:766)",
-    "LC10a": "small moving objects: dark motion less that of surround and eye (Ribeiro 2018 Cell 174:607)",
-    "HS": "front-to-back less back-to-front motion over the upper, middle or lower field; the other eye's with the "
-    "opposite sign (Schnell 2010 J Neurophysiol 103:1646; Mauss 2015 Cell 162:351)",
-    "VS": "downward less upward motion in a vertical strip, VS1 in front (Scott 2002; Mauss 2015)",
-}
+# LC4: speed of a dark looming edge: outward less half of inward dark motion, less the eye's (von Reyn 2017 Neuron
+#   94:1190; Ache 2019 Curr Biol 29:1073)
+# LPLC2: outward motion in four quadrants at once, vetoed by inward motion and by motion of the whole eye; bright edges
+#   count half (Klapoetke 2017 Nature 551:237)
+# LC16: dark looming ahead (Wu 2016 eLife 5:e21022; Sen 2017 Curr Biol 27:766)
+# LC10a: small moving objects: dark motion less that of surround and eye (Ribeiro 2018 Cell 174:607)
+# HS: front-to-back less back-to-front motion over the upper, middle or lower field; the other eye's with the opposite
+#   sign (Schnell 2010 J Neurophysiol 103:1646; Mauss 2015 Cell 162:351)
+# VS: downward less upward motion in a vertical strip, VS1 in front (Scott 2002; Mauss 2015)
 REST_HZ = {"HS": 50.0, "VS": 50.0}  # graded cells: about this, up and down; the others are silent at rest
 # Hz per unit of pooled energy. A dark disc of l/v 40 ms at the side brings LC4 and LPLC2 near MOST_HZ, a dark spot
 # of 12 deg LC10a to 110 Hz, a grating of 30 deg at 5 Hz HS and VS to 200 to 300 Hz.

@@ -11,16 +11,15 @@ from typing import Any
 import numpy as np
 
 import bestiary
+from bestiary import assets
 from bestiary.errors import BestiaryError, DataError
 
 
 @lru_cache(8)
 def parameter_table(animal: str) -> dict[str, dict[str, Any]]:
     """Every parameter: value, unit, low, high (the range of the fit), source, fitted_to, about. Raises DataError."""
-    for place in bestiary.__path__:
-        if (file := Path(place) / "assets" / animal / "parameters.json").is_file():
-            return json.loads(file.read_text(encoding="utf-8"))["parameters"]  # type: ignore[no-any-return]
-    raise DataError(f"assets/{animal}/parameters.json is missing; reinstall bestiary")
+    text = assets.file(animal, "parameters.json").read_text(encoding="utf-8")
+    return json.loads(text)["parameters"]  # type: ignore[no-any-return]
 
 
 def parameters(animal: str, given: Mapping[str, float] | str | Path | None = None) -> dict[str, float]:

@@ -7,7 +7,7 @@ large one (`slow`) runs on another core while small parts, body and senses go on
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -21,14 +21,14 @@ from bestiary.envs._clock import Clock
 from bestiary.errors import ConnectomeError, UnknownNeuronError
 
 Array = np.ndarray[Any, np.dtype[Any]]
-Rewire = Any  # Connectome -> Connectome
+Rewire = Callable[[Connectome], Connectome]
 
 MANY = 5_000  # neurons: of a larger part, recordings keep outputs and named neurons only
 
 # Light opens a conductance of `share` times that of rest: it moves the potential by share / (1 + share) of these.
 CATION_MV = 52.0  # reversal 0 mV (channelrhodopsin), from a rest of -52 mV
-_DENSE = 16384  # entries
 ANION_MV = -18.0  # reversal of chloride at -70 mV (GtACR)
+_DENSE = 16384  # entries of the largest matrix that is multiplied as a dense one
 
 
 class Part(Protocol):
@@ -121,7 +121,7 @@ class Composite:
             _quick(scipy.sparse.csr_array(k.weight_mV_per_Hz)[:, r].astype(np.float32))
             for k, r in zip(self.links, self._reach, strict=True)
         ]
-        self._decay = [np.float32(-np.expm1(-clock.control_s / k.tau_s)) for k in self.links]
+        self._blend = [np.float32(-np.expm1(-clock.control_s / k.tau_s)) for k in self.links]
         self._pool: ThreadPoolExecutor | None = None
         self.decoders = {  # what can be read beside rates -> the part that says it
             key: name for name, p in self.parts.items() if hasattr(p, "decoded") for key in p.decoded(p.init(0))
@@ -195,7 +195,7 @@ class Composite:
             if link.target == self.cord and self.control is not None:
                 rate = self.control.descending(link.source, rate)
             trace = state["links"][f"{i}"]
-            links[f"{i}"] = trace = trace + self._decay[i] * (rate[self._reach[i]] - trace)
+            links[f"{i}"] = trace = trace + self._blend[i] * (rate[self._reach[i]] - trace)
             drive[self._slice[link.target]] += self._weights[i] @ trace
         new: dict[str, Any] = {"links": links}
         for key in sorted(self.parts, key=lambda k: not _slow(self.parts[k])):
@@ -219,7 +219,7 @@ class Composite:
 
 
 def _quick(weight: scipy.sparse.csr_array) -> Any:
-    """A small matrix is multiplied sooner as a dense one."""
+    """A small matrix is multiplied faster as a dense one."""
     return weight.toarray() if weight.shape[0] * weight.shape[1] <= _DENSE else weight
 
 
@@ -286,7 +286,7 @@ def joined(
     return out
 
 
-def without(words: Sequence[str], known: Mapping[str, str]) -> None:
+def check_components(words: Sequence[str], known: Mapping[str, str]) -> None:
     """Raises LookupError for a component that an animal does not have."""
     for word in words:
         if word not in known:

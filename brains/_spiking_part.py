@@ -101,9 +101,8 @@ class SpikingPart:
         """(plan, kernel, arguments before and after the input)."""
         from bestiary.brains.spiking._fused import compiled, packed
 
-        never = SpikeTrains(
-            [0], np.array([1e4]), np.array([0])
-        )  # makes the kernel take events; they come anew each call
+        # makes the kernel take events; they come anew each call
+        never = SpikeTrains([0], np.array([1e4]), np.array([0]))
         gone = self.silenced
         table = self.table.silence(gone) if len(gone) else self.table
         table = table.lesion(self.lesioned) if len(self.lesioned) else table
@@ -123,9 +122,9 @@ class SpikingPart:
     @cached_property
     def _resting(self) -> Array:
         """Background of the cells whose drive is a rate."""
-        return (np.zeros(len(self.table)) if self.background_Hz is None else self.background_Hz * self._alive)[
-            self.poisson
-        ]
+        if self.background_Hz is None:
+            return np.zeros(len(self.poisson))
+        return np.asarray((self.background_Hz * self._alive)[self.poisson])
 
     @cached_property
     def _spontaneous(self) -> tuple[Array, Array] | None:
@@ -158,10 +157,8 @@ class SpikingPart:
         at, weight = self._events(state["key"], int(I[0]), current)
         current[self.poisson] = 0
         I[2] = 0
-        if (
-            period % max(1, round(FLUSH_S / self.control_s)) == 0
-        ):  # what has decayed below any meaning would make the kernel ten times slower
-            F[np.abs(F) < 1e-25] = 0
+        if period % max(1, round(FLUSH_S / self.control_s)) == 0:
+            F[np.abs(F) < 1e-25] = 0  # denormal numbers would make the kernel ten times slower
         count = np.zeros(plan.n, np.float32)
         out = np.empty(2 + 2 * (plan.n * 3), np.int32)  # the kernel stops before it is full
         left, trace, no_rate = self.steps, np.empty((1, 0), np.float32), np.empty(0, np.uint32)

@@ -53,8 +53,8 @@ def flywire_surrogate(
     real_tables: use the tables of ids, types, transmitters and degrees where the registry finds them.
     """
     rng = stream(seed, "flywire-surrogate")
-    folder = _tables() if real_tables and neurons == NEURONS else None
-    columns, degree, group = _real(folder) if folder is not None else _statistical(neurons, rng)
+    files = _tables() if real_tables and neurons == NEURONS else None
+    columns, degree, group = _real(files) if files is not None else _statistical(neurons, rng)
     columns["transmitters"] = np.asarray(columns["transmitters"])
     columns["names"], columns["types"] = _named(columns)
     pre, post = _matched(_stubs(degree[0], edges, rng), _stubs(degree[1], edges, rng), group, rng)
@@ -82,7 +82,7 @@ def flywire_surrogate(
         sign_by=Labels.of("transmitter", len(pre)),
         provenance=Labels.of("statistical", len(pre)),
         source=f"flywire-surrogate seed {seed}: random wiring with FlyWire 783 statistics, "
-        f"{'real' if folder else 'statistical'} tables",
+        f"{'real' if files else 'statistical'} tables",
     )
 
 
@@ -106,21 +106,21 @@ def _named(columns: dict[str, Any]) -> tuple[Array, Array]:
     return names, types
 
 
-def _tables() -> Path | None:
+def _tables() -> tuple[Path, ...] | None:
+    """Model order; degrees, cells and classes of FlyWire 783."""
     from bestiary.assets import registry
 
-    root = registry.data_folder()
-    if root is None or not all((root / "fly" / f).exists() for f in ("shiu_model", "flywire783_tables")):
-        return None
-    return root / "fly"
+    order = registry.at_hand("flywire-shiu-model", "Completeness_783.csv")
+    names = ("degrees_fafb783.csv.gz", "neurons.csv.gz", "classification.csv.gz")
+    tables = registry.at_hand("flywire-783-annotations", *names)
+    return None if order is None or tables is None else (*order, *tables)
 
 
-def _real(folder: Path) -> tuple[dict[str, Any], list[Array], Array]:
-    with open(folder / "shiu_model" / "Completeness_783.csv", encoding="utf-8", newline="") as file:
+def _real(files: tuple[Path, ...]) -> tuple[dict[str, Any], list[Array], Array]:
+    with open(files[0], encoding="utf-8", newline="") as file:
         ids = [row[0] for row in csv.reader(file)][1:]
-    tables = folder / "flywire783_tables"
-    degrees = by_id(tables / "degrees_fafb783.csv.gz", "neuron_id", "out_degree", "in_degree")
-    groups = by_id(tables / "neurons.csv.gz", "root_id", "group")
+    degrees = by_id(files[1], "neuron_id", "out_degree", "in_degree")
+    groups = by_id(files[2], "root_id", "group")
     degree = np.array([degrees.get(i, ("0", "0")) for i in ids], dtype=np.float64).T + 0.5
     group = np.array([groups.get(i, ("",))[0] for i in ids])
     return {"ids": np.array(ids), **annotated(ids)}, list(degree), np.unique(group, return_inverse=True)[1]

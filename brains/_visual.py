@@ -206,7 +206,8 @@ class Visual:
             raise ConnectomeError(f"the optic lobe keeps its {len(w.pre)} rows when it is rewired, got {table.n_edges}")
         other = replace(w, pre=table.pre, post=table.post, count=table.weight.astype(float), sign=table.sign)
         left, right = self.lobes
-        return replace(self, lobes=(replace(left, wiring=other), replace(right, wiring=other)))
+        first = left.rewired(other)
+        return replace(self, lobes=(first, first if right is left else right.rewired(other)))
 
 
 def build(clock: Clock, given: Any = None, peak: Array | None = None, adapt_s: float = 1.0) -> Visual:

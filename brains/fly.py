@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 import bestiary
+from bestiary import assets
 from bestiary.brains import _parameters
-from bestiary.brains._fly_circuits import rows
 from bestiary.brains._parts import Composite, Link, Part, joined
 from bestiary.brains.connectome import Connectome
 from bestiary.envs._clock import Clock
@@ -137,13 +137,14 @@ def build(
 
 def links(parts: Mapping[str, Part]) -> list[Link]:
     """Links among the parts that are there. A row whose source neuron a brain does not have is left out."""
+    from bestiary.brains._fly_cord import descending
+
     grouped: dict[tuple[str, str, float, str], list[tuple[str, str, float]]] = {}
-    for row in rows("links.csv"):
+    for row in assets.rows("fly", "links.csv"):
         key = (row["from"], row["to"], float(row["tau_s"] or SYNAPSE_S), row["provenance"])
         if row["from"] in parts and row["to"] in parts:
             grouped.setdefault(key, []).append((row["source"], row["target"], float(row["weight_mV_per_Hz"])))
-    cord = [(r["source"], r["target"], float(r["weight_mV_per_Hz"])) for r in rows("descending.csv")]
-    grouped["central", "cord", SYNAPSE_S, "tuned"] = cord
+    grouped["central", "cord", SYNAPSE_S, "tuned"] = descending()
     return [
         Link(a, b, joined(parts[a], parts[b], pairs, "skip"), tau_s, tag)
         for (a, b, tau_s, tag), pairs in grouped.items()

@@ -6,15 +6,13 @@ Parts that ship need no download. The integrator takes its measured wiring where
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import scipy.sparse
 
-import bestiary
+from bestiary import assets
 from bestiary.brains import _fish_circuits as circuits
 from bestiary.brains import _parameters
 from bestiary.brains._fish_cord import cord_table
@@ -23,7 +21,7 @@ from bestiary.brains._fish_mauthner import MauthnerArray
 from bestiary.brains._parts import Composite, Link, Part, joined
 from bestiary.brains.connectome import Connectome
 from bestiary.envs._clock import Clock
-from bestiary.errors import DataError, UnknownNeuronError
+from bestiary.errors import UnknownNeuronError
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -122,7 +120,7 @@ def _named(words: Sequence[str]) -> tuple[str, ...]:
 def links(there: Mapping[str, Part]) -> list[Link]:
     """The rows of assets/zebrafish/links.csv whose parts are there; `mean` shares a weight among the source cells."""
     grouped: dict[tuple[str, str, float, str], list[tuple[str, str, float]]] = {}
-    for row in _rows("links.csv"):
+    for row in assets.rows("zebrafish", "links.csv"):
         a, b = row["from"], row["to"]
         if a not in there or b not in there:
             continue
@@ -155,14 +153,6 @@ def _into_regions(there: Mapping[str, Part]) -> list[Link]:
             matrix[r, i % n] = 0.2
         out.append(Link(name, "regions", scipy.sparse.csr_array(matrix), 0.02, "tuned", "a circuit in its region"))
     return out
-
-
-def _rows(name: str) -> list[dict[str, str]]:
-    for place in bestiary.__path__:
-        if (file := Path(place) / "assets" / "zebrafish" / name).is_file():
-            with open(file, encoding="utf-8", newline="") as text:
-                return list(csv.DictReader(text))
-    raise DataError(f"assets/zebrafish/{name} is missing; reinstall bestiary")
 
 
 BRAIN = Composite

@@ -254,8 +254,12 @@ def build(
     outputs are cut. Both leave every other parameter as in the intact animal. stimulate: `Stimulus` objects or texts
     like "AVA:20pA@5-8", "AVB:light=1@2-4". control: a name from `controls()`; control_seed: of its permutations.
     without: declared components beside the wiring that are taken out (`card` lists them). clock: periods. backend: what
-    computes the brain, None for the animal's fastest on a CPU; for the worm `kernel` or `brainstate`.
+    computes the brain, None for the animal's fastest on a CPU; for the worm `kernel` or `brainstate`, for the zebrafish
+    `rate` or `spiking`.
+
+    Raises LookupError for a name that is not known, with the nearest one; ConnectomeError, BestiaryError.
     """
+    from bestiary.brains._parts import check_components
     from bestiary.brains.connectome import Connectome
 
     if connectome is not None and not isinstance(connectome, str | Connectome):
@@ -267,6 +271,7 @@ def build(
     body = bestiary.load("bodies", name).BODY
     clock = Clock(**module.CLOCK) if clock is None else clock if isinstance(clock, Clock) else Clock(**clock)
     lesion, silence, without = _tuple(lesion), _tuple(silence), _tuple(without)
+    check_components(without, module.COMPONENTS)
     chosen = control_of(control, control_seed)
     brain, interface, about = module.assemble(
         body=body(),
@@ -314,4 +319,5 @@ def _tuple(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def control_of(name: str | None, seed: int) -> Control:
+    """The control `name`, None for the intact animal: see `control`."""
     return control(Control.name if name is None else name, seed)

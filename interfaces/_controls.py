@@ -54,11 +54,17 @@ class Control:
 
 
 class BrainOff(Control):
-    name, about = "brain-off", "K1: no brain, the muscles keep their resting tone"
+    name, about = (
+        "brain-off",
+        "K1: no brain, the motors keep their resting command: tone of muscles, standing of servos",
+    )
     brain_heard = False
 
+    def bind(self, interface: Any, body: Any, clock: Clock) -> None:
+        self._rest = np.asarray(getattr(body, "neutral", np.zeros(len(body.motors))), np.float32)
+
     def motors(self, action: Array) -> Array:
-        return np.zeros_like(action)
+        return self._rest.copy()
 
 
 class CordAlone(Control):
@@ -202,7 +208,7 @@ class MotorPermutation(Control):
 
 
 class PatternGenerator(Control):
-    name, about = "pattern-generator", "K10: the best rhythm for the body, without brain or senses"
+    name, about = "pattern-generator", "K10: a scripted rhythm of the body, without brain or senses"
     brain_heard = False
 
     def bind(self, interface: Any, body: Any, clock: Clock) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -28,13 +28,15 @@ class CompassSense:
 
     part: Compass
     even: float = 0.02
+    _flat: Array = field(init=False)  # of the direction of each ommatidium: length of its level part,
+    _azimuth: Array = field(init=False)  # and that part's unit vector, a complex number
+    _ahead: Any = field(init=False)  # their mean: both eyes look ahead more than back
 
     def __post_init__(self) -> None:
         ways = fly_retina().directions
-        object.__setattr__(self, "_azimuth", np.arctan2(ways[..., 1], ways[..., 0]))
-        object.__setattr__(self, "_flat", np.hypot(ways[..., 0], ways[..., 1]))
-        base = self._flat * np.exp(1j * self._azimuth)  # type: ignore[attr-defined]
-        object.__setattr__(self, "_bias", base.mean())  # both eyes look ahead more than back
+        flat, azimuth = np.hypot(ways[..., 0], ways[..., 1]), np.exp(1j * np.arctan2(ways[..., 1], ways[..., 0]))
+        for name, value in (("_flat", flat), ("_azimuth", azimuth), ("_ahead", (flat * azimuth).mean())):
+            object.__setattr__(self, name, value)
 
     def init(self) -> dict[str, Array]:
         return {}
@@ -43,8 +45,7 @@ class CompassSense:
         landmark = None
         if "luminance" in obs:
             light = obs["luminance"]
-            upper = light * self._flat * np.exp(1j * self._azimuth)  # type: ignore[attr-defined]
-            vector = upper.mean() - light.mean() * self._bias  # type: ignore[attr-defined]
+            vector = (light * self._flat * self._azimuth).mean() - light.mean() * self._ahead
             if abs(vector) > self.even:
                 landmark = -float(np.angle(vector))
         turn = float(obs["gyro_rad_per_s"][2])

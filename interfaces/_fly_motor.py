@@ -17,8 +17,8 @@ import numba
 import numpy as np
 
 from bestiary.bodies._base import Array
+from bestiary.bodies.fly import LEGS
 
-LEGS = ("T1L", "T1R", "T2L", "T2R", "T3L", "T3R")
 JOINTS = ("coxa_abduct", "coxa_twist", "coxa", "femur_twist", "femur", "tibia", "tarsus")  # of a leg, in this order
 NEUTRAL_MM = {"T1": (0.90, 0.88), "T2": (-0.05, 1.60), "T3": (-1.35, 1.06)}  # middle of a stance, thorax frame, left
 # Height of the middle of a claw against the thorax: as the model stands, and so much lower as the leg gives way
@@ -368,9 +368,8 @@ class Motor:
             "active": active,
             "action": t.neutral.copy(),
             "groom": np.zeros(len(PROGRAMS)),
-            "clock": np.array(
-                [0.0, 0.0, 0.0, -1.0, 0.0, 0.0]
-            ),  # sweep, progress in it, lean mm, time since a jump, lean left, crouch mm
+            # sweep, progress in it, lean mm, time since a jump, lean left, crouch mm
+            "clock": np.array([0.0, 0.0, 0.0, -1.0, 0.0, 0.0]),
         }
         self.advance(state, np.zeros(len(self.OUTPUTS)))
         return state

@@ -12,7 +12,7 @@ import numpy as np
 
 from bestiary.bodies._base import Array
 
-__all__ = ["Tripod", "tripod"]
+__all__ = ["tripod"]
 
 
 def tripod(
@@ -78,19 +78,3 @@ def tripod(
         for leg, name in enumerate(names):
             actions[k, body.motors.index(f"adhere_claw_{name}")] = float(phase[late, leg] < stance)
     return actions[n:]
-
-
-class Tripod:
-    """The walk as a policy: `act` ignores what it is given. Options as in `tripod`."""
-
-    def __init__(self, body: Any, **options: float) -> None:
-        self.actions = tripod(body, **options)
-        self.step = 0
-
-    def reset(self, seed: int = 0) -> None:
-        self.step = 0
-
-    def act(self, obs: Any) -> Array:
-        action = self.actions[self.step % len(self.actions)]
-        self.step += 1
-        return np.asarray(action)

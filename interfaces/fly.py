@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-import bestiary
 from bestiary.bodies.fly import Fly
 from bestiary.brains import _fly_cord as cord
 from bestiary.brains import fly as brains
@@ -21,7 +20,7 @@ from bestiary.interfaces._fly_motor import Motor, Proprioception, Template
 from bestiary.interfaces._fly_senses import FlySenses
 from bestiary.interfaces._fly_tripod import tripod
 
-__all__ = ["CLOCK", "COMPONENTS", "PATTERN", "FlyInterface", "assemble"]
+__all__ = ["BENCH", "CLOCK", "COMPONENTS", "DEMO", "PATTERN", "FlyInterface", "assemble"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -57,9 +56,8 @@ def assemble(
     backend: str | None = None,
 ) -> tuple[Composite, FlyInterface, dict[str, Any]]:
     """Brain, interface and what a card says of them, for `bestiary.animal("fly", ...)`."""
-    for word in without:
-        if word not in COMPONENTS:
-            raise LookupError(f"no component {word!r}; {bestiary.nearest(word, COMPONENTS, 'component')}")
+    if backend is not None:
+        raise LookupError(f"no backend {backend!r}: the fly's brain has one, which backend=None takes")
     p = brains.parameters(parameters)
     template = Template.of(body)
     motor = Motor(template, clock.control_s, adhesion="adhesion" not in without, search="search" not in without)

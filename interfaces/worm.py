@@ -56,11 +56,6 @@ def assemble(
     backend: str | None = None,
 ) -> tuple[WormBrain, WormInterface, dict[str, Any]]:
     """Brain, interface and what a card says of them, for `bestiary.animal("worm", ...)`."""
-    import bestiary
-
-    for word in without:
-        if word not in COMPONENTS:
-            raise LookupError(f"no component {word!r}; {bestiary.nearest(word, COMPONENTS, 'component')}")
     p = brains.parameters(parameters)
     brain = brains.build(connectome, p, clock, rewire, lesion, silence, without, backend or brains.BACKENDS[0])
     about = {"parameters": p, "connectome": brain.connectome.source, "components": COMPONENTS, "backend": brain.backend}

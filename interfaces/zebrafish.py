@@ -56,9 +56,6 @@ def assemble(
 
     backend: "rate", or "spiking" for an integrator of Poisson cells. parameters: of the cord, by name.
     """
-    for word in without:
-        if word not in COMPONENTS:
-            raise LookupError(f"no component {word!r}; {bestiary.nearest(word, COMPONENTS, 'component')}")
     if backend not in (None, "rate", "spiking"):
         raise LookupError(f"no backend {backend!r}; {bestiary.nearest(backend, ['rate', 'spiking'], 'backend')}")
     p = brains.parameters(parameters)

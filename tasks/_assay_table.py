@@ -5,10 +5,10 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import bestiary
+from bestiary import assets
 from bestiary.errors import DataError
 from bestiary.tasks._catalogue import measure
 
@@ -74,10 +74,9 @@ class Assay:
 
 def assays(animal: str) -> dict[str, Assay]:
     """The assays of an animal by name. Raises DataError where it has none, or where the table cannot be right."""
-    for place in bestiary.__path__:
-        if (file := Path(place) / "assets" / animal / "assays.toml").is_file():
-            return parse(tomllib.loads(file.read_text(encoding="utf-8")))
-    raise DataError(f"no assets/{animal}/assays.toml: {animal} has no assays yet")
+    if (file := assets.find(animal, "assays.toml")) is None:
+        raise DataError(f"no assets/{animal}/assays.toml: {animal} has no assays yet")
+    return parse(tomllib.loads(file.read_text(encoding="utf-8")))
 
 
 def parse(table: Mapping[str, Any]) -> dict[str, Assay]:

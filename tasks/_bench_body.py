@@ -59,9 +59,9 @@ def bench_body(
             for k, action in enumerate(actions[warm:]):
                 env.step(action)
                 commands[k] = env.data.ctrl
-            speed = env.pose()["com_m"]
+            end_m = env.pose()["com_m"]
             env.set_state(starts[kind])
-            way_m = float(np.linalg.norm(speed - env.pose()["com_m"]))
+            way_m = float(np.linalg.norm(end_m - env.pose()["com_m"]))
     model, each = envs["body"].model, envs["body"].clock.physics_steps
     data = mujoco.MjData(model)
 

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 import bestiary
+from bestiary import assets
 from bestiary.bodies._base import Array
 from bestiary.envs._streams import stream
 from bestiary.errors import BestiaryError, DataError
@@ -50,22 +51,20 @@ class Stage:
 
 def stages(animal: str) -> dict[str, Stage]:
     """The searches that `fit ANIMAL` knows, in their order."""
-    for place in bestiary.__path__:
-        if (file := Path(place) / "assets" / animal / "fit.toml").is_file():
-            table = tomllib.loads(file.read_text(encoding="utf-8"))
-            return {
-                name: Stage(
-                    name,
-                    s["about"],
-                    tuple(s.get("parameters", ())),
-                    tuple(s.get("trials", ())),
-                    s.get("clock", {}),
-                    s.get("runs", ""),
-                    s.get("budget", 400),
-                )
-                for name, s in table.items()
-            }
-    raise DataError(f"no assets/{animal}/fit.toml: nothing to fit for {animal}")
+    if (file := assets.find(animal, "fit.toml")) is None:
+        raise DataError(f"no assets/{animal}/fit.toml: nothing to fit for {animal}")
+    return {
+        name: Stage(
+            name,
+            s["about"],
+            tuple(s.get("parameters", ())),
+            tuple(s.get("trials", ())),
+            s.get("clock", {}),
+            s.get("runs", ""),
+            s.get("budget", 400),
+        )
+        for name, s in tomllib.loads(file.read_text(encoding="utf-8")).items()
+    }
 
 
 class Objective:

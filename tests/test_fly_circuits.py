@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bestiary import assets
 from bestiary.brains import _fly_circuits as circuits
 from bestiary.brains._fly_targets import EXPERIMENTS, TARGETS, residuals
 from bestiary.brains._shiu import p9_connectome
@@ -40,7 +41,7 @@ def table():
 
 
 def test_tables_are_whole_and_say_where_they_are_from():
-    edges, cells = circuits.rows("circuits.csv"), circuits.rows("circuit_cells.csv")
+    edges, cells = assets.rows("fly", "circuits.csv"), assets.rows("fly", "circuit_cells.csv")
     assert all(r["source"] for r in (*edges, *cells))
     assert {r["provenance"] for r in edges} == {"functional_fit", "EM_mirrored"}
     known = {c["type"] for c in cells}

@@ -60,5 +60,8 @@ def test_a_broken_matrix_is_refused(tmp_path, change, says):
     (tmp_path / vnc.FILE).write_bytes(gzip.compress("\n".join(change(rows)).encode()))
     with pytest.raises(DataError, match=says):
         vnc.read(tmp_path)
+    (tmp_path / vnc.FILE).write_bytes((FOLDER / vnc.FILE).read_bytes()[:9000])
+    with pytest.raises(DataError, match="download it again"):
+        vnc.read(tmp_path)
     with pytest.raises(DataError, match="missing"):
         vnc.read(tmp_path / "nothing")

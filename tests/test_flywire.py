@@ -210,6 +210,22 @@ def test_the_published_artefacts_are_options():
     assert rate["tired"][0] < rate["as published"][0] * 0.75  # 300 Hz of input in cells that rest 2.2 ms
 
 
+@needs_tables
+def test_tables_that_were_downloaded_are_used(tmp_path, monkeypatch):
+    """Types that have no address are optional."""
+    cache = tmp_path / "fly" / "flywire783_tables"
+    cache.mkdir(parents=True)
+    for name in ("neurons.csv.gz", "classification.csv.gz"):
+        (cache / name).symlink_to(TABLES / name)
+    monkeypatch.setenv("BESTIARY_CACHE", str(tmp_path))
+    monkeypatch.delenv("BESTIARY_DATA", raising=False)
+    ids = [_flywire.named_neurons()[name][0] for name in ("DNa02_L", "DNa02_R")]
+    found = _flywire.annotated(ids)
+    assert found["sides"].tolist() == ["L", "R"] and set(found["kinds"]) == {"descending"}
+    monkeypatch.setenv("BESTIARY_CACHE", str(tmp_path / "empty"))
+    assert _flywire.annotated(ids) == {}
+
+
 def test_histamine_makes_photoreceptors_inhibit(files, monkeypatch):
     monkeypatch.setattr(
         _flywire,

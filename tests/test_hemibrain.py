@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from functools import lru_cache
 from typing import Any
 
@@ -135,5 +136,9 @@ def test_geosmin_has_its_own_glomerulus() -> None:
 
 def test_damaged_files_are_refused(tmp_path: Any) -> None:
     (tmp_path / "cx_neurons.csv.gz").write_bytes(b"not gzip")
+    with pytest.raises(DataError, match="download it again"):
+        hemibrain("cx", tmp_path)
+    (tmp_path / "cx_neurons.csv.gz").write_bytes(gzip.compress(b"bodyId,type,instance\n1,EPG,EPG_L1\n"))
+    (tmp_path / "cx_counts_csr.npz").write_bytes(b"PK\x03\x04 cut short")
     with pytest.raises(DataError, match="download it again"):
         hemibrain("cx", tmp_path)

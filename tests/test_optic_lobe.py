@@ -264,6 +264,10 @@ def test_a_rewired_lobe_keeps_all_but_its_wiring(part):
     assert sorted(w.count.tolist()) == pytest.approx(sorted(x.count.tolist())) and (w.count != x.count).any()
     assert (w.pre == x.pre).all() and len(other.table) == len(part.table)
     np.testing.assert_array_equal(other.lobes[0].parameters.tau_s, part.lobes[0].parameters.tau_s)
+    cut = part.cut(part.table.select("L1"), np.empty(0, int)).rewired(lambda t: t.shuffle_weights(3))
+    state = cut.advance(cut.init(0), cut.lit(np.ones((2, 721))))
+    rest = float(cut.lobes[0].parameters.rest[w.row("L1")])
+    assert cut.lobes[0].read(state["v"][0], "L1") == pytest.approx(rest, abs=1e-3)
     wild = part.rewired(lambda t: t.rewire(1))
     state = wild.init(0)
     for _ in range(50):

@@ -14,6 +14,7 @@ import pytest
 pytest.importorskip("sklearn")
 pytest.importorskip("jinja2")
 
+from bestiary import assets
 from bestiary.assets import registry
 from bestiary.errors import BestiaryError, DataError
 from bestiary.tasks.turing import contract, guard, level_c, level_d, pipeline, sources, synthetic
@@ -158,8 +159,8 @@ def test_guard_stops_python_and_hdf5(tmp_path):
 
 def test_canary_is_in_every_reference_that_ships_and_is_found(tmp_path):
     for animal in sources.animals():
-        assert guard.CANARY in sources.asset(animal, "turing.toml").read_text()
-    assert guard.CANARY in sources.asset("worm", "perturbations.csv").read_text()
+        assert guard.CANARY in assets.file(animal, "turing.toml").read_text()
+    assert guard.CANARY in assets.file("worm", "perturbations.csv").read_text()
     bad = tmp_path / "weights.bin"
     bad.write_bytes(b"\0" * ((1 << 20) - 10) + guard.CANARY.encode())
     with pytest.raises(DataError, match="canary"):

@@ -13,6 +13,7 @@ from pathlib import Path
 import numba
 import numpy as np
 
+from bestiary import assets
 from bestiary.brains import _fly_circuits as circuits
 from bestiary.brains._fly_targets import EXPERIMENTS, TARGETS
 from bestiary.brains._stimulate import stimulate
@@ -103,7 +104,7 @@ def main(rounds: int = 3, only: str = "") -> None:
             for exp, name, rate, got in worst:
                 print(f"{exp:20s} {name:12s} {rate:7.1f} {got:7.1f}")
             return
-        table = circuits.rows("circuits.csv")
+        table = assets.rows("fly", "circuits.csv")
         for word in dict.fromkeys(e["post"] for e in table):
             edges = [e for e in table if e["post"] == word]
             wanted = {(exp, n[-1]): r for (exp, n), r in TARGETS.items() if n[:-2] == word}

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 import bestiary
-from bestiary.tasks.turing import sources
+from bestiary import assets
 from bestiary.tasks.turing.contract import Margin, Outcome, Reference, Result, Verdict, judge, not_run
 from bestiary.tasks.turing.definitions import TESTS
 from bestiary.tasks.turing.exam import Exam
@@ -38,7 +38,7 @@ class Dimension:
 
 def declared(animal: str) -> dict[str, Any]:
     """assets/<animal>/card.toml, or nothing."""
-    file = sources.asset(animal, "card.toml")
+    file = assets.find(animal, "card.toml")
     return tomllib.loads(file.read_text(encoding="utf-8")) if file is not None else {}
 
 

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from bestiary import assets
 from bestiary.assets import registry
 from bestiary.bodies._base import Array
 from bestiary.errors import DataError
 from bestiary.tasks._catalogue import measure
-from bestiary.tasks.turing import controls, sources
+from bestiary.tasks.turing import controls
 from bestiary.tasks.turing.contract import Outcome, Reference, Result, Test, Verdict, judge, not_run, validate
 from bestiary.tasks.turing.definitions import TESTS
 from bestiary.tasks.turing.exam import Exam
@@ -173,7 +174,7 @@ def _wiring_specific(result: Result) -> Result:
 
 def rows(animal: str) -> list[dict[str, str]]:
     """The table of an animal. DataError naming line and column where it cannot be right."""
-    file = sources.asset(animal, "perturbations.csv")
+    file = assets.find(animal, "perturbations.csv")
     if file is None:
         return []
     lines = [x for x in file.read_text(encoding="utf-8").splitlines() if x and not x.startswith("#")]

@@ -12,17 +12,12 @@ import h5py
 import numpy as np
 
 import bestiary
+from bestiary import assets
 from bestiary.assets import registry
 from bestiary.bodies._base import Array
 from bestiary.errors import DataError
 from bestiary.tasks.turing import pipeline
 from bestiary.tasks.turing.series import Cohort, Series
-
-
-def asset(animal: str, name: str) -> Path | None:
-    """A table that ships with an animal, or None."""
-    places = (Path(place) / "assets" / animal / name for place in bestiary.__path__)
-    return next((file for file in places if file.is_file()), None)
 
 
 def animals() -> list[str]:
@@ -35,7 +30,7 @@ def animals() -> list[str]:
 
 def plan(animal: str) -> dict[str, Any]:
     """The table of an animal. LookupError with the nearest name where there is none."""
-    file = asset(animal, "turing.toml")
+    file = assets.find(animal, "turing.toml")
     if file is None:
         raise LookupError(f"no Turing test for {animal!r}; {bestiary.nearest(animal, animals(), 'animal')}")
     return tomllib.loads(file.read_text(encoding="utf-8"))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import tomllib
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import bestiary
+from bestiary import assets
 from bestiary._commands._show import Outcome, known_animal, table
 from bestiary.errors import DataError
 from bestiary.tasks.turing.rubric import DIMENSIONS, UNSUMMED
@@ -107,13 +107,8 @@ def _resolution(brain_s: float) -> int:
     return 1 if brain_s > 5e-3 else 2
 
 
-def _file(animal: str, name: str) -> Path | None:
-    places = (Path(place) / "assets" / animal / name for place in bestiary.__path__)
-    return next((file for file in places if file.is_file()), None)
-
-
 def _parameters(animal: str) -> dict[str, dict[str, Any]]:
-    if (file := _file(animal, "parameters.json")) is None:
+    if (file := assets.find(animal, "parameters.json")) is None:
         return {}
     try:
         return json.loads(file.read_text(encoding="utf-8"))["parameters"]  # type: ignore[no-any-return]
@@ -122,7 +117,7 @@ def _parameters(animal: str) -> dict[str, dict[str, Any]]:
 
 
 def _declared(animal: str) -> dict[str, Any]:
-    if (file := _file(animal, "card.toml")) is None:
+    if (file := assets.find(animal, "card.toml")) is None:
         return {"rubric": {}}
     with open(file, "rb") as toml:
         return tomllib.load(toml)
