@@ -7,6 +7,7 @@ Parts that ship need no download. The integrator takes its measured wiring where
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np

@@ -56,7 +56,7 @@ class Control:
 class BrainOff(Control):
     name, about = (
         "brain-off",
-        "K1: no brain, the motors keep their resting command: tone of muscles, standing of servos",
+        "K1: no brain: muscles keep their resting tone, servos the standing posture",
     )
     brain_heard = False
 
