@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from bestiary import assets
+from bestiary.brains._parts import MANY
 from bestiary.brains._shiu import DT_S
 from bestiary.brains._spiking_part import SpikingPart
 from bestiary.brains.connectome import Connectome, Labels
@@ -166,4 +167,5 @@ def central(
         poisson=np.flatnonzero(np.isin(table.kinds, POISSON)),
         background_Hz=spontaneous(table) if background else None,
         gap_nS=1.0 if electrical and "gap" in table.kind.values else 0.0,
+        in_place=len(table) > MANY,  # nobody goes back to the state before the last
     )

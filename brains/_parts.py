@@ -7,6 +7,7 @@ large one (`slow`) runs on another core while small parts, body and senses go on
 from __future__ import annotations
 
 import copy
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -205,7 +206,9 @@ class Composite:
 
     def _background(self, step: Any, *args: Any) -> Future[Any]:
         self._pool = self._pool or ThreadPoolExecutor(1)
-        return self._pool.submit(step, *args)
+        future = self._pool.submit(step, *args)
+        time.sleep(0)  # lets the other thread into its kernel, which needs no lock, before this one goes on
+        return future
 
     def read(self, state: dict[str, Any]) -> Mapping[str, Any]:
         """voltage_mV and rate_Hz (n,), what parts decode, and `motor`, the action of the cord.
