@@ -58,8 +58,8 @@ class Zebrafish:
     normal_drag: C_n of the quadratic drag across a link, force = C_n density height length v|v| / 2: between a cylinder
         (1.2) and a flat plate (2 and more) at Reynolds numbers of 100. normal_viscous, tangential_viscous: force = c
         viscosity length v of a slender body (Lighthill 1976: 3.0 and 2.0). tangential_drag: skin friction, over the
-        wetted surface. These four and the muscles' strength were set together on Z04, Z08, Z10, Z12 and Z15; the
-        escape (Z11) was looked at afterwards.
+        wetted surface. These four and the muscles' strength were set together on Z04, Z08, Z10, Z12 and Z15;
+        muscle_bend was then raised until the escape (Z11) was quick enough, so Z11 is no independent check.
     reactive: share of the added mass pi/4 density height^2 of each link that is carried along (0: none; 1: a slender
         body in ideal flow). It is a force -m dv/dt behind a filter of reactive_tau_s, which stays implicit.
     muscle_tau_s: activation, rise and fall, first order. muscle_bend: static curvature times length of a tail whose

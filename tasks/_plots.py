@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 import bestiary
 from bestiary.bodies._base import Array
 from bestiary.envs.recording import Recording, open_recording
-from bestiary.envs.video import natural
+from bestiary.envs.video import few, natural
 from bestiary.tasks._legs import stance
 from bestiary.tasks._paths import turn_rate_deg_per_s, velocity_m_per_s
 from bestiary.tasks._states import NAMES, along_body_L_per_s, states
@@ -34,7 +34,6 @@ STYLE: Any = {
 }
 COLOURS = {"forward": "#0072B2", "reversing": "#D55E00", "paused": "#BBBBBB", "turning": "#E69F00"}  # Okabe & Ito
 _COLUMNS = 1500
-_NEURONS = 2000
 
 
 def figures(path: str | Path, out: str | Path | None = None) -> list[Path]:
@@ -96,13 +95,13 @@ def kymograph(recording: Recording) -> Figure:
 
 def neurons(recording: Recording) -> Figure:
     """Membrane potential of every neuron over time, mV, with its name; neurons of a group side by side. Of more than
-    2000 neurons, every n-th."""
+    400 neurons some of every group, as in films."""
     series = recording["brain/voltage_mV"]
     keep = _thin(recording)
     time_s, names = recording["time_s"][keep], series.names
     groups = recording.metadata.get("groups", {})
     order = sorted(range(len(names)), key=lambda i: (groups.get(names[i], ""), natural(names[i])))
-    order = order[:: -(-len(names) // _NEURONS)]
+    order = few(np.array(order), [groups.get(n, "") for n in names]).tolist()
     names = tuple(names[i] for i in order)
     voltage = series[keep][:, order].T
     figure = Figure(figsize=(10, min(max(2.5, 0.062 * len(names) + 1), 26)))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import bestiary
+from bestiary.assets import rows
 from bestiary.envs import EmbodiedEnv
 from bestiary.errors import UnknownNeuronError
 
@@ -80,3 +81,16 @@ def test_what_is_not_there_is_told() -> None:
 def test_eyes_are_asked_for_only_where_something_sees() -> None:
     fly = bestiary.animal("fly", connectome="circuits", without=BLIND)
     assert "luminance" not in [s.name for s in fly.senses]
+
+
+LARGE_ONLY = ("DNg12",)  # commands of the cord that FlyWire has and the circuits that ship do not
+
+
+def test_no_row_of_the_links_is_lost_to_a_misspelt_name() -> None:
+    """Links leave out rows whose source a small brain lacks: a wrong name would go the same way, in silence."""
+    parts = bestiary.animal("fly", connectome="circuits").brain.parts  # type: ignore[attr-defined]
+    ends = [(r["from"], r["source"]) for r in rows("fly", "links.csv")]
+    ends += [("central", r["source"]) for r in rows("fly", "descending.csv")]
+    for part, query in ends:
+        if part in parts and not query.startswith(LARGE_ONLY):
+            assert len(parts[part].table.select(query)), (part, query)
