@@ -325,7 +325,7 @@ class FlyCord:
 
 
 @numba.njit(cache=True, nogil=True)
-def _network(  # type: ignore[no-untyped-def]
+def _network(
     potential, fatigue, slow, turn, rate, drive, unit, alive, speaks, pre, post, weight, kind, pairs, second, numbers
 ):
     ramp_step, escape = numbers

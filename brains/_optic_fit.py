@@ -106,7 +106,7 @@ class Flow:
         weight, rest, blend = p.weight(self.w).astype(f32), p.rest.astype(f32), p.blend(DT_S).astype(f32)
         movie = light.reshape(-1, side, side * LANES)
         call: Any = forward
-        return call(v0.astype(f32), movie, self.is_input, *self.wires, weight, rest, blend, self.mask, LANES)  # type: ignore[no-any-return]
+        return call(v0.astype(f32), movie, self.is_input, *self.wires, weight, rest, blend, self.mask, LANES)
 
     def features(self, v: Array) -> tuple[Array, Array, Array, Array]:
         """(r, q, bottom, share) of v at the judged steps: activity, its mean over seven columns, sigma + mean over the

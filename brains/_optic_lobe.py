@@ -159,7 +159,7 @@ class Lobe:
     @property
     def shape(self) -> tuple[int, int]:
         """Of v: (types, stripe)."""
-        return self._arrays["speaks"].shape  # type: ignore[no-any-return]
+        return self._arrays["speaks"].shape
 
     def start(self, luminance: float = 0.5, seconds: float = 4.0) -> Array:
         """v (types, stripe) float32 after so long in an even light."""
@@ -178,7 +178,7 @@ class Lobe:
         """v after n_steps of dt_s under drive (types, stripe)."""
         from bestiary.brains._optic_kernel import steps
 
-        return steps(n_steps, v, drive=drive, **self._arrays)  # type: ignore[no-any-return]
+        return steps(n_steps, v, drive=drive, **self._arrays)
 
     def read(self, v: Array, name: str) -> Array:
         """v (n,) of one type over the columns."""

@@ -23,7 +23,7 @@ def torus(side: int) -> Array:
 def hops(side: int, offset: Array) -> Array:
     """(m, side^2): the column at each `offset` (m, 2) from each column."""
     u, v = torus(side).T
-    return ((u + offset[:, :1]) % side) * side + (v + offset[:, 1:]) % side  # type: ignore[no-any-return]
+    return ((u + offset[:, :1]) % side) * side + (v + offset[:, 1:]) % side
 
 
 def _modes(side: int) -> tuple[Array, Array]:

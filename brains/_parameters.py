@@ -19,7 +19,7 @@ from bestiary.errors import BestiaryError, DataError
 def parameter_table(animal: str) -> dict[str, dict[str, Any]]:
     """Every parameter: value, unit, low, high (the range of the fit), source, fitted_to, about. Raises DataError."""
     text = assets.file(animal, "parameters.json").read_text(encoding="utf-8")
-    return json.loads(text)["parameters"]  # type: ignore[no-any-return]
+    return json.loads(text)["parameters"]
 
 
 def parameters(animal: str, given: Mapping[str, float] | str | Path | None = None) -> dict[str, float]:

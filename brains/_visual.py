@@ -164,7 +164,7 @@ class Visual:
     def _motion(self, v: Array) -> Array:
         """relu of T4a-d, T5a-d, (2, 8, columns)."""
         rows = [self.lobes[0].wiring.row(name) for name in MOTION]
-        return np.maximum(v[:, rows][:, :, self.lobes[0].place], 0)  # type: ignore[no-any-return]
+        return np.maximum(v[:, rows][:, :, self.lobes[0].place], 0)
 
     def _rates(self, v: Array) -> Array:
         units = np.maximum(v.reshape(2, -1)[:, self._unit], 0)
@@ -174,7 +174,7 @@ class Visual:
 
     def rate_Hz(self, state: dict[str, Any]) -> Array:
         """(n,): of units their activity, relu(v), which has no unit; of read-outs Hz."""
-        return state["rate"]  # type: ignore[no-any-return]
+        return state["rate"]
 
     def voltage_mV(self, state: dict[str, Any]) -> Array:
         units = state["v"].reshape(2, -1)[:, self._unit].ravel()

@@ -197,7 +197,7 @@ class WormBrain:
         return {**self._start, "v": v, "key": np.array([mixed, 0], np.uint32)}
 
     def advance(self, state: dict[str, Any], current_pA: Array, light_nS: Array) -> dict[str, Any]:
-        return self._advance(state, current_pA, light_nS)  # type: ignore[no-any-return]
+        return self._advance(state, current_pA, light_nS)
 
     def read(self, state: dict[str, Any]) -> dict[str, Array]:
         """voltage_mV, release (0..release_max), release_rest and release_max, (n,) each."""

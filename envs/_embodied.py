@@ -55,7 +55,7 @@ class _World:
     def sample(self, sense: str, position_m: Array, fraction: Array, time_s: float) -> Array:
         value = self.task.sample(self.state, sense, position_m, fraction, time_s)
         if value is not None:
-            return value  # type: ignore[no-any-return]
+            return value
         if (key := (sense, len(position_m))) not in self._resting:
             self._resting[key] = np.full(len(position_m), np.nan if sense == "luminance" else self.rest.get(sense, 0.0))
         return self._resting[key]
@@ -330,7 +330,7 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
         camera.type, camera.fixedcamid = mujoco.mjtCamera.mjCAMERA_FIXED, number
         return camera
 
-    def render(self) -> Array | None:  # type: ignore[override]
+    def render(self) -> Array | None:
         """The picture (height, width, 3) uint8 with "rgb_array"; None with "human". Raises RenderError."""
         if self.render_mode is None:
             return None
@@ -341,7 +341,7 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
         com_m = self.pose()["com_m"]
         if self.render_mode == "rgb_array":
             self._picture = self._picture or Picture(self.model, self.width, self.height)
-            return self._picture.draw(self.data, self._view(com_m))  # type: ignore[no-any-return]
+            return self._picture.draw(self.data, self._view(com_m))
         self._window = self._window or Window(self.model, self.data, self._view(com_m))
         lookat = com_m / self.body.units.length if self.camera == "follow" else None
         self._window.draw(self.clock.control_s * self.slow_motion, lookat)

@@ -256,7 +256,7 @@ class Series:
             if not -self.rows <= first < self.rows:
                 raise IndexError(f"row {first} of {self.rows}")
             first = int(first) % self.rows
-        return self.data[(first, *rest)]  # type: ignore[no-any-return]
+        return self.data[(first, *rest)]
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
         return np.asarray(self[:], dtype)

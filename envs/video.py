@@ -67,7 +67,7 @@ def colours(name: str, n: int = 256) -> Array:
     """A colour table (n, 3) uint8 of matplotlib's colour map `name`."""
     import matplotlib
 
-    return (matplotlib.colormaps[name](np.linspace(0, 1, n))[:, :3] * 255).astype(np.uint8)  # type: ignore[no-any-return]
+    return (matplotlib.colormaps[name](np.linspace(0, 1, n))[:, :3] * 255).astype(np.uint8)
 
 
 class Scroll:
@@ -118,7 +118,7 @@ class Scroll:
         empty = np.isnan(share)
         picture = self.table[np.clip(np.nan_to_num(share), 0, 255).astype(np.uint8)]
         picture[empty] = _PAPER
-        return picture[self._rows]  # type: ignore[no-any-return]
+        return picture[self._rows]
 
 
 def natural(name: str) -> list[tuple[int, str]]:

@@ -404,7 +404,7 @@ def _look(table: Array, low: Array, step: Array, at: Array) -> Array:
 
 
 @numba.njit(cache=True, nogil=True)
-def _limbs(  # type: ignore[no-untyped-def]
+def _limbs(
     feet,
     lifted,
     arc,

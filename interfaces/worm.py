@@ -145,7 +145,7 @@ class WormInterface:
             "temperature_C": (gain * cells("AFD"), none),
         }
         return cls(
-            names=brain.names,  # type: ignore[attr-defined]
+            names=brain.names,
             stretch=stretch.astype(np.float32),
             stretch_mV=limit.astype(np.float32),
             rest_nS=rest,

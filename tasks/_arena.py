@@ -134,7 +134,7 @@ def panel_ring(spec: mujoco.MjSpec, body: Body, radius_m: float, height_m: float
 def on_ring(position_m: Array, radius_m: float, height_m: float) -> Array:
     """(n,) which places lie on the ring, or where it would be for a ray that went past it."""
     away = np.hypot(position_m[:, 0], position_m[:, 1])
-    return (away > 0.9 * radius_m) & (np.abs(position_m[:, 2]) <= height_m * np.maximum(away / radius_m, 1))  # type: ignore[no-any-return]
+    return (away > 0.9 * radius_m) & (np.abs(position_m[:, 2]) <= height_m * np.maximum(away / radius_m, 1))
 
 
 def turn_mocap(model: mujoco.MjModel, data: mujoco.MjData, name: str, angle_rad: float) -> None:

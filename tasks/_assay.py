@@ -41,7 +41,7 @@ class Result:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: NaN becomes None."""
-        return plain(vars(self))  # type: ignore[no-any-return]
+        return plain(vars(self))
 
     def __str__(self) -> str:
         return table_text(self.rows)

@@ -98,7 +98,7 @@ def run_controls(
     def run(assay: Assay, chosen: Any, trials: int | None, **instead: Any) -> Result:
         nonlocal done
         fixed = {"n": trials, "seed": seed, "parameters": chosen, "without": without, "jobs": jobs, "factory": factory}
-        out = run_assay(animal, assay, **fixed, **instead)  # type: ignore[arg-type]
+        out = run_assay(animal, assay, **fixed, **instead)
         done += 1
         if progress is not None:
             progress(done, total)

@@ -107,7 +107,7 @@ def _loop(
     start_env, start_animal = env.get_state(), animal.get_state()
 
     brain = animal.brain
-    animal.brain = tap = _Tap(brain)  # type: ignore[assignment]
+    animal.brain = tap = _Tap(brain)
     controls, actions = np.empty((steps, env.model.nu)), np.empty((steps, len(env.body.motors)))
     obs = env.set_state(start_env)
     for k in range(steps):

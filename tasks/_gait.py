@@ -52,7 +52,7 @@ def along_axis_m_per_s(track: Track, smooth_s: float = 0.5) -> Array:
     axis = track.midline_m[:, 0] - track.midline_m[:, -1]
     axis = axis / np.maximum(np.linalg.norm(axis, axis=1), 1e-12)[:, None]
     velocity = np.gradient(smoothed(track.com_m, period_s(track), smooth_s), track.time_s, axis=0)
-    return (velocity * axis).sum(1)  # type: ignore[no-any-return]
+    return (velocity * axis).sum(1)
 
 
 def forward_speed_mm_per_s(track: Track, states: str = "forward", min_s: float = 1.0) -> float:

@@ -43,7 +43,7 @@ def _turn_starts(track: Track) -> Array:
 
 
 def _change_per_s(track: Track, window_s: float) -> Array:
-    return np.gradient(smoothed(track.info["concentration"], period_s(track), window_s), track.time_s)  # type: ignore[no-any-return]
+    return np.gradient(smoothed(track.info["concentration"], period_s(track), window_s), track.time_s)
 
 
 def turns_per_min(track: Track, change: str = "any", window_s: float = 4.0) -> tuple[float, float]:

@@ -28,7 +28,7 @@ def stance(track: Track) -> Array:
     brief = round(_BRIEF_S / period_s(track))
     for leg in down.T:
         leg[:] = ~closed(~closed(leg, brief), brief)
-    return down  # type: ignore[no-any-return]
+    return down
 
 
 @dataclass(frozen=True)

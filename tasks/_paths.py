@@ -18,7 +18,7 @@ _SMOOTH_S = 0.1  # about one stride of a fly: what sways with the steps is not t
 def within(track: Track, from_s: float | None, to_s: float | None) -> Array:
     """(T,) whether a sample lies from from_s until before to_s; None leaves that end open."""
     t = track.time_s
-    return (t >= (-math.inf if from_s is None else from_s)) & (t < (math.inf if to_s is None else to_s))  # type: ignore[no-any-return]
+    return (t >= (-math.inf if from_s is None else from_s)) & (t < (math.inf if to_s is None else to_s))
 
 
 def heading_rad(track: Track) -> Array:
@@ -32,7 +32,7 @@ def heading_rad(track: Track) -> Array:
 def turn_rate_deg_per_s(track: Track, smooth_s: float = _SMOOTH_S) -> Array:
     """(T,) turning, smoothed, + to the left, deg/s."""
     heading = smoothed(heading_rad(track), period_s(track), smooth_s)
-    return np.degrees(np.gradient(heading, track.time_s))  # type: ignore[no-any-return]
+    return np.degrees(np.gradient(heading, track.time_s))
 
 
 def velocity_m_per_s(track: Track, smooth_s: float = _SMOOTH_S) -> tuple[Array, Array]:

@@ -31,7 +31,7 @@ def smoothed(x: Array, period: float, window_s: float) -> Array:
     i = np.arange(len(x))
     half = np.minimum(np.minimum(i, len(x) - 1 - i), reach)  # symmetric at the ends, so that no speed is lost there
     count = (2 * half + 1).reshape(-1, *[1] * (x.ndim - 1))
-    return (total[i + half + 1] - total[i - half]) / count  # type: ignore[no-any-return]
+    return (total[i + half + 1] - total[i - half]) / count
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def tangent_angles(track: Track, n: int = 100) -> Array:
     at = np.clip(at, 0, joints)
     low = np.minimum(at.astype(int), joints - 1)
     angles = links[:, low] * (1 - (at - low)) + links[:, low + 1] * (at - low)
-    return angles - angles.mean(1, keepdims=True)  # type: ignore[no-any-return]
+    return angles - angles.mean(1, keepdims=True)
 
 
 def load_basis(name: str) -> Array | None:

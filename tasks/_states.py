@@ -28,7 +28,7 @@ def along_body_L_per_s(track: Track) -> Array:
     tangent = np.gradient(x, axis=1)
     tangent /= np.maximum(np.linalg.norm(tangent, axis=2, keepdims=True), 1e-12)
     velocity = np.gradient(x, track.time_s, axis=0)
-    return -(velocity * tangent).sum(2).mean(1) / track.length_m  # type: ignore[no-any-return]
+    return -(velocity * tangent).sum(2).mean(1) / track.length_m
 
 
 def wave_Hz(track: Track, basis: str | None = None) -> Array:
@@ -52,7 +52,7 @@ def wave_Hz(track: Track, basis: str | None = None) -> Array:
         z, mode = pair[:, 0] + 1j * pair[:, 1], shapes[:, 0] + 1j * shapes[:, 1]
     turns = np.gradient(np.unwrap(np.angle(z)), track.time_s) / (2 * math.pi)
     slope = float(np.imag(mode[1:] @ mode[:-1].conj()))  # of the phase along the body
-    return np.sign(slope) * smoothed(turns, period_s(track), SMOOTH_S)  # type: ignore[no-any-return]
+    return np.sign(slope) * smoothed(turns, period_s(track), SMOOTH_S)
 
 
 def coiled(track: Track) -> Array:
@@ -65,7 +65,7 @@ def coiled(track: Track) -> Array:
     angles = tangent_angles(track, 60)
     bend = np.abs(angles[:, 40:].mean(1) - angles[:, :20].mean(1))
     apart = np.abs(np.exp(1j * angles).mean(1))  # distance of the ends over the length
-    return (bend > TURN_RAD) & (apart < TURN_APART_L)  # type: ignore[no-any-return]
+    return (bend > TURN_RAD) & (apart < TURN_APART_L)
 
 
 def direction(track: Track, by: str = "motion") -> Array:

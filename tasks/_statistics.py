@@ -38,7 +38,7 @@ def pairs(values: Sequence[object]) -> Array:
 
 def _quotient(sums: Array) -> Array:
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(sums[..., 1] > 0, sums[..., 0] / sums[..., 1], np.nan)  # type: ignore[no-any-return]
+        return np.where(sums[..., 1] > 0, sums[..., 0] / sums[..., 1], np.nan)
 
 
 def combine(how: str, arms: Sequence[Array], x: Sequence[float] = ()) -> Array:
@@ -60,10 +60,10 @@ def combine(how: str, arms: Sequence[Array], x: Sequence[float] = ()) -> Array:
         rank = stack.argsort(0).argsort(0).astype(float)
         order = np.arange(len(arms), dtype=float).reshape(-1, *[1] * first.ndim)
         rho = ((rank - rank.mean(0)) * (order - order.mean())).sum(0) / ((order - order.mean()) ** 2).sum()
-        return np.where(np.isfinite(stack).all(0), rho, np.nan)  # type: ignore[no-any-return]
+        return np.where(np.isfinite(stack).all(0), rho, np.nan)
     if how == "peak":
         stack = np.stack(arms)
-        return np.where(np.isfinite(stack).all(0), np.asarray(x, float)[stack.argmax(0)], np.nan)  # type: ignore[no-any-return]
+        return np.where(np.isfinite(stack).all(0), np.asarray(x, float)[stack.argmax(0)], np.nan)
     raise ValueError(f"arms are combined as value, difference, ratio, percent, trend or peak; got {how!r}")
 
 

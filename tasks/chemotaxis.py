@@ -74,7 +74,7 @@ class Chemotaxis:
             share = np.exp(-(away**2).sum(1) / (2 * self.width_m**2))
         else:
             share = np.clip(1 + away @ source_m / (2 * self.source_m**2), 0, 1)
-        return self.floor + (self.peak - self.floor) * share  # type: ignore[no-any-return]
+        return self.floor + (self.peak - self.floor) * share
 
     def gradient_per_m(self, source_m: Array, position_m: Array) -> Array:
         """dC/dx, dC/dy (n, 2) at position_m (n, 2 or 3), in the unit of the sense per m."""

@@ -79,7 +79,7 @@ class Feed:
         if self._amount(taste) <= 0:
             return np.zeros(len(position_m), bool)
         away = position_m[:, :2] - state[taste]
-        return (away**2).sum(1) <= (self.patch_L * state["length_m"]) ** 2  # type: ignore[no-any-return]
+        return (away**2).sum(1) <= (self.patch_L * state["length_m"]) ** 2
 
     def sample(
         self, state: dict[str, Any], sense: str, position_m: Array, fraction: Array, time_s: float
@@ -89,7 +89,7 @@ class Feed:
                 return self._amount(taste) * self.inside(state, taste, position_m)
         if self.smell and sense == self.smell:
             away = position_m[:, :2] - state["sugar"]
-            return self.smell_peak * np.exp(-(away**2).sum(1) / (2 * (self.smell_L * state["length_m"]) ** 2))  # type: ignore[no-any-return]
+            return self.smell_peak * np.exp(-(away**2).sum(1) / (2 * (self.smell_L * state["length_m"]) ** 2))
         return None
 
     def judge(self, state: dict[str, Any], pose: dict[str, Array], time_s: float) -> tuple[float, bool, dict[str, Any]]:

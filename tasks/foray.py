@@ -64,7 +64,7 @@ class Foray:
     ) -> Array | None:
         for name, task in self._parts.items():
             if (value := task.sample(state[name], sense, position_m, fraction, time_s)) is not None:
-                return value  # type: ignore[no-any-return]
+                return value
         return None
 
     def judge(self, state: dict[str, Any], pose: dict[str, Array], time_s: float) -> tuple[float, bool, dict[str, Any]]:

@@ -73,7 +73,7 @@ class Groom:
         if time_s < self.at_s:
             return np.zeros(len(position_m))
         side = np.arange(len(position_m)) * 2 // max(len(position_m), 1)  # receptors come left ones first
-        return self.load_N * state["dust"][part][side]  # type: ignore[no-any-return]
+        return self.load_N * state["dust"][part][side]
 
     def _sweeps(self, state: dict[str, Any], pose: dict[str, Array], period_s: float) -> dict[str, Array]:
         """Body lengths that claws swept over each part in this step, (2,) left and right."""

@@ -95,7 +95,7 @@ class Hunt:
             turn = 2 * math.pi * self.wander_Hz * time_s
             places[:, :2] += self.wander_m * np.sin(turn * np.array([1.0, 1.3]) + state["phase"])
         places[~state["alive"] | (time_s < self.from_s), 2] = -_GONE_M
-        return places  # type: ignore[no-any-return]
+        return places
 
     def move(self, state: dict[str, Any], model: mujoco.MjModel, data: mujoco.MjData, time_s: float) -> None:
         places = self._places(state, time_s) / state["unit_m"]

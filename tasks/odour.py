@@ -84,7 +84,7 @@ class Odour:
             return np.full(len(away), self.peak * self.released(time_s))
         if self.kind == "gradient":
             width = self.width_L * state["length_m"]
-            return self.peak * self.released(time_s) * np.exp(-(away**2).sum(1) / (2 * width**2))  # type: ignore[no-any-return]
+            return self.peak * self.released(time_s) * np.exp(-(away**2).sum(1) / (2 * width**2))
         wind = state["wind"]
         down, side = away @ wind, away @ np.array([-wind[1], wind[0]])
         return (self._puffs if self.kind == "plume" else self._mean)(state, down, side, time_s)
@@ -100,7 +100,7 @@ class Odour:
         across = self.meander * speed * age * state["puffs"][k % _PUFFS]
         size2 = r0**2 + 2 * self.diffusion_m2_per_s * age
         r2 = (down[:, None] - speed * age) ** 2 + (side[:, None] - across) ** 2
-        return self.peak * (r0**2 / size2 * np.exp(-r2 / (2 * size2))).sum(1)  # type: ignore[no-any-return]
+        return self.peak * (r0**2 / size2 * np.exp(-r2 / (2 * size2))).sum(1)
 
     def _mean(self, state: dict[str, Any], down: Array, side: Array, time_s: float) -> Array:
         """The puffs' mean over time far enough from the source, on its lee side."""
@@ -109,12 +109,12 @@ class Odour:
         sigma2 = r0**2 + 2 * self.diffusion_m2_per_s * age + (self.meander * speed * age) ** 2
         line = self.puff_Hz * math.sqrt(2 * math.pi) * r0**2 / speed / np.sqrt(sigma2)
         there = (down > 0) & (self.on_s is None or self.released_at(time_s - age))
-        return self.peak * np.where(there, line * np.exp(-(side**2) / (2 * sigma2)), 0.0)  # type: ignore[no-any-return]
+        return self.peak * np.where(there, line * np.exp(-(side**2) / (2 * sigma2)), 0.0)
 
     def released_at(self, time_s: Array) -> Array:
         """(n,) whether the source gave off odour at times (n,)."""
         start, stop = self.on_s or (0.0, math.inf)
-        return (time_s >= start) & (time_s < stop)  # type: ignore[no-any-return]
+        return (time_s >= start) & (time_s < stop)
 
     def released(self, time_s: float) -> float:
         """1 while the source gives off odour, else 0."""

@@ -74,7 +74,7 @@ class Optomotor:
     def _grey(self, cycles: Array) -> Array:
         """Luminance at phases of the grating, in periods."""
         x = np.sin(2 * math.pi * cycles)
-        return self.mean * (1 + self.contrast * (x if self.wave == "sine" else np.where(x >= 0, 1.0, -1.0)))  # type: ignore[no-any-return]
+        return self.mean * (1 + self.contrast * (x if self.wave == "sine" else np.where(x >= 0, 1.0, -1.0)))
 
     def furnish(self, spec: mujoco.MjSpec, body: Body) -> None:
         fastest = 0.5 / float(body.control_s)

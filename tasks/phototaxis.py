@@ -58,7 +58,7 @@ class Phototaxis:
         to = position_m[:, :2] - state["com_m"][:2]
         way = np.array([math.cos(state["light"]), math.sin(state["light"])])
         share = to @ way / np.maximum(np.linalg.norm(to, axis=1), 1e-12)
-        return self.mean * (1 + self.contrast * share)  # type: ignore[no-any-return]
+        return self.mean * (1 + self.contrast * share)
 
     def judge(self, state: dict[str, Any], pose: dict[str, Array], time_s: float) -> tuple[float, bool, dict[str, Any]]:
         before = state["com_m"]

@@ -64,7 +64,7 @@ class Startle:
             if at - 1e-9 <= time_s < at + self.duration_s - 1e-9 and not self.sham:
                 side = self.side or int(state["sides"][i])
                 ears = np.array([1.0, self.far]) if side > 0 else np.array([self.far, 1.0])
-                return self.tap_m_per_s2 * np.resize(ears, len(position_m))  # type: ignore[no-any-return]
+                return self.tap_m_per_s2 * np.resize(ears, len(position_m))
         return np.zeros(len(position_m))
 
     def judge(self, state: dict[str, Any], pose: dict[str, Array], time_s: float) -> tuple[float, bool, dict[str, Any]]:

@@ -99,7 +99,7 @@ class Terrain:
         cycles = np.hypot(*np.meshgrid(np.fft.fftfreq(n), np.fft.fftfreq(n)))  # per sample
         sigma = self.grain_L / 2 / (2 * self.arena_L / (n - 1))
         smooth = np.fft.ifft2(np.fft.fft2(noise) * np.exp(-2 * (np.pi * cycles * sigma) ** 2)).real
-        return (smooth - smooth.min()) / np.ptp(smooth)  # type: ignore[no-any-return]
+        return (smooth - smooth.min()) / np.ptp(smooth)
 
     def start(
         self, body: Body, bound: Any, model: mujoco.MjModel, data: mujoco.MjData, rng: np.random.Generator

@@ -16,7 +16,7 @@ DRAWS = 400
 def euclidean(vectors: Array) -> Array:
     """(n, n) distances of (n, d) vectors."""
     square = (vectors**2).sum(1)
-    return np.sqrt(np.maximum(square[:, None] + square - 2 * vectors @ vectors.T, 0)) * (1 - np.eye(len(vectors)))  # type: ignore[no-any-return]
+    return np.sqrt(np.maximum(square[:, None] + square - 2 * vectors @ vectors.T, 0)) * (1 - np.eye(len(vectors)))
 
 
 def ruler(vectors: Array) -> tuple[Array, Array]:
@@ -37,13 +37,13 @@ def coefficient(d: Array, real: Array, model: Array) -> Array:
     """
 
     def pairs(a: Array, b: Array) -> Array:
-        return np.einsum("...i,ij,...j->...", a, d, b, optimize=True)  # type: ignore[no-any-return]
+        return np.einsum("...i,ij,...j->...", a, d, b, optimize=True)
 
     def within(w: Array) -> Array:
-        return pairs(w, w) / np.maximum(w.sum(-1) ** 2 - (w**2).sum(-1), 1e-12)  # type: ignore[no-any-return]
+        return pairs(w, w) / np.maximum(w.sum(-1) ** 2 - (w**2).sum(-1), 1e-12)
 
     across = pairs(real, model) / np.maximum(real.sum(-1) * model.sum(-1), 1e-12)
-    return (2 * across - within(real) - within(model)) / np.maximum(2 * across, 1e-12)  # type: ignore[no-any-return]
+    return (2 * across - within(real) - within(model)) / np.maximum(2 * across, 1e-12)
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def draw(n: int, rng: np.random.Generator, times: int = DRAWS) -> Array:
     counts = rng.multinomial(n, np.full(n, 1 / n), size=times).astype(float)
     lonely = (counts > 0).sum(1) < 2
     counts[lonely] = 1.0
-    return counts  # type: ignore[no-any-return]
+    return counts
 
 
 def excess(d: Array, real: Array, rng: np.random.Generator) -> Bounds:
@@ -113,6 +113,6 @@ def jensen_shannon(p: Array, q: Array) -> Array:
     m = (p + q) / 2
 
     def against(x: Array) -> Array:
-        return np.where(x > 0, x * np.log2(np.where(x > 0, x, 1) / np.where(m > 0, m, 1)), 0).sum(-1)  # type: ignore[no-any-return]
+        return np.where(x > 0, x * np.log2(np.where(x > 0, x, 1) / np.where(m > 0, m, 1)), 0).sum(-1)
 
-    return np.sqrt(np.maximum((against(p) + against(q)) / 2, 0))  # type: ignore[no-any-return]
+    return np.sqrt(np.maximum((against(p) + against(q)) / 2, 0))

@@ -18,7 +18,7 @@ def windows(z: Array, frames: int, most: int) -> Array:
     count = min(most, max(1, 2 * len(z) // frames - 1))
     starts = np.unique(np.linspace(0, len(z) - frames, count).astype(int))
     out = z[starts[:, None] + np.arange(frames)]
-    return out[np.isfinite(out).all((1, 2))]  # type: ignore[no-any-return]
+    return out[np.isfinite(out).all((1, 2))]
 
 
 def _pairs(k: int) -> list[tuple[int, int]]:
@@ -80,7 +80,7 @@ def window_features(x: Array, rate_Hz: float) -> tuple[Array, list[str]]:
 
 def quantiles(z: Array, n: int = 21) -> Array:
     """(n * k,) quantiles of each channel: the Euclidean distance of two is near their Wasserstein distance."""
-    return np.nanquantile(z, np.linspace(0.01, 0.99, n), axis=0).T.ravel()  # type: ignore[no-any-return]
+    return np.nanquantile(z, np.linspace(0.01, 0.99, n), axis=0).T.ravel()
 
 
 def spectrum(z: Array, rate_Hz: float, seconds: float = 16.0) -> Array:
@@ -95,7 +95,7 @@ def spectrum(z: Array, rate_Hz: float, seconds: float = 16.0) -> Array:
     edges = np.geomspace(hz[1] * 0.999, hz[-1] * 1.001, SPECTRUM_BINS + 1)
     band = np.searchsorted(edges, hz[1:]) - 1
     share = np.stack([power[1:][band == b].sum(0) for b in range(SPECTRUM_BINS)])
-    return np.sqrt(share / np.maximum(share.sum(0), 1e-12)).T.ravel()  # type: ignore[no-any-return]
+    return np.sqrt(share / np.maximum(share.sum(0), 1e-12)).T.ravel()
 
 
 def lagged(z: Array, rate_Hz: float, seconds: tuple[float, ...] = (0.0, 0.25, 1.0)) -> Array:

@@ -14,7 +14,7 @@ from bestiary.errors import DataError
 def mae(forecast: Array, truth: Array) -> Array:
     """(H,) mean absolute error by horizon of (W, H, F) forecasts, over windows and channels (ZAPBench,
     arXiv:2503.02618)."""
-    return np.nanmean(np.abs(forecast - truth), axis=(0, 2))  # type: ignore[no-any-return]
+    return np.nanmean(np.abs(forecast - truth), axis=(0, 2))
 
 
 def crps(ensemble: Array, truth: Array) -> Array:
@@ -26,7 +26,7 @@ def crps(ensemble: Array, truth: Array) -> Array:
     if members > 1:
         weight = 2 * np.arange(members) - members + 1
         spread = np.tensordot(weight, ranked, 1) / (members * (members - 1))
-    return np.nanmean(np.abs(ensemble - truth).mean(0) - spread, axis=(0, 2))  # type: ignore[no-any-return]
+    return np.nanmean(np.abs(ensemble - truth).mean(0) - spread, axis=(0, 2))
 
 
 def baselines(train: Array, last: Array, horizon: int) -> dict[str, Array]:
@@ -98,4 +98,4 @@ def observe(activity: Array, rate_Hz: float, out_Hz: float, decay_s: float, nois
         state = keep * state + (1 - keep) * x
         seen[t] = state
     seen = seen[:: round(every)]
-    return seen + noise * seen.std(0) * np.random.default_rng(seed).standard_normal(seen.shape)  # type: ignore[no-any-return]
+    return seen + noise * seen.std(0) * np.random.default_rng(seed).standard_normal(seen.shape)

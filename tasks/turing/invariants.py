@@ -14,7 +14,7 @@ def occupancy(z: Array, dims: int = 3) -> Array:
     x = z[np.isfinite(z).all(1)][:, :dims]
     edges = [np.linspace(-3, 3, BINS + 1)] * x.shape[1]
     counts = np.histogramdd(np.clip(x, -2.999, 2.999), edges)[0].ravel()
-    return counts / max(counts.sum(), 1)  # type: ignore[no-any-return]
+    return counts / max(counts.sum(), 1)
 
 
 def state_space_divergence(p: Array, q: Array, floor: float = 1e-5) -> float:

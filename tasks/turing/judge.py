@@ -47,7 +47,7 @@ class _Moments:
             off = self.mean[s] - c
             within += (self.scatter[s].mean(0) + off.T @ off / len(s)) / 2
         within[np.diag_indices_from(within)] += RIDGE * np.trace(within) / len(within)
-        return np.linalg.solve(within, centres[0] - centres[1])  # type: ignore[no-any-return]
+        return np.linalg.solve(within, centres[0] - centres[1])
 
 
 def _folds(model: Array, rng: np.random.Generator, folds: int) -> Array:

@@ -19,7 +19,7 @@ def _embed(z: Array, starts: Array, frames: int) -> Array:
     """(w, POINTS * k) samples of the windows at `starts`, those with a gap left out."""
     at = np.round(np.linspace(0, frames - 1, min(POINTS, frames))).astype(int)
     out = z[starts[:, None] + at].reshape(len(starts), -1)
-    return out[np.isfinite(out).all(1)]  # type: ignore[no-any-return]
+    return out[np.isfinite(out).all(1)]
 
 
 def _starts(z: Array, frames: int, most: int | None = None) -> Array:

@@ -110,7 +110,7 @@ class Frame:
 
     def __call__(self, series: Series) -> Array:
         """(T, k) standardised, NaN where a channel is missing."""
-        return ((series.values - self.mean) / self.scale) @ self.basis  # type: ignore[no-any-return]
+        return ((series.values - self.mean) / self.scale) @ self.basis
 
 
 def matched(real: Cohort, model: Cohort) -> tuple[Cohort, Cohort]:

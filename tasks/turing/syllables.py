@@ -57,7 +57,7 @@ def _states(z: Array, rate_Hz: float, step: int) -> Array:
 
     def mean(x: Array) -> Array:
         total = np.cumsum(np.concatenate([np.zeros((1, x.shape[1])), x]), 0)
-        return (total[width:] - total[:-width]) / width  # type: ignore[no-any-return]
+        return (total[width:] - total[:-width]) / width
 
     if len(z) <= width:
         return np.empty((0, 3 * z.shape[1]))
@@ -68,7 +68,7 @@ def _states(z: Array, rate_Hz: float, step: int) -> Array:
     spread = np.log(np.sqrt(np.maximum(mean(x**2) - level**2, 0)) + 0.05)
     out = np.concatenate([level, spread, np.log(mean(stride) + 0.05 / rate_Hz)], 1)
     out[mean((~good).astype(float)).any(1)] = np.nan  # a window with a gap has no state
-    return out[::step]  # type: ignore[no-any-return]
+    return out[::step]
 
 
 def _settled(labels: Array, shortest: int) -> Array:

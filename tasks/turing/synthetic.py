@@ -82,14 +82,14 @@ def _postures(k: int) -> Array:
 def _smooth(x: Array, sd: float) -> Array:
     from scipy.ndimage import gaussian_filter1d
 
-    return gaussian_filter1d(x, sd, axis=0, mode="nearest")  # type: ignore[no-any-return]
+    return gaussian_filter1d(x, sd, axis=0, mode="nearest")
 
 
 def _noise(frames: int, k: int, tau_s: float, rate_Hz: float, rng: np.random.Generator) -> Array:
     from scipy.signal import lfilter
 
     keep = np.exp(-1 / (tau_s * rate_Hz))
-    return lfilter([np.sqrt(1 - keep**2)], [1, -keep], rng.standard_normal((frames, k)), axis=0)  # type: ignore[no-any-return]
+    return lfilter([np.sqrt(1 - keep**2)], [1, -keep], rng.standard_normal((frames, k)), axis=0)
 
 
 def _each(cohort: Cohort, change: object, name: str) -> Cohort:
@@ -121,7 +121,7 @@ def iaaft(cohort: Cohort, seed: int = 0, rounds: int = 30) -> Cohort:
             gap = np.angle(now) - np.angle(spectrum)
             common = np.angle((size * np.exp(1j * gap)).sum(1, keepdims=True))
             out = np.fft.irfft(size * np.exp(1j * (np.angle(spectrum) + common)), len(x), axis=0)
-        return np.take_along_axis(ranked, out.argsort(0).argsort(0), 0)  # type: ignore[no-any-return]
+        return np.take_along_axis(ranked, out.argsort(0).argsort(0), 0)
 
     return _each(cohort, make, "IAAFT")
 
@@ -154,7 +154,7 @@ def replay(cohort: Cohort, seed: int = 0, noise: float = 0.01) -> Cohort:
 
     def make(a: Series, i: int) -> Array:
         x = np.roll(a.values, int(rng.integers(len(a.values))), 0)
-        return x + noise * np.nanstd(a.values, 0) * rng.standard_normal(x.shape)  # type: ignore[no-any-return]
+        return x + noise * np.nanstd(a.values, 0) * rng.standard_normal(x.shape)
 
     return _each(cohort, make, "replay")
 
