@@ -38,8 +38,8 @@ class EmbodiedVectorEnv(gymnasium.vector.VectorEnv[dict[str, Array], Array, Arra
 
     `batched`: whether the physics is on `mujoco.batch`. A body that writes into its model before every physics step
     (`Body.before_step`: drag that grows with the square of speed), and either cannot do so for many (`before_steps`) or
-    differs between environments, runs in a loop of single ones instead: the same results, at their speed. `observed`: "together", few array operations for all
-    bodies, where the body can (`Body.leading`), else "one by one".
+    differs between environments, runs in a loop of single ones instead: the same results, at their speed. `observed`:
+    "together", in few array operations for all bodies, where the body can (`Body.leading`), else "one by one".
 
     Other arguments are those of EmbodiedEnv; render_mode is None or "rgb_array". Raises what EmbodiedEnv raises.
     """
@@ -294,7 +294,9 @@ class EmbodiedVectorEnv(gymnasium.vector.VectorEnv[dict[str, Array], Array, Arra
     def set_medium(self, medium: Any, ids: Sequence[int] | None = None) -> None:
         """Puts the bodies `ids` (None: all) into another medium, from the next step on. Raises MediumError."""
         if self.batch is not None and self._many is not None:
-            raise BestiaryError("a body that writes into its model is given its medium when it is made: medium=..., each=")
+            raise BestiaryError(
+                "a body that writes into its model is given its medium when it is made: medium=..., each="
+            )
         for i in range(self.num_envs) if ids is None else ids:
             env = self.envs[i]
             if self.batch is not None and env.model is self._made[self._kind_of[i]].model:
@@ -358,7 +360,9 @@ class EmbodiedVectorEnv(gymnasium.vector.VectorEnv[dict[str, Array], Array, Arra
             env._phase = "the end of the episode: call reset()" if self._over[i] else "running"
             env._obs = {name: value[i].copy() for name, value in self._obs.items()}
             if self.observed == "together":
-                env._info = {name: value[i].item() if value.ndim == 1 else value[i] for name, value in self._info.items()}
+                env._info = {
+                    name: value[i].item() if value.ndim == 1 else value[i] for name, value in self._info.items()
+                }
         return env
 
     def close_extras(self, **kwargs: Any) -> None:
@@ -440,7 +444,7 @@ def _sibling(env: EmbodiedEnv) -> EmbodiedEnv:
     new = copy.copy(env)
     if (another := getattr(env.body, "another", None)) is not None:
         new.bound = another(env.bound)
-    new._np_random = None  # type: ignore[assignment]
+    new._np_random = None
     return new
 
 

@@ -51,9 +51,9 @@ def load(folder: str, name: str) -> Any:
 
 
 @overload
-def animal(name: str, **options: Any) -> Animal: ...
-@overload
 def animal(name: str, *, batch: int, **options: Any) -> AnimalBatch: ...
+@overload
+def animal(name: str, *, batch: None = None, **options: Any) -> Animal: ...
 def animal(name: str, *, batch: int | None = None, **options: Any) -> Any:
     """A closed-loop animal, brain and interface, as a policy with `reset` and `act`: see `interfaces/<name>.py`.
 
