@@ -1,4 +1,4 @@
-"""How fast many animals are together: against the raw throughput of `mujoco.batch` on the same model, in the same run."""
+"""How fast many animals are together: against the raw `mujoco.batch` on the same model, in the same run."""
 
 from __future__ import annotations
 

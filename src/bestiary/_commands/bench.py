@@ -147,8 +147,8 @@ def _scale(options: Any) -> Outcome:
     if (device := found.get("device")) is not None:
         rows.append((f"brains in JAX on {device['kind']}", device["brains_per_s"], "control periods per s, float32"))
     text = table(rows) + (
-        f"\n  {found['threads']} threads on {found['cores']} cores of {here['processor']} (load {number(here['load'])}), "
-        f"medians of {repeats}, {found['steps']} control steps of {1e3 * found['control_s']:g} ms"
+        f"\n  {found['threads']} threads on {found['cores']} cores of {here['processor']}, "
+        f"load {number(here['load'])}, medians of {repeats}, {found['steps']} control steps of {1e3 * found['control_s']:g} ms"
     )
     return Outcome({"scale": found, "machine": here}, text)
 
