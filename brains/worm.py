@@ -204,7 +204,7 @@ class WormBrain:
         rest = self._start["s"]
         return {
             "voltage_mV": np.asarray(state["v"]),
-            "release": np.where(self._alive, np.asarray(state["s"]), rest),
+            "release": np.where(self._alive, state["s"], rest) if self.lesioned else np.asarray(state["s"]),
             "release_rest": rest,
             "release_max": self._most,
         }

@@ -85,7 +85,7 @@ class Animal:
 
     def __post_init__(self) -> None:
         self._targets = [(s, self.brain.select(list(s.neurons))) for s in self.stimuli]
-        self._shapes = [(s.name, s.shape) for s in self.senses]
+        self._expected = [s.shape for s in self.senses]
         self._running = False
 
     @property
@@ -144,8 +144,11 @@ class Animal:
         """
         self._need_reset("act")
         try:
-            if any(obs[s].shape != shape or not math.isfinite(obs[s].sum()) for s, shape in self._shapes):
-                raise ValueError("an observation of the wrong shape, or not finite")
+            if felt := [obs[s.name] for s in self.senses]:
+                flat = np.concatenate(felt, None)
+                # where the square is not finite, a sense is not, or is so far out of bounds that `_check` must look
+                if [x.shape for x in felt] != self._expected or not math.isfinite(flat.dot(flat)):
+                    self._check(obs)
             skin, current = self.interface.encode(self._skin, self.control.senses(obs))
         except (KeyError, IndexError, TypeError, ValueError, AttributeError):
             self._check(obs)
@@ -165,7 +168,7 @@ class Animal:
         self._reading = self.control.activity(self.brain.read(self._state))
         self._steps += 1
         action = self.control.motors(self.interface.decode(self._reading))
-        if not np.isfinite(action).all():
+        if not math.isfinite(action.dot(action)):
             voltage = self._reading["voltage_mV"]
             bad = np.flatnonzero(~np.isfinite(voltage))
             where = f"{self.names[bad[0]]} and {len(bad) - 1} more" if len(bad) else "the decoder"
