@@ -130,7 +130,11 @@ class Body(Protocol):
 
     # What a body may have besides. before_step(bound, model, data): called before every physics step (drag that depends
     # on speed). resume(bound, data, obs): called after a jump to another moment, whose observation was `obs`, for what
-    # receptors hold between frames. view_deg: (azimuth, elevation) from where it is best seen. ground_m: the height of
+    # receptors hold between frames. leading: True where `apply`, `sense` and `posture` (`pose` but for what needs a whole
+    # MjData, which a task then does without) take arrays with a leading axis of many simulations; such a body has
+    # neither `ended` nor `upright`. before_steps(many, batch): `before_step` for all bodies of a
+    # `mujoco.batch.Batch`, with many = `many(bound, batch)`. another(bound): `bound` for one more simulation of the same model, where it holds
+    # more than indices. view_deg: (azimuth, elevation) from where it is best seen. ground_m: the height of
     # the ground below a position of height 0.
 
     def pose(self, bound: Any, data: mujoco.MjData) -> dict[str, Array]:

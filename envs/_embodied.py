@@ -184,7 +184,10 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
             )
         command, clipped = self._checked(action)
         self._move()
-        divergence = self._physics(command)
+        return self._judged(self._physics(command), clipped)
+
+    def _judged(self, divergence: str, clipped: int) -> tuple[dict[str, Array], float, bool, bool, dict[str, Any]]:
+        """What `step` returns, once the physics of a control period is done."""
         self._steps += 1
         self.data.time = self.time_s  # MuJoCo's own sum drifts: senses and task would differ on when a stimulus begins
         if divergence:
@@ -258,6 +261,11 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
                 mujoco.mj_step1(model, data)
         finally:
             mujoco.set_mju_user_warning(before)
+        return self._divergence()
+
+    def _divergence(self) -> str:
+        """What has diverged, or ''."""
+        data = self.data
         warnings = data.warning
         numbers = warnings.number.tolist()
         if any(numbers):

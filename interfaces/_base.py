@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -44,6 +44,10 @@ class Brain(Protocol):
     def select(self, query: Any) -> Array:
         """Rows of the neurons that a `Connectome.select` query names. Raises UnknownNeuronError."""
         ...
+
+    # What a brain may have besides, for a batch (`_batch.py`): many(n, threads), which steps n brains like it in one
+    # state (`brains/_graded_many.py`), and read_many(many, state), `read` of them with a leading axis. Its interface
+    # then has join(states), encode_many(state, obs) and decode_many(reading), likewise.
 
 
 class Interface(Protocol):
@@ -87,6 +91,13 @@ class Animal:
         self._targets = [(s, self.brain.select(list(s.neurons))) for s in self.stimuli]
         self._expected = [s.shape for s in self.senses]
         self._running = False
+
+    def sibling(self, stimulate: Iterable[Any] = ()) -> Animal:
+        """One more such animal, with its own state and stimuli, that shares brain, interface and what they hold."""
+        if self.control.name != "intact":
+            raise BestiaryError(f"animals do not share a control, which has a state: build another {self.control.name}")
+        schedule = _schedule(stimulate)
+        return replace(self, stimuli=schedule, about={**self.about, "stimuli": schedule})
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -292,7 +303,7 @@ def build(
         brain.attach(chosen)
     elif chosen.name == "cord-alone":
         raise BestiaryError(f"{name} has no cord apart from its brain: control='brain-off' silences both")
-    schedule = tuple(parse(s) for s in ([stimulate] if isinstance(stimulate, str | Stimulus) else stimulate))
+    schedule = _schedule(stimulate)
     asked = {"lesion": lesion, "silence": silence, "without": without, "stimuli": schedule}
     about = {**about, **asked, "control": chosen.name, "control_seed": chosen.seed, "clock": clock}
     about |= {"moved_share": chosen.moved_share, "brain_heard": chosen.brain_heard}
@@ -315,6 +326,10 @@ def _leaves(tree: Any, path: str = "") -> Iterable[tuple[str, Any]]:
         yield path, tree
     for key, value in items:
         yield from _leaves(value, f"{path}.{key}" if path else str(key))
+
+
+def _schedule(stimulate: Iterable[Any]) -> tuple[Stimulus, ...]:
+    return tuple(parse(s) for s in ([stimulate] if isinstance(stimulate, str | Stimulus) else stimulate))
 
 
 def _tuple(names: Iterable[str]) -> tuple[str, ...]:

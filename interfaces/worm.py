@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -201,6 +201,50 @@ class WormInterface:
         """Muscle action (95,): tanh of the summed junctions times `muscle_max`; 0, half tone, at rest."""
         active = (reading["release"] - reading["release_rest"]) / reading["release_max"]
         return self.p["muscle_max"] * np.tanh(self.nmj @ active)
+
+    # Many worms: the same with a leading axis
+
+    def join(self, states: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
+        """States of single worms side by side."""
+        return {name: np.stack([state[name] for state in states]) for name in states[0]}
+
+    def encode_many(self, state: dict[str, Array], obs: Mapping[str, Array]) -> tuple[dict[str, Array], Array]:
+        """`encode` of many worms: currents (worms, n)."""
+        p, worms = self.p, len(obs["stretch"])
+        felt = np.tanh(self.stretch @ obs["stretch"].reshape(worms, -1).T / self.stretch_mV[:, None])
+        current = self.most_pA[:, None] * felt
+        force = obs["touch_N"]
+        new = dict(state)
+        if len(felt_now := np.flatnonzero(force.any(1) | state["touch"].any(1))):
+            old, now = state["touch"][felt_now], force[felt_now]
+            kept = old + (now - old) * min(1.0, self.period_s / p["touch_tau_s"])
+            new["touch"] = state["touch"].copy()
+            new["touch"][felt_now] = kept
+            change = np.abs(now - kept)
+            current[:, felt_now] += self.touch @ (change / (change + p["touch_half_N"])).T.astype(np.float32)
+        averages = state["averages"].copy()
+        fast, slow = min(1.0, self.period_s / p["chemical_fast_s"]), min(1.0, self.period_s / p["chemical_slow_s"])
+        for k, (sense, (rise, fall)) in enumerate(self.chemical.items()):
+            now = obs[sense].astype(float).mean(1)
+            a, b = averages[:, 0, k], averages[:, 1, k]
+            if not (busy := (now != a) | (now != b)).any():
+                continue
+            first = np.isnan(a)
+            a, b = np.where(first, now, a), np.where(first, now, b)
+            a, b = a + (now - a) * fast, b + (now - b) * slow
+            averages[busy, 0, k], averages[busy, 1, k] = a[busy], b[busy]
+            scale = 1.0 if sense in INTERVAL else b + p["chemical_floor"]
+            signal = np.tanh((a - b) / scale / p["chemical_half"])
+            if signal.any():
+                up, down = np.maximum(signal, 0).astype(np.float32), np.maximum(-signal, 0).astype(np.float32)
+                current += np.outer(rise, up) + np.outer(fall, down)
+        new["averages"] = averages
+        return new, current.T
+
+    def decode_many(self, reading: Mapping[str, Array]) -> Array:
+        """`decode` of many worms: (worms, 95)."""
+        active = (reading["release"] - reading["release_rest"]) / reading["release_max"]
+        return np.float32(self.p["muscle_max"]) * np.tanh(active @ self.nmj.T)
 
 
 def muscle_rows(connectome: Connectome, motors: tuple[str, ...]) -> Array:

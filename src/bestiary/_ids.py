@@ -47,4 +47,9 @@ def register() -> None:
 
     for name, arguments in IDS.items():
         if name not in gymnasium.registry:
-            gymnasium.register(name, entry_point="bestiary.envs:EmbodiedEnv", kwargs=arguments)
+            gymnasium.register(
+                name,
+                entry_point="bestiary.envs:EmbodiedEnv",
+                vector_entry_point="bestiary.envs:EmbodiedVectorEnv",
+                kwargs=arguments,
+            )
