@@ -41,10 +41,17 @@ class Keeper:
         if len(samples) > self._kept:
             checkpoint.save(self._folder / f"samples-{self._pieces:05d}.npz", samples.state(self._kept))
             self._pieces, self._kept = self._pieces + 1, len(samples)
-        animal = self._animal.get_state() if hasattr(self._animal, "get_state") else None
-        state = {"env": self._env.unwrapped.get_state(), "animal": animal, "steps": steps, "recorder": rows}
-        state |= {"pieces": self._pieces, "run_s": run_s}
+        state = {**self._state(), "steps": steps, "recorder": rows, "pieces": self._pieces, "run_s": run_s}
         checkpoint.save(self._folder / "state.npz", state, self._about)
+
+    def dump(self, path: Path) -> Path:
+        """The present state, to be looked at (`bestiary.envs.checkpoint.load`): of a body that diverged."""
+        checkpoint.save(path, self._state(), self._about)
+        return path
+
+    def _state(self) -> dict[str, Any]:
+        animal = self._animal.get_state() if hasattr(self._animal, "get_state") else None
+        return {"env": self._env.unwrapped.get_state(), "animal": animal}
 
 
 class Kept:

@@ -44,7 +44,11 @@ def command(options: Any) -> Outcome:
     animal = bestiary.animal(options.animal, **animal_options(options))
     folder = Path(options.out or f"runs/{options.animal}-{options.task}-{options.seed}")
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ("recording.h5", "summary.json"):  # of an earlier run: a kill must not leave them as if of this one
+    for name in (
+        "recording.h5",
+        "summary.json",
+        "diverged.npz",
+    ):  # of an earlier run: a kill must not leave them as if of this one
         (folder / name).unlink(missing_ok=True)
     forget(folder)
     obs, info = env.reset(seed=options.seed)
@@ -140,6 +144,8 @@ def close_loop(options: Any, env: Any, animal: Any, folder: Path, setup_s: float
             if film is not None:
                 film[0].add()
             progress.update(env.clock.control_s)
+            if info.get("divergence"):
+                files["state"] = keeper.dump(folder / "diverged.npz")
             if env.over:
                 return
             due = steps % each == 0 if each else time.perf_counter() - last > _CHECKPOINT_S
