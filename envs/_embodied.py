@@ -146,6 +146,11 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
         """Time since the start of the episode, s."""
         return self._steps * self.clock.control_s
 
+    @property
+    def over(self) -> bool:
+        """Whether the episode has ended, or not begun."""
+        return self._phase != "running"
+
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, Array], dict[str, Any]]:

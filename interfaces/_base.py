@@ -64,6 +64,10 @@ class Interface(Protocol):
         ...
 
 
+_LOOK_S = 0.1  # between looks at the whole brain: what has run away shows in no action yet
+_RUNAWAY_HZ = 300.0  # mean over all neurons; they cannot fire faster than 450 Hz
+
+
 @dataclass(repr=False)
 class Animal:
     """A brain in its interface: `reset(episode_seed)`, then `act(obs)` once per control period.
@@ -90,6 +94,7 @@ class Animal:
     def __post_init__(self) -> None:
         self._targets = [(s, self.brain.select(list(s.neurons))) for s in self.stimuli]
         self._expected = [s.shape for s in self.senses]
+        self._look = max(1, round(_LOOK_S / self.clock.control_s))
         self._running = False
 
     def sibling(self, stimulate: Iterable[Any] = ()) -> Animal:
@@ -179,14 +184,8 @@ class Animal:
         self._reading = self.control.activity(self.brain.read(self._state))
         self._steps += 1
         action = self.control.motors(self.interface.decode(self._reading))
-        if not math.isfinite(action.dot(action)):
-            voltage = self._reading["voltage_mV"]
-            bad = np.flatnonzero(~np.isfinite(voltage))
-            where = f"{self.names[bad[0]]} and {len(bad) - 1} more" if len(bad) else "the decoder"
-            raise DivergenceError(
-                f"the brain is no longer finite at {self._steps * self.clock.control_s:.3f} s, first in {where}; "
-                "a shorter brain period helps"
-            )
+        if not math.isfinite(action.dot(action)) or self._steps % self._look == 0:
+            self._check_brain(action)
         return action.astype(np.float32, copy=False)
 
     def probe(self) -> Mapping[str, Array]:
@@ -241,6 +240,22 @@ class Animal:
                 raise ObservationError(
                     f"{sense.name!r} must be finite, from {sense.low:g} to {sense.high:g}; got {value}"
                 )
+
+    def _check_brain(self, action: Array) -> None:
+        """Raises DivergenceError where numbers are no longer finite, or everything fires as fast as it can."""
+        time_s = self._steps * self.clock.control_s
+        bad = np.flatnonzero(~np.isfinite(self._reading["voltage_mV"]))
+        if len(bad) or not np.isfinite(action).all():
+            where = f"{self.names[bad[0]]} and {len(bad) - 1} more" if len(bad) else "the decoder"
+            raise DivergenceError(
+                f"the brain is no longer finite at {time_s:.3f} s, first in {where}; a shorter brain period helps"
+            )
+        if "rate_Hz" in self._reading and (mean := float((rate := self._reading["rate_Hz"]).mean())) > _RUNAWAY_HZ:
+            first = self.names[int(np.argmax(rate))]
+            raise DivergenceError(
+                f"the brain runs away: {mean:.0f} Hz on average at {time_s:.3f} s, above {_RUNAWAY_HZ:g}, first in "
+                f"{first}; weaker input or weights help"
+            )
 
     def _need_reset(self, what: str) -> None:
         if not self._running:

@@ -57,7 +57,17 @@ class Run:
     video: bool = True  # film it, with the neurons beside the body
     slow_motion: float = 1.0  # how many times slower than life the video is
     plots: bool = True  # draw the figures
+    # seconds of the animal's time between checkpoints, from which `bestiary resume` goes on; else a minute of yours
+    checkpoint_every: Annotated[float | None, arg(metavar="FLOAT", help_behavior_hint="")] = None
     out: Text = None  # folder; else runs/ANIMAL-TASK-SEED
+    json: Flag = False  # one JSON object instead of text
+
+
+@dataclass(frozen=True)
+class Resume:
+    """Goes on with a run that was stopped or killed, from its last checkpoint, bit for bit."""
+
+    folder: Positional[str]  # of `bestiary run`
     json: Flag = False  # one JSON object instead of text
 
 
@@ -190,7 +200,7 @@ class Doctor:
 
 
 VERBS: dict[str, Any] = {
-    c.__name__.lower(): c for c in (List, Run, Plot, Assay, Turing, Card, Stimulate, Bench, Data, Fit, Doctor)
+    c.__name__.lower(): c for c in (List, Run, Resume, Plot, Assay, Turing, Card, Stimulate, Bench, Data, Fit, Doctor)
 }
 
 
