@@ -559,8 +559,7 @@ class Zebrafish:
         skin = sites[bound.links] * size
         speed = data.actuator_velocity
         lateral = np.stack([speed[bound.along][bound.carrier], -speed[bound.across]], axis=1) * size
-        values = self._see(bound, data, world) if self.eyes else {}
-        values |= {
+        felt = {
             "joint_rad": data.qpos[bound.bend],
             "joint_rad_per_s": data.qvel[bound.bend_dof],
             "eye_rad": data.qpos[bound.eyes],
@@ -572,20 +571,24 @@ class Zebrafish:
             "touch_N": world.sample("touch_N", skin, bound.link_fraction, now),
             "temperature_C": world.sample("temperature_C", skin[_EARS], _AT_NOSE, now),
         }
-        return {s.name: _bounded(values[s.name], s.low, s.high) for s in self.senses}
+        low, high, parts = bound.bounds  # all at once: ten small arrays one by one take ten times as long
+        flat = np.concatenate([felt[name].ravel() for name, _, _ in parts])
+        flat = np.minimum(np.maximum(flat, low), high).astype(np.float32)
+        seen = self._see(bound, data, world) if self.eyes else {}
+        return {**seen, **{name: flat[at].reshape(shape) for name, at, shape in parts}}
 
     def _see(self, bound: Bound, data: mujoco.MjData, world: World) -> dict[str, Array]:
         """Both retinas, taken anew 100 times a second; between, they stand in `userdata`, which is saved."""
         held = data.userdata[: bound.eye[0].retina.directions.shape[1] * 4].reshape(2, 2, -1)
         if round(data.time / 1e-3) % round(1e3 * _LOOK_S) == 0:
             for i, eye in enumerate(bound.eye):
-                held[0, i] = eye.see(bound.model, data, world, data.time)[0]
+                held[0, i] = np.clip(eye.see(bound.model, data, world, data.time)[0], 0, 1)
                 held[1, i] = 0
                 if len(bound.prey):
                     ways = eye.rays[0] @ data.xmat[eye.body].reshape(3, 3).T
                     places, radii = data.geom_xpos[bound.prey], bound.model.geom_size[bound.prey, 0]
                     held[1, i] = covered(ways, data.cam_xpos[eye.cameras[0]], places, radii)
-        return {"luminance": held[0], "uv": held[1]}
+        return {"luminance": held[0].astype(np.float32), "uv": held[1].astype(np.float32)}
 
     def pose(self, bound: Bound, data: mujoco.MjData) -> dict[str, Array]:
         """midline_m (n_links + 1, 3) nose to tail, com_m (3,), velocity_m_per_s (3,) of the centre of mass,
@@ -603,7 +606,7 @@ class Zebrafish:
             "midline_m": midline * size,
             "com_m": data.subtree_com[bound.body] * size,
             "velocity_m_per_s": bound.momentum[bound.root_dof] * (0.0 if self.head_fixed else size / bound.mass),
-            "curvature_per_m": data.qpos[bound.bend] / (self.edges_m[2] - self.edges_m[1]),
+            "curvature_per_m": data.qpos[bound.bend] / bound.spacing_m,
             "heading_rad": np.arctan2(turn[3], turn[0]),
             "pitch_rad": np.arcsin(np.clip(turn[6], -1, 1)),
             "roll_rad": np.arctan2(turn[7], turn[8]),
@@ -629,10 +632,6 @@ def viscosity_Pa_s(medium: Any) -> float:
     return float(medium)
 
 
-def _bounded(value: Array, low: float, high: float) -> Array:
-    return np.minimum(np.maximum(value, low), high).astype(np.float32)
-
-
 @dataclass(frozen=True)
 class Bound:
     """Where a fish is in a compiled model. What is written in it belongs to the model, which it keeps."""
@@ -654,6 +653,8 @@ class Bound:
     tips: Array
     links: Array  # sites
     link_fraction: Array
+    spacing_m: float  # of the joints
+    bounds: tuple[Array, Array, tuple[tuple[str, slice, tuple[int, ...]], ...]]  # of what is felt, in a row
     motors: slice
     act: slice
     filtered: Array  # which motors are filtered: muscles and fins
@@ -730,6 +731,8 @@ class Bound:
             tips=ids("site", ["nose", "tail"]),
             links=ids("site", [f"link{i:02d}" for i in range(n)]),
             link_fraction=body.link_fraction,
+            spacing_m=float(body.edges_m[2] - body.edges_m[1]),
+            bounds=_bounds([s for s in body.senses if s.name not in ("luminance", "uv")]),
             motors=_slice(motors),
             act=_slice(model.actuator_actadr[motors[filtered]]),
             filtered=filtered,
@@ -757,6 +760,13 @@ class Bound:
             prey=np.array([i for i in range(model.ngeom) if model.geom(i).name.startswith("prey")], int),
             resting=np.zeros(1, bool),
         )
+
+
+def _bounds(senses: list[Sense]) -> tuple[Array, Array, tuple[tuple[str, slice, tuple[int, ...]], ...]]:
+    sizes = [math.prod(s.shape) for s in senses]
+    ends = np.cumsum(sizes).tolist()
+    low, high = (np.repeat([getattr(s, key) for s in senses], sizes) for key in ("low", "high"))
+    return low, high, tuple((s.name, slice(e - n, e), s.shape) for s, e, n in zip(senses, ends, sizes, strict=True))
 
 
 def _slice(index: Array) -> slice:

@@ -87,7 +87,7 @@ def test_the_synapse_of_a_link_is_first_order() -> None:
     hold = np.array([1, 1, 1, 0, 0], np.float32)
     for _ in range(5):
         state = b.advance(state, hold, np.zeros(5, np.float32))
-    assert state["links"]["0"][0] == pytest.approx(1 - np.exp(-1), rel=1e-5)
+    assert state["links"][0] == pytest.approx(1 - np.exp(-1), rel=1e-5)
 
 
 def test_another_core_changes_no_bit() -> None:
