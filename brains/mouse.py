@@ -38,7 +38,7 @@ DEFAULT = "sensorimotor"
 CORTEX = {
     "sensorimotor": "whisker and visual thalamus, S1, V1, M1 as 8,400 spiking neurons; ships",
     "microcircuit": "beside it, the microcircuit of Potjans & Diesmann 2014: 77,169 neurons; ships; moves nothing",
-    "cortex86": "beside it, 86 areas and 39 thalamic nuclei at a scale, `cortex86:0.001`; needs downloads; moves nothing",
+    "cortex86": "beside it, 86 areas and 39 thalamic nuclei at a scale, `cortex86:0.001`; downloaded; moves nothing",
 }
 PARTS = {
     "loop": "cortex: whisker and visual thalamus, S1, V1, M1 (statistical)",
