@@ -12,11 +12,31 @@ from typing import Any
 
 import numba
 import numpy as np
+from numba import types
+from numba.extending import intrinsic
 
 BLOCK = 1024
 MOST = 16  # background events of one step on one cell: at a mean of 2.3 more come once in 1e10 steps
 GOLD = np.uint64(0x9E3779B97F4A7C15)
 _FAST = {"contract", "nsz"}  # no reordering: results do not depend on vectors
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def prefetch(typing: Any, array: Any, index: Any) -> Any:
+    """Asks for array[index] before it is needed: rows of edges lie anywhere in memory."""
+
+    def emit(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        from llvmlite import ir
+
+        data = context.make_array(array)(context, builder, given[0]).data
+        at = builder.bitcast(builder.gep(data, [given[1]]), ir.IntType(8).as_pointer())
+        i32 = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [at.type, i32, i32, i32])
+        function = builder.module.declare_intrinsic("llvm.prefetch", [at.type], kind)
+        builder.call(function, [at, i32(0), i32(3), i32(1)])
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp), emit
 
 
 @numba.njit(inline="always")
@@ -165,17 +185,7 @@ def step(steps, V, IE, II, ACC, A1, A2, until, hist, meta, count, start, rng_key
         for sh in {"numba.prange" if parallel else "range"}(n_shards):
             lo, hi = bounds[sh], bounds[sh + 1]
             seen = np.int64(0)
-            for d in range(n_d):
-                slot = (k - delays[d]) % slots
-                q = start[slot]
-                for m in range(count[slot]):
-                    cell = hist[q]
-                    q += 1
-                    if q == cap: q = 0
-                    p = pop_of[cell]
-                    sign = pop_sign[p]
-                    base = (N if sign < 0 else 0) + lo if {two} else lo
-                    DELIVER
+            DELIVER
             events[sh] += seen
             fired = 0
             flag = np.empty({BLOCK}, np.uint8)
@@ -226,15 +236,54 @@ def step(steps, V, IE, II, ACC, A1, A2, until, hist, meta, count, start, rng_key
         done += 1
     return done, spikes
 """
+    each = """
+            for d in range(n_d):
+                slot = (k - delays[d]) % slots
+                q = start[slot]
+                for m in range(count[slot]):
+                    cell = hist[q]
+                    q += 1
+                    if q == cap: q = 0
+                    p = pop_of[cell]
+                    sign = pop_sign[p]
+                    base = BASE"""
     if stored:
         deliver = """
+            rows = 0
+            for d in range(n_d):
+                rows += count[(k - delays[d]) % slots]
+            begin, end, where = np.empty(rows, np.int64), np.empty(rows, np.int64), np.empty(rows, np.int64)
+            rows = 0""" + each.replace("BASE", "SIGNED") + """
                     o = ptr_at[sh] + np.int64(cell) * n_d + d
-                    a, z = ptr[o], ptr[o + 1]
-                    seen += np.int64(z - a)
+                    begin[rows], end[rows], where[rows] = ptr[o], ptr[o + 1], base
+                    rows += 1
+            for w in range(rows):
+                if w + AHEAD < rows:
+                    a, z = begin[w + AHEAD], end[w + AHEAD]
+                    for e in range(a, z, 32):
+                        prefetch(idx, e)
+                    for e in range(a, z, 64):
+                        prefetch(code, e)
+                base = where[w]
+                a, z = begin[w], end[w]
+                seen += z - a
+                SUMS"""
+        if two:
+            sums = """for e in range(a, z):
+                    ACC[base + idx[e]] += level[code[e]]"""
+            deliver = deliver.replace("SIGNED", "(N if sign < 0 else 0) + lo")
+        else:  # the sign rides on the place: below 0 is inhibitory
+            sums = """if base >= 0:
                     for e in range(a, z):
-                        ACC[base + idx[e]] += SIGN level[code[e]]"""
+                        ACC[base + idx[e]] += level[code[e]]
+                else:
+                    base = -1 - base
+                    for e in range(a, z):
+                        ACC[base + idx[e]] -= level[code[e]]"""
+            deliver = deliver.replace("SIGNED", "lo if sign > 0 else -1 - lo")
+        deliver = deliver.replace("SUMS", sums).replace("AHEAD", "6")
     else:
-        deliver = """
+        deliver = each.replace("BASE", "(N if sign < 0 else 0)" if two else "0") + """
                     s_first, s_size = pop_first[p], pop_first[p + 1] - pop_first[p]
                     r0, width = at[p * n_d], at[(p + 1) * n_d] - at[p * n_d]
                     for r in range(of[sh, p * n_d + d], upto[sh, p * n_d + d]):
@@ -245,7 +294,7 @@ def step(steps, V, IE, II, ACC, A1, A2, until, hist, meta, count, start, rng_key
                             t = target_of(z, cell, s_first, s_size, first[r], size[r], reach[r], normal)
                             if t < lo or t >= hi: continue
                             seen += 1
-                            ACC[base - lo + t] += SIGN level[codes[table[r], z & np.uint64(255)]]"""
+                            ACC[base + t] += SIGN level[codes[table[r], z & np.uint64(255)]]"""
     deliver = deliver.replace("SIGN", "" if two else "sign *")
     views = "ii, ai = II[b:e], ACC[N + b:N + e]" if two else "pass"
     lines = ["for i in range(e - b):"]
@@ -298,7 +347,7 @@ def step(steps, V, IE, II, ACC, A1, A2, until, hist, meta, count, start, rng_key
     source = source.replace("RESET", put)
     space: dict[str, Any] = {
         "np": np, "numba": numba, "mix32": mix32, "mix64": mix64, "how_many": how_many, "target_of": target_of,
-        "GOLD": GOLD,
+        "GOLD": GOLD, "prefetch": prefetch,
     }  # fmt: skip
     exec(source, space)
     return numba.njit(nogil=True, fastmath=_FAST, parallel=parallel)(space["step"])
