@@ -118,7 +118,7 @@ def test_blocks_of_neurons_give_the_spikes_of_single_steps_bit_for_bit():
     runs = []
     for calm in (np.inf, -1.0):
         part = SpikingPart(table, poisson=np.arange(0, n, 50), background_Hz=rng.permuted(np.full(n, 5.0)))
-        part.__dict__["_calm"] = calm  # chooses the form
+        part.__dict__.update(_calm=calm, _tileable=True)  # they choose the form
         state, counts = part.init(1), []
         for _ in range(60):
             state = part.advance(state, np.full(n, 6.9, np.float32))
