@@ -43,6 +43,7 @@ _TRUNK = ("torso", "pelvis", *(f"vertebra_{i}" for i in range(1, 7)), *(f"verteb
 _TAIL = {"vertebra_C1": 0.45, "vertebra_C6": 0.2, "vertebra_C10": -0.3}  # rad, about y: the tip goes up
 _WEIGHT = {"collision_torso": 2.0, **{f"collision_pelvis_{p}": 0.6 for p in ("L", "R", "gut")}}
 _ARMATURE = 5e-6  # kg m^2 of the rat: leg joints below the hips, which have 1e-5; without it paws rattle at 2 ms
+_HIP_DAMPING = 0.005  # N m s/rad of the rat, as its knee's: with its own 0.02 hips are too slow for a gallop
 _DIGIT_RAD = 0.9
 _MEDIA = {"air": (1.2, 1.8e-5), "vacuum": (0.0, 0.0)}  # density kg/m^3, viscosity Pa s
 # Angles of standing, rad; what is not named is 0
@@ -69,6 +70,7 @@ _WELDED = ("vertebra_", "toe_", "finger_")  # joints that `welded` takes out, bu
 _LEG = ("hip", "knee", "ankle", "toe", "scapula", "shoulder", "elbow", "wrist", "finger")
 _NECK = ("vertebra_cervical", "vertebra_axis", "vertebra_atlant")
 _WELDED_MOTORS = ("lumbar_", "caudal_", "toe_", "finger_")
+LOOK_S = 0.02  # eyes look so often
 TONGUE_M = 4e-3  # how far it reaches out of the mouth
 
 
@@ -103,6 +105,8 @@ def _shrunk(welded: bool) -> mujoco.MjSpec:
     for joint in spec.joints:
         if joint.name.startswith(_LEG):
             joint.armature = max(joint.armature, _ARMATURE)
+        if joint.name.startswith("hip"):
+            joint.damping[0] = _HIP_DAMPING
     for actuator in spec.actuators:  # the rat's digits bend down only; so heels could not rise over flat toes
         if actuator.name.startswith(("toe", "finger")):
             spec.joint(actuator.name).range = [-_DIGIT_RAD, _DIGIT_RAD]
@@ -161,7 +165,7 @@ class Mouse:
     welded: spine, tail and digits are rigid, for speed: 33 hinges and 25 servos instead of 67 and 38.
     whiskers: 24 rods a side, that touch the world and nothing of the mouse itself.
     self_contact: parts of the body collide with one another too.
-    eyes: both eyes, 2 x 1289 pixels of 4 degrees, as the sense `luminance`, 100 times a second.
+    eyes: both eyes, 2 x 1289 pixels of 4 degrees, as the sense `luminance`, 50 times a second.
     motor_tau_s: activation of the servos, first order; 0.01, of fast muscle (memory); the shrunk rat would have 0.026.
     control_s, physics_s: default clock periods. units: of the model, for tests.
 
@@ -587,7 +591,7 @@ class Bound:
         sight = None
         if body.eyes:
             eye = Eye.of(model, mouse_retina(), ("eye_left", "eye_right"), body.units.length, rays=1)
-            sight = Sight(eye)
+            sight = Sight(eye, LOOK_S)
         stiffness = np.array(model.jnt_stiffness).reshape(model.njnt, -1)[:, 0]
         trunk = model.body("torso").id
         return cls(
