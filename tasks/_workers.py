@@ -27,8 +27,8 @@ def over(
 ) -> Iterator[Done]:
     """Calls work(about, item) for every item, `jobs` at a time, in `place`; yields in the order in which they end.
 
-    folder: for what the place itself writes. options: of `submitit.AutoExecutor.update_parameters` for slurm, of
-    `ray.init` for ray. Raises LookupError for an unknown place, BestiaryError where it is not installed.
+    folder: for what the place itself writes. options: of `submitit.AutoExecutor.update_parameters` for slurm (and its
+    `cluster`), of `ray.init` for ray. Raises LookupError for an unknown place, BestiaryError where it is not installed.
     """
     if place not in PLACES:
         raise LookupError(f"no place {place!r} to work in; {bestiary.nearest(place, PLACES, 'place')}")
@@ -113,8 +113,8 @@ def _slurm(
     except ImportError:
         raise _missing("submitit", "cluster") from None
     with _one_thread_each():
-        executor = submitit.AutoExecutor(folder=folder / "slurm")
         asked = {"timeout_min": 60, "cpus_per_task": 1, "name": "bestiary", **options}
+        executor = submitit.AutoExecutor(folder=folder / "slurm", cluster=asked.pop("cluster", None))
         if executor.cluster == "slurm":
             asked = {"slurm_array_parallelism": jobs, **asked}
         executor.update_parameters(**asked)
