@@ -167,7 +167,7 @@ def test_08_a_connectome_that_is_cut_off(tmp_path, monkeypatch):
         read_connectome(path, rows=len(lines) - 1)
     (tmp_path / "edges.csv.gz").write_bytes(gzip.compress(b"dataset,pre\n"))
     (tmp_path / "tables.json").write_text((ROOT / "assets/worm/tables.json").read_text())
-    with pytest.raises(DataError, match="expected .* rows"):
+    with pytest.raises(DataError, match=r"expected .* rows"):
         _load._read(tmp_path, "edges.csv.gz")
     assert load_connectome().n_edges == len(lines) - 1, "the whole one is still there"
 
@@ -313,7 +313,7 @@ def test_18_resume():
     np.testing.assert_array_equal(e.get_state()["physics"], twin.get_state()["physics"])
     np.testing.assert_array_equal(e.data.qacc_warmstart, twin.data.qacc_warmstart)
     assert e.reset()[1]["episode_seed"] == twin.reset()[1]["episode_seed"]
-    with pytest.raises(CheckpointError, match="mujoco is another: 3.17.0 then, 3.18.0 now"):
+    with pytest.raises(CheckpointError, match=r"mujoco is another: 3.17.0 then, 3.18.0 now"):
         checkpoint.check({"mujoco": "3.17.0"}, {"mujoco": "3.18.0"})
 
 
@@ -384,7 +384,7 @@ def test_22_no_archive_escapes(tmp_path):
 
     with zipfile.ZipFile(tmp_path / "x.npz", "w", zipfile.ZIP_DEFLATED) as packed:
         packed.writestr("../../head.npy", bytes(100_000_000))
-    with pytest.raises(DataError, match="unpacks to|damaged"):
+    with pytest.raises(DataError, match=r"unpacks to|damaged"):
         checkpoint.load(tmp_path / "x.npz")
     with pytest.raises(BestiaryError):
         read_connectome(tmp_path / "x.npz")

@@ -104,6 +104,35 @@ class Assay:
 
 
 @dataclass(frozen=True)
+class Screen:
+    """Runs one short experiment for every neuron, type or pair, resumably, over cores, Ray or SLURM: one table."""
+
+    animal: Positional[str]  # a name of `bestiary list`
+    lesion_each: Text = None  # all, TYPE (an item for each type), type:DN*, or neurons: AVA,AVB
+    silence_each: Text = None  # the same, only their outputs are cut
+    stimulate_each: Text = None  # the same, each is given --drive
+    stimulate_pairs: Flag = False  # current into each neuron, and how every other answers
+    among: Names = ()  # of pairs: these neurons; else all
+    drive: Text = None  # 20pA@2-4 or light=1@2-4; of pairs a current, else 20pA
+    assay: Text = None  # an assay of `bestiary list`, or the task turn or locomotion
+    arm: Names = ()  # of the assay; else its first
+    seconds: Annotated[float | None, arg(metavar="FLOAT", help_behavior_hint="")] = None  # of a trial; else the assay's
+    n: int = 1  # trials of each item, at the seeds from --seed on
+    control: Text = None  # put a control in the animal's place
+    control_seed: int = 0  # of the control's permutations
+    connectome: Text = None  # by name; else the animal's own
+    without: Names = ()  # components beside the wiring to take out
+    parameters: Text = None  # a file that `bestiary fit` wrote; else the shipped ones
+    on: str = "cores"  # where: cores, ray or slurm
+    on_options: Text = None  # of slurm (submitit) or ray, as JSON: '{"slurm_partition": "cpu", "timeout_min": 30}'
+    jobs: int = 2  # items at a time
+    retries: int = 1  # of an item that failed
+    seed: int = 0  # of the first trial; all items share seeds
+    out: Text = None  # folder, in which a screen that was stopped goes on; else runs/screen-ANIMAL-KIND-ASSAY-SEED
+    json: Flag = False  # one JSON object instead of text
+
+
+@dataclass(frozen=True)
 class Turing:
     """Examines an animal, a control or a policy of your own against recorded animals; writes a scorecard and a page."""
 
@@ -200,7 +229,8 @@ class Doctor:
 
 
 VERBS: dict[str, Any] = {
-    c.__name__.lower(): c for c in (List, Run, Resume, Plot, Assay, Turing, Card, Stimulate, Bench, Data, Fit, Doctor)
+    c.__name__.lower(): c
+    for c in (List, Run, Resume, Plot, Assay, Screen, Turing, Card, Stimulate, Bench, Data, Fit, Doctor)
 }
 
 
