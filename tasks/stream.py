@@ -31,7 +31,7 @@ class Stream:
         check_positive(self, "seconds", "still_s", "tap_s")
         put = object.__setattr__
         put(self, "_flow", Flow(seconds=self.seconds, current_m_per_s=self.current_m_per_s, to_s=self.still_s))
-        put(self, "_hunt", Hunt(seconds=self.seconds, from_s=self.still_s, nearby=True))
+        put(self, "_hunt", Hunt(seconds=self.seconds, from_s=self.still_s))
         put(self, "_tap", Startle(seconds=self.seconds, first_s=self.tap_s))
 
     @property
