@@ -38,8 +38,8 @@ class EmbodiedVectorEnv(gymnasium.vector.VectorEnv[dict[str, Array], Array, Arra
 
     `batched`: whether the physics is on `mujoco.batch`. A body that writes into its model before every physics step
     (`Body.before_step`: drag that grows with the square of speed), and either cannot do so for many (`before_steps`) or
-    differs between environments, runs in a loop of single ones instead: the same results, at their speed. `observed`: "together", few array operations for all
-    bodies, where the body can (`Body.leading`), else "one by one".
+    differs between environments, runs in a loop of single ones instead: the same results, at their speed. `observed`:
+    "together", in few array operations for all bodies, where the body can (`Body.leading`), else "one by one".
 
     Other arguments are those of EmbodiedEnv; render_mode is None or "rgb_array". Raises what EmbodiedEnv raises.
     """
