@@ -13,7 +13,8 @@ Edges: `pre`, `post` (ids; required), `weight` (>= 0, default 1), `sign` (-1, 0,
 | `.h5` (SONATA) | `/nodes/<population>/0/*`, in the file or `neurons=`; x, y, z in um | `/edges/<population>` |
 
 SONATA: words of edges are enumerated (`@library`); `syn_weight` or `nsyns` is the weight, `delay` is in ms, a
-population without a `kind` gives its name as kind; attributes that stand only in node_types or edge_types CSV files are not read.
+population without a `kind` gives its name as kind; attributes that stand only in node_types or edge_types CSV files
+are not read.
 """
 
 from __future__ import annotations

@@ -196,6 +196,23 @@ class Bench:
 
 
 @dataclass(frozen=True)
+class Estimate:
+    """What a network costs: FLOP/s, memory, traffic, and time per second of life on named hardware and on this one."""
+
+    animal: Positional[str] = ""  # a name of `bestiary list`; else --neurons and --synapses
+    neurons: Annotated[float | None, arg(metavar="FLOAT", help_behavior_hint="")] = None  # 71.8e6
+    synapses: Annotated[float | None, arg(metavar="FLOAT", help_behavior_hint="")] = None  # 1e12
+    model: str = "lif"  # lif, izhikevich, hh, rate or graded
+    rate: float = 1.0  # spikes per second of a mean neuron
+    dt_ms: float = 0.1  # step
+    compartments: int = 1  # of a neuron
+    delay_steps: int = 20  # of the longest delay
+    plastic: float = 0.0  # synapses that learn
+    measure: bool = True  # also this machine: bandwidth, arithmetic, synaptic events
+    json: Flag = False  # one JSON object instead of text
+
+
+@dataclass(frozen=True)
 class Data:
     """Large data: list it, get it by name, verify its hashes, or say where it lies."""
 
@@ -256,7 +273,24 @@ class Doctor:
 
 VERBS: dict[str, Any] = {
     c.__name__.lower(): c
-    for c in (List, Run, Resume, Plot, Assay, Screen, Turing, Card, Stimulate, Bench, Data, Fit, Export, Import, Doctor)
+    for c in (
+        List,
+        Run,
+        Resume,
+        Plot,
+        Assay,
+        Screen,
+        Turing,
+        Card,
+        Stimulate,
+        Bench,
+        Estimate,
+        Data,
+        Fit,
+        Export,
+        Import,
+        Doctor,
+    )
 }
 
 
