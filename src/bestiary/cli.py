@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import keyword
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -197,6 +198,23 @@ class Bench:
 
 
 @dataclass(frozen=True)
+class Estimate:
+    """What a network costs: FLOP/s, memory, traffic, and time per second of life on named hardware and on this one."""
+
+    animal: Positional[str] = ""  # a name of `bestiary list`; else --neurons and --synapses
+    neurons: Annotated[float | None, arg(metavar="FLOAT", help_behavior_hint="")] = None  # 71.8e6
+    synapses: Annotated[float | None, arg(metavar="FLOAT", help_behavior_hint="")] = None  # 1e12
+    model: str = "lif"  # lif, izhikevich, hh, rate or graded
+    rate: float = 1.0  # spikes per second of a mean neuron
+    dt_ms: float = 0.1  # step
+    compartments: int = 1  # of a neuron
+    delay_steps: int = 20  # of the longest delay
+    plastic: float = 0.0  # synapses that learn
+    measure: bool = True  # also this machine: bandwidth, arithmetic, synaptic events
+    json: Flag = False  # one JSON object instead of text
+
+
+@dataclass(frozen=True)
 class Data:
     """Large data: list it, get it by name, verify its hashes, or say where it lies."""
 
@@ -223,6 +241,31 @@ class Fit:
 
 
 @dataclass(frozen=True)
+class Export:
+    """A recording as NWB, a connectome in another format (SONATA, GraphML, Parquet, CSV), or episodes for Minari."""
+
+    what: Positional[str]  # a recording or its folder; a connectome, ANIMAL:NAME or a file; of episodes an id or animal
+    out: Positional[str]  # FILE.nwb; FILE.h5 (SONATA), .graphml, .parquet, .csv, .csv.gz, .npz; minari:NAME-v0
+    episodes: int = 1  # of a Minari dataset
+    seconds: Annotated[float | None, arg(metavar="FLOAT", help_behavior_hint="")] = None  # of each; else the task's
+    seed: int = 0  # of the first episode
+    json: Flag = False  # one JSON object instead of text
+
+
+@dataclass(frozen=True)
+class Import:
+    """Reads a connectome file, checks it, says what is in it, and writes it as another file if asked."""
+
+    file: Positional[str]  # .csv, .csv.gz, .parquet, .npz, .graphml or .h5 (SONATA)
+    neurons: Text = None  # their table, where it is another file than FILE.neurons.csv
+    column: Names = ()  # a column of another name: pre=Presynaptic_ID,weight=Connectivity
+    signed: Flag = False  # weights below 0 are inhibitory
+    rows: Count = None  # edges that there must be
+    out: Text = None  # file, in any of these formats; `run ANIMAL --connectome FILE` takes it
+    json: Flag = False  # one JSON object instead of text
+
+
+@dataclass(frozen=True)
 class Doctor:
     """What works on this machine: versions, drawing, JAX, brain stack, memory, disk, data."""
 
@@ -232,7 +275,24 @@ class Doctor:
 
 VERBS: dict[str, Any] = {
     c.__name__.lower(): c
-    for c in (List, Run, Resume, Plot, Assay, Screen, Turing, Card, Stimulate, Bench, Data, Fit, Doctor)
+    for c in (
+        List,
+        Run,
+        Resume,
+        Plot,
+        Assay,
+        Screen,
+        Turing,
+        Card,
+        Stimulate,
+        Bench,
+        Estimate,
+        Data,
+        Fit,
+        Export,
+        Import,
+        Doctor,
+    )
 }
 
 
@@ -251,7 +311,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if (seed := getattr(options, name, 0)) < 0:
                 raise BestiaryError(f"{name.replace('_', ' ')} must be 0 or more, got {seed}")
         verb = type(options).__name__.lower()
-        command = importlib.import_module(f"bestiary._commands.{verb}").command
+        command = importlib.import_module(f"bestiary._commands.{verb}{'_' * keyword.iskeyword(verb)}").command
         with _stdout_to_stderr():
             outcome: Outcome = command(options)
         print(outcome.json() if as_json else outcome.text)
