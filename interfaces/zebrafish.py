@@ -232,19 +232,19 @@ def _motion(now: Array, past: Array, pairs: Array) -> float:
 
 
 class PATTERN:
-    """Control K10: bouts of five tail beats at 28 Hz every 0.7 s, without brain or senses."""
+    """Control K10: bouts of three tail beats at 28 Hz every 0.7 s, without brain or senses."""
 
     def __init__(self, body: Zebrafish) -> None:
         at = body.joint_fraction
         self._phase = 2 * np.pi * (at - at[0]) / 0.9
-        self._strength = 0.11 * np.interp(at, [at[0], 0.7, 1], [0.6, 1, 0.4])
+        self._strength = 0.09 * np.interp(at, [at[0], 0.7, 1], [0.6, 1, 0.4])
         self._n = len(body.motors)
 
     def __call__(self, time_s: float) -> Array:
         out = np.zeros(self._n)
         out[-1] = NEUTRAL
         t = time_s % 0.7
-        if t < 5 / 28:
+        if t < 3 / 28:
             wave = self._strength * np.sin(2 * np.pi * 28 * t - self._phase)
             n = len(wave)
             out[:n], out[n : 2 * n] = np.maximum(wave, 0), np.maximum(-wave, 0)
