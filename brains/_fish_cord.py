@@ -213,7 +213,7 @@ class FishCord:
             "mean": np.zeros(k["n"], np.float32),
             "motor": np.zeros(2 * SEGMENTS, np.float32),
             "plant": np.zeros(len(self.table) - k["n"] - 2 * SEGMENTS, np.float32),
-            # accumulator, drive, its first value, s since the start, bias, bend side, s since the bend, time of the bias
+            # accumulator, drive, its first value, s since the start, bias, bend side, s since the bend, bias time
             "gate": gate,
             "key": np.array([rng.integers(2**32), 0], np.uint32),
             "at": np.zeros(1, np.int64),

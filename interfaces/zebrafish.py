@@ -25,7 +25,7 @@ __all__ = ["CLOCK", "COMPONENTS", "INTERFACE", "PATTERN", "FishInterface", "asse
 Array = np.ndarray[Any, np.dtype[Any]]
 
 CLOCK = {"control": "0.001", "brain": "0.0001", "physics": "0.0002"}
-DEMO = {"task": "stream", "seconds": 14.0}  # what `bestiary run` shows
+DEMO = {"task": "stream", "seconds": 15.0}  # what `bestiary run` shows
 # closed loops that `bestiary bench zebrafish` times
 BENCH: dict[str, dict[str, Any]] = {
     "what ships": {},
@@ -94,7 +94,10 @@ class FishInterface:
         level = [np.abs(w[:, 2]) < math.sin(math.radians(45)) for w in ways]
         wide = AZIMUTHS_DEG[1] - AZIMUTHS_DEG[0]  # tuning falls to nothing at the neighbour
         bins = np.stack(
-            [[np.maximum(1 - np.abs(a - c) / wide, 0) * f for c in AZIMUTHS_DEG] for a, f in zip(azimuth, level, strict=True)]
+            [
+                [np.maximum(1 - np.abs(a - c) / wide, 0) * f for c in AZIMUTHS_DEG]
+                for a, f in zip(azimuth, level, strict=True)
+            ]
         ).astype(np.float32)
         front = np.stack([(a < NEAR_DEG) & f for a, f in zip(azimuth, level, strict=True)]).astype(np.float32)
         upper = np.stack([w[:, 2] > 0 for w in ways])  # what looms comes from above; floors have stripes
@@ -175,7 +178,9 @@ class FishInterface:
                     small = a / (a + 4.0) / (1 + (a / SMALL_DEG2) ** 3)
                     self._give(drive, f"prey_{eye}{azimuth}", UNIT_MV * 1.5 * small)
                 ahead = PIXEL_DEG**2 * float(self.front[e] @ uv[e])
-                self._give(drive, f"near_{eye}", UNIT_MV * 1.5 * (ahead / NEAR_DEG2) ** 3 / (1 + (ahead / NEAR_DEG2) ** 3))
+                self._give(
+                    drive, f"near_{eye}", UNIT_MV * 1.5 * (ahead / NEAR_DEG2) ** 3 / (1 + (ahead / NEAR_DEG2) ** 3)
+                )
                 large = float(area[2:].max())
                 self._give(drive, f"spot_{eye}", UNIT_MV * max(0.0, (large - SMALL_DEG2) / (large + SMALL_DEG2)))
         glow = light.mean(1)
