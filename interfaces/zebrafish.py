@@ -14,7 +14,7 @@ import bestiary
 from bestiary.bodies._fish_retina import PIXEL_DEG, fish_retina
 from bestiary.bodies.zebrafish import Zebrafish
 from bestiary.brains import zebrafish as brains
-from bestiary.brains._fish_circuits import AZIMUTHS_DEG, NEUTRAL
+from bestiary.brains._fish_circuits import AZIMUTHS_DEG, BINOCULAR_DEG, NEUTRAL
 from bestiary.brains._fish_cord import FishCord, segments_to_joints
 from bestiary.brains._parts import Composite
 from bestiary.brains.connectome import Connectome
@@ -174,14 +174,16 @@ class FishInterface:
                 self._give(drive, f"loom_{eye}", 2 * UNIT_MV)
             if uv[e].any():
                 area = PIXEL_DEG**2 * (self.bins[e] @ uv[e])  # deg^2 in the view of each prey neuron
-                for azimuth, a in zip(AZIMUTHS_DEG, area.tolist(), strict=True):
-                    small = a / (a + 4.0) / (1 + (a / SMALL_DEG2) ** 3)
-                    self._give(drive, f"prey_{eye}{azimuth}", UNIT_MV * 1.5 * small)
+                whole = area + np.r_[area[1:], 0] + np.r_[0, area[:-1]]  # a large spot silences all cells that see some
+                size = np.where(np.array(AZIMUTHS_DEG) <= BINOCULAR_DEG, area, whole)
+                small = area / (area + 4.0) / (1 + (size / SMALL_DEG2) ** 3)
+                for azimuth, share in zip(AZIMUTHS_DEG, small.tolist(), strict=True):
+                    self._give(drive, f"prey_{eye}{azimuth}", UNIT_MV * 1.5 * share)
                 ahead = PIXEL_DEG**2 * float(self.front[e] @ uv[e])
                 self._give(
                     drive, f"near_{eye}", UNIT_MV * 1.5 * (ahead / NEAR_DEG2) ** 3 / (1 + (ahead / NEAR_DEG2) ** 3)
                 )
-                large = float(area[2:].max())
+                large = float(whole[2:].max())
                 self._give(drive, f"spot_{eye}", UNIT_MV * max(0.0, (large - SMALL_DEG2) / (large + SMALL_DEG2)))
         glow = light.mean(1)
         side = float((glow[0] - glow[1]) / max(float(glow.sum()), 1e-3))
