@@ -161,7 +161,7 @@ class FishInterface:
                 m = _motion(contrast[e], past[e], pairs)
                 self._give(drive, f"ds_{way}_{eye}", UNIT_MV * MOTION * max(m, 0.0))
                 self._give(drive, f"ds_{back}_{eye}", UNIT_MV * MOTION * max(-m, 0.0))
-            m = _motion(contrast[e], past[e], self.around[e])
+            m = _motion(contrast[e], past[e], self.around[e]) if calm else 0.0
             self._give(drive, f"rot_left_{eye}", UNIT_MV * MOTION * max(m, 0.0))
             self._give(drive, f"rot_right_{eye}", UNIT_MV * MOTION * max(-m, 0.0))
             dark = self.upper[e] & (contrast[e] < -0.3 * np.maximum(mean[e], 0.05))
@@ -204,7 +204,10 @@ TAP_M_PER_S2 = 50.0  # of the water: always startles; about 28 dB re 1 m/s^2 is 
 SQUEEZE_PER_M = 150.0  # what stretch cells of the bladder hear, per m below the depth where they rest (tuned)
 MOTION = 8.0  # units of drive per unit of correlation: fitted to Z17 with 10 mm/s as its knee
 LOOM_DEG, GROWS_DEG_PER_S = 35.0, 40.0  # Z34: one critical size at all rates, 20 to 75 deg by lab
-SWEEP_RAD_PER_S, QUIET_S = 1.5, 0.1  # its own turning blinds the loom cells so long (a corollary discharge, assumed)
+SWEEP_RAD_PER_S, QUIET_S = (
+    1.5,
+    0.1,
+)  # its own turning blinds loom and rotation cells so long (corollary discharge, assumed)
 NEAR_DEG, NEAR_DEG2 = 35.0, 80.0  # the zone that both eyes see when turned in, and the area of prey at a strike
 SMALL_DEG2 = 20.0  # area of a spot of 5 deg: smaller is prey, larger is danger (Z36)
 
