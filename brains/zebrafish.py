@@ -152,6 +152,8 @@ def _into_regions(there: Mapping[str, Part]) -> list[Link]:
             continue
         rows = np.flatnonzero(np.isin(there["regions"].table.types, seats))
         n = len(there[name].table)
+        if not len(rows):
+            continue  # an imported table may have no such region
         matrix = scipy.sparse.lil_array((len(there["regions"].table), n))
         for i, r in enumerate(rows.tolist()):
             matrix[r, i % n] = 0.05
