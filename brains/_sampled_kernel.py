@@ -1,7 +1,6 @@
 """The kernels of sampled networks (numba): draw edges, deliver spikes, step neurons. No JAX, no lock of Python's.
 
-Each synapse is 64 mixed bits of (row, source cell, number): the upper half picks the target, the lowest byte the weight,
-bits 8 to 31 the place under a distance kernel. What arrives is summed in whole units, so neither the order of synapses
+Each synapse is 64 mixed bits of (row, source cell, number): the lowest byte picks the weight, the upper bits the target. What arrives is summed in whole units, so neither the order of synapses
 nor the number of threads changes a bit.
 """
 
@@ -248,12 +247,15 @@ def step(steps, V, IE, II, ACC, A1, A2, until, hist, meta, count, start, rng_key
                     sign = pop_sign[p]
                     base = BASE"""
     if stored:
-        deliver = """
+        deliver = (
+            """
             rows = 0
             for d in range(n_d):
                 rows += count[(k - delays[d]) % slots]
             begin, end, where = np.empty(rows, np.int64), np.empty(rows, np.int64), np.empty(rows, np.int64)
-            rows = 0""" + each.replace("BASE", "SIGNED") + """
+            rows = 0"""
+            + each.replace("BASE", "SIGNED")
+            + """
                     o = ptr_at[sh] + np.int64(cell) * n_d + d
                     begin[rows], end[rows], where[rows] = ptr[o], ptr[o + 1], base
                     rows += 1
@@ -268,6 +270,7 @@ def step(steps, V, IE, II, ACC, A1, A2, until, hist, meta, count, start, rng_key
                 a, z = begin[w], end[w]
                 seen += z - a
                 SUMS"""
+        )
         if two:
             sums = """for e in range(a, z):
                     ACC[base + idx[e]] += level[code[e]]"""
@@ -283,7 +286,9 @@ def step(steps, V, IE, II, ACC, A1, A2, until, hist, meta, count, start, rng_key
             deliver = deliver.replace("SIGNED", "lo if sign > 0 else -1 - lo")
         deliver = deliver.replace("SUMS", sums).replace("AHEAD", "6")
     else:
-        deliver = each.replace("BASE", "(N if sign < 0 else 0)" if two else "0") + """
+        deliver = (
+            each.replace("BASE", "(N if sign < 0 else 0)" if two else "0")
+            + """
                     s_first, s_size = pop_first[p], pop_first[p + 1] - pop_first[p]
                     r0, width = at[p * n_d], at[(p + 1) * n_d] - at[p * n_d]
                     for r in range(of[sh, p * n_d + d], upto[sh, p * n_d + d]):
@@ -295,6 +300,7 @@ def step(steps, V, IE, II, ACC, A1, A2, until, hist, meta, count, start, rng_key
                             if t < lo or t >= hi: continue
                             seen += 1
                             ACC[base + t] += SIGN level[codes[table[r], z & np.uint64(255)]]"""
+        )
     deliver = deliver.replace("SIGN", "" if two else "sign *")
     views = "ii, ai = II[b:e], ACC[N + b:N + e]" if two else "pass"
     lines = ["for i in range(e - b):"]
