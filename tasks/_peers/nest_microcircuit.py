@@ -44,11 +44,14 @@ for t, target in enumerate(populations):
         weight, delay = given["weight_pA"][t][s], given["delay_ms"][t][s]
         spread = abs(weight) * given["weight_cv"]
         low, high = (0.0, float("inf")) if weight > 0 else (float("-inf"), 0.0)
+        model = f"static_synapse_{s}_{t}"  # one model holds 134,217,726 synapses of a thread and no more
+        nest.CopyModel("static_synapse", model)
         nest.Connect(
             source,
             target,
             {"rule": "fixed_total_number", "N": number},
             {
+                "synapse_model": model,
                 "weight": nest.math.redraw(nest.random.normal(weight, spread), min=low, max=high),
                 "delay": nest.math.redraw(
                     nest.random.normal(delay, delay * given["delay_cv"]), min=dt - 0.5 * dt, max=float("inf")
