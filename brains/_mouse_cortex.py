@@ -41,15 +41,15 @@ ONE_CONNECTION = {"E": 3.0, "PV": 6.0, "SST": 6.0, "VIP": 4.0}  # synapses of a 
 RATES = {"23E": 0.63, "4E": 2.12, "5E": 4.05, "6E": 2.0, "23PV": 5.5, "4PV": 8.2, "5PV": 12.3, "6PV": 12.5}
 OTHER_RATES = {"SST": 4.0, "VIP": 3.0, "thalamus": 5.0}
 INHIBITION = 6.0  # strength of inhibitory synapses over those measured: tuned, for a stable state at the rates
-# The cell of Potjans & Diesmann 2014 for all (as in the multi-area model, Schmidt 2018 PLoS CB 14:e1006359): with slower
-# inhibition than excitation the measured in-degrees have no stable state at the measured rates; `glif3` draws fits
+# The cell of Potjans & Diesmann 2014 for all (as in the multi-area model, Schmidt 2018 PLoS CB 14:e1006359): with slow
+# inhibition the measured in-degrees have no stable state at the measured rates; `glif3` draws fits
 CELLS = {name: Cell() for name in ("E", "PV", "SST", "VIP", "thalamus")}
 BACKGROUND_HZ, BACKGROUND_MV = 16000.0, 0.15  # Poisson events on each cell, as in Potjans & Diesmann 2014
-IN_DEGREE, GROWTH = 0.56, 0.32  # see `_sampled_scale.scaled`: tuned so that 0.1 % and 1 % hold the measured rates
+IN_DEGREE, GROWTH = 0.56, 0.32  # tuned so that 0.1 % and 1 % hold the measured rates (`_sampled_scale.scaled`)
 SPEED_M_PER_S = 0.5  # of axons between areas (memory: 0.3 to 1)
 CALLOSAL_S, THALAMIC_S = 0.005, 0.003  # least delays (memory)
 LOCAL_S = {"E": 0.0017, "PV": 0.0010, "SST": 0.0013, "VIP": 0.0017}  # syn_types_latency, means
-# how much of its long-range share each kind of cell gets, of ascending and of descending axons (assumed after Harris &
+# How much of its long-range share each kind of cell gets, of ascending and of descending axons (assumed after Harris &
 # Shepherd 2015 Nat Neurosci 18:170 and D'Souza 2016: ascending ones reach layers 2/3 to 5, descending ones 1, 5 and 6)
 UP = {"23E": 1.0, "4E": 0.5, "5E": 0.6, "6E": 0.1, "PV": 0.6, "SST": 0.15, "VIP": 0.3}
 DOWN = {"23E": 0.7, "4E": 0.1, "5E": 1.0, "6E": 0.5, "PV": 0.5, "SST": 0.2, "VIP": 0.6}
@@ -195,7 +195,7 @@ def _rows(t: CortexTables, where: list[_Where], sizes: Array, threshold: float, 
     shares = local_shares(t)
     rows: list[Any] = []
     # share of a target cell's long-range synapses by source area, from both sides
-    volume = np.array([sum(v for (a, _), v in t.area_mm2.items() if a == area) for area in t.areas])
+    volume = np.array([sum(v for (a, _), v in t.mm3.items() if a == area) for area in t.areas])
     ipsi = np.where(t.ipsi >= threshold, t.ipsi, 0.0) * volume  # density of the axons of the whole source
     np.fill_diagonal(ipsi, 0.0)
     contra = t.contra * volume
@@ -239,7 +239,7 @@ def _rows(t: CortexTables, where: list[_Where], sizes: Array, threshold: float, 
         for source, part in shares.get((w.layer, w.cls), {}).items():
             j = at.get((w.side, w.area, *source))
             if j is not None:
-                side = math.sqrt(max(t.area_mm2.get((w.area, w.layer), 0.0), 1e-3) / 0.25)  # 0.25 mm of a layer
+                side = math.sqrt(max(t.mm3.get((w.area, w.layer), 0.0), 1e-3) / 0.25)  # 0.25 mm of a layer
                 add(j, i, local * k * part, LOCAL_S[source[1]], min(SIGMA_MM / max(side, 0.3), 0.5), "EM_population")
         here = area_row[w.area]
         for n, nucleus in enumerate(t.nuclei):

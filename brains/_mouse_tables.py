@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +33,9 @@ NEIGHBOUR = {"AIp": "AIv", "FRP": "ORBl", "ORBm": "ORBl"}
 @dataclass(frozen=True, eq=False)
 class CortexTables:
     """areas (43,), nuclei (39,). ipsi, contra (43, 43), from_thalamus (43, 39), to_thalamus (39, 43). cells: (area,
-    layer, class) -> cells of one hemisphere; thalamic (39,) likewise. hierarchy (43,), 0 to 1. place (43, 2) on the flat
-    map, mm (assumed size). pmax (19, 19) pre x post with kinds; psp: (class, class) -> (mV, SD of ln)."""
+    layer, class) -> cells of one hemisphere; thalamic (39,) likewise. mm3: (area, layer) -> volume in one hemisphere.
+    hierarchy (43,), 0 to 1. place (43, 2) on the flat map, mm (assumed size). pmax (19, 19) pre x post with kinds;
+    psp: (class, class) -> (mV, SD of ln)."""
 
     areas: tuple[str, ...]
     nuclei: tuple[str, ...]
@@ -44,7 +45,7 @@ class CortexTables:
     to_thalamus: Array
     cells: dict[tuple[str, str, str], float]
     thalamic: Array
-    area_mm2: dict[tuple[str, str], float]
+    mm3: dict[tuple[str, str], float]
     hierarchy: Array
     place: Array
     pmax: Array
@@ -93,8 +94,8 @@ def _check_way(matrix: Array, targets: Sequence[str], sources: Sequence[str], wh
         t, s = against[0]
         raise ConnectomeError(
             f"{what}: {s} projects to {t} more than back, but here row {t}, column {s} is {matrix[row[t], row[s]]:g} "
-            f"and row {s}, column {t} is {matrix[row[s], row[t]]:g} (and {len(against) - 1} more of {len(pairs)}): rows "
-            "are targets; the matrix seems transposed"
+            f"and row {s}, column {t} is {matrix[row[s], row[t]]:g} (and {len(against) - 1} more of {len(pairs)}): "
+            "rows are targets; the matrix seems transposed"
         )
 
 
@@ -114,7 +115,7 @@ def load() -> CortexTables:
     """From the registry. Raises DataError where something was not fetched, ConnectomeError where it cannot be right."""
     from bestiary.assets import registry
 
-    cells, area_mm2, areas = read_cells(registry.path("mouse-86", "area_layer_celltype_counts.csv"))
+    cells, mm3, areas = read_cells(registry.path("mouse-86", "area_layer_celltype_counts.csv"))
 
     def square(name: str, what: str) -> Array:
         columns, rows, values = labelled(registry.path("mouse-86", name))
@@ -145,13 +146,26 @@ def load() -> CortexTables:
         to_thalamus=to_th,
         cells=cells,
         thalamic=thalamic_cells(nuclei),
-        area_mm2=area_mm2,
+        mm3=mm3,
         hierarchy=np.array([order.get(a, 0.5) for a in areas]),
         place=np.array([at.get(a, middle) for a in areas]) * MM_PER_UNIT,
         pmax=pmax,
         kinds=tuple(kinds),
         psp=read_psp(registry.path("mouse-v1", "base_props/psp_characterization.csv")),
     )
+
+
+def rewired(tables: CortexTables, seed: int = 0) -> CortexTables:
+    """The control: sources of long-range input change places, each area keeps its strengths (not its partners)."""
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(11,)))
+    out = {}
+    for name in ("ipsi", "contra"):
+        matrix = getattr(tables, name).copy()
+        for i, row in enumerate(matrix):
+            others = np.delete(np.arange(len(row)), i)
+            row[others] = row[rng.permutation(others)]
+        out[name] = matrix
+    return replace(tables, **out)
 
 
 MM_PER_UNIT = 0.4  # of the flat map of Ding 2024, whose unit is not said: V1 to MOp is then about 6 mm (assumed)
