@@ -1,8 +1,7 @@
 """The kernels of sampled networks (numba): draw edges, deliver spikes, step neurons. No JAX, no lock of Python's.
 
-Each synapse is 64 mixed bits of (row, source cell, number): the upper half picks the target, the lowest byte the weight,
-bits 8 to 31 the place under a distance kernel. What arrives is summed in whole units, so neither the order of synapses
-nor the number of threads changes a bit.
+Each synapse is 64 mixed bits of (row, source cell, number): the lowest byte picks the weight, the upper bits the
+target. What arrives is summed in whole units, so neither the order of synapses nor the number of threads changes a bit.
 """
 
 from __future__ import annotations
@@ -208,7 +207,7 @@ def step(steps, V, IE, II, ACC, A1, A2, until, hist, meta, count, start, rng_key
                         for w in range(words.size):
                             if words[w] != 0:
                                 for i in range(8 * w, 8 * w + 8):
-                                    if flag[i] != 0:
+                                    if flag[i] != 0 and un[i] <= k:
                                         j = b + i
                                         found[sh, fired] = j
                                         fired += 1

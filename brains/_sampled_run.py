@@ -20,11 +20,11 @@ GONE = 2**31 - 2  # the step until which a lesioned cell is refractory
 class SampledSimulation:
     """A sampled network ready to run: `state = init(seed)`, `state, run = step(state, steps)`.
 
-    stored: keep the edges (3 bytes each), or make them anew at every spike; None: keep them if they fit. threads: cores;
-    results do not depend on it. limit_bytes: memory that may be used, None: 80 % of what is free. lesion, silence:
-    populations (names, `*` allowed); their cells never fire, or fire unheard. drive: reserve an input (mV of steady
-    depolarisation; Hz on cells of `relays`) for every cell. relays: populations that only pass on their drive as Poisson
-    spikes. Raises BestiaryError before anything is built where it does not fit.
+    stored: keep the edges (3 bytes each), or make them anew at every spike; None: keep them if they fit. threads:
+    cores; results do not depend on it. limit_bytes: memory that may be used, None: 80 % of what is free.
+    lesion, silence: populations (names, `*` allowed), or cells by row; they never fire, or fire unheard. drive: reserve
+    an input (mV of steady depolarisation; Hz on cells of `relays`) for every cell. relays: populations that only pass
+    on their drive as Poisson spikes. Raises BestiaryError before anything is built where it does not fit.
     """
 
     def __init__(
@@ -38,6 +38,8 @@ class SampledSimulation:
         silence: Iterable[str] = (),
         drive: bool = False,
         relays: Iterable[str] = (),
+        lesion_cells: Array | None = None,
+        silence_cells: Array | None = None,
     ) -> None:
         if threads < 1:
             raise BestiaryError(f"threads must be at least 1, got {threads}")
@@ -56,6 +58,10 @@ class SampledSimulation:
         for words, array, value in ((silence, self._heard, 0), (lesion, self._gone, True)):
             for p in self.populations(words):
                 array[first[p] : first[p + 1]] = value
+        if silence_cells is not None:
+            self._heard[silence_cells] = 0
+        if lesion_cells is not None:
+            self._gone[lesion_cells] = True
         d = len(rows.delays)
         self._counts, self._base = self._exact_counts(d)
         from scipy.special import ndtri
@@ -180,7 +186,7 @@ class SampledSimulation:
             P[i, 8] = p.background_pA
             P[i, 9] = 1 - keep
             P[i, 10] = dt * 2.0**24 if i in relays else 0.0
-            P[i, 11] = int(in_steps(c.refractory_s, dt, "refractory time", round_to_step=True))
+            P[i, 11] = 0 if i in relays else int(in_steps(c.refractory_s, dt, "refractory time", round_to_step=True))
             P[i, 12] = p.current_pA
             if i in relays:
                 P[i, 6] = np.inf
@@ -288,11 +294,11 @@ def _carried(tau_m: float, tau_s: float, r: float, dt: float) -> float:
 
 
 def _thresholds(mean: float) -> Array:
-    """uint32 that a random one must be above for 1, 2, 3, ... events; up to what comes once in 4e9."""
+    """uint32 that a random one must be above for 1, 2, 3, ... events, up to what comes once in a million draws."""
     p = total = math.exp(-mean)
     out = []
     k = 0
-    while len(out) < 16 and 1 - total > 2.0**-32:
+    while len(out) < 16 and 1 - total > 2.0**-20:
         out.append(min(round(total * 2.0**32), 2**32 - 1))
         k += 1
         p *= mean / k
