@@ -1,8 +1,9 @@
-"""Mus musculus, 25 g: dm_control's rodent (a rat of 338 g, Merel 2020 ICLR) shrunk by dynamic similarity.
+"""Mus musculus, 25 g: dm_control's rodent (a rat of 338 g, Merel 2020 ICLR) shrunk by stated laws.
 
 Laws, with m the ratio of the masses, 0.074: lengths by m^(1/3) = 0.42 (geometric similarity), times by the root of that
-(the same Froude number at the same gravity), so torques and stiffness by m * length, damping by m * length * time,
-inertia and armature by m * length^2, contact and muscle time constants by time. Rats and mice differ in proportion: the
+(the same Froude number at the same gravity); torques and stiffness by m, as a muscle's force goes with its cross-section
+and its arm with length, so a mouse is stronger for its weight than a rat; damping by m * time, inertia and armature by
+m * length^2, contact and muscle time constants by time. Rats and mice differ in proportion: the
 trunk is lengthened by 1.19 (TRUNK) to the 61 mm from skull to tail base that the measured mouse skeleton
 (talmolab/stac-mjx, 67 mm at 33 g) has at 25 g; limbs stay, as their sum in mouse motion capture (hip to heel 31 mm) is
 that of the shrunk rat; 60 of the rat's 338 g are moved from the pelvis to the chest, so that the forepaws bear a third
@@ -41,10 +42,19 @@ TIME = math.sqrt(LENGTH)
 TRUNK = 1.19
 _TRUNK = ("torso", "pelvis", *(f"vertebra_{i}" for i in range(1, 7)), *(f"vertebra_cervical_{i}" for i in range(1, 6)))
 _TAIL = {"vertebra_C1": 0.45, "vertebra_C6": 0.2, "vertebra_C10": -0.3}  # rad, about y: the tip goes up
-_WEIGHT = {"collision_torso": 2.0, **{f"collision_pelvis_{p}": 0.6 for p in ("L", "R", "gut")}}
+_WEIGHT = {"collision_torso": 2.4, **{f"collision_pelvis_{p}": 0.43 for p in ("L", "R", "gut")}}
 _ARMATURE = 5e-6  # kg m^2 of the rat: leg joints below the hips, which have 1e-5; without it paws rattle at 2 ms
-_HIP_DAMPING = 0.005  # N m s/rad of the rat, as its knee's: with its own 0.02 hips are too slow for a gallop
-_DIGIT_RAD = 0.9
+_HIP_DAMPING = 0.01  # N m s/rad of the rat, whose own 0.02 is too slow for a gallop
+# Joints that the rat's model holds too tight for a mouse's steps, rad: scapulae turn with every step (Fischer 2002 J
+# Exp Biol 205:1315, memory), digits bend up over the ground
+_RANGES = {
+    "scapula_L_extend": (-0.4, 0.4),
+    "scapula_R_extend": (-0.4, 0.4),
+    "shoulder": (-1.31, 1.2),
+    "wrist": (-1.0, 2.09),
+    "toe": (-0.9, 0.9),
+    "finger": (-0.9, 0.9),
+}
 _MEDIA = {"air": (1.2, 1.8e-5), "vacuum": (0.0, 0.0)}  # density kg/m^3, viscosity Pa s
 # Angles of standing, rad; what is not named is 0
 STANCE = {
@@ -107,25 +117,26 @@ def _shrunk(welded: bool) -> mujoco.MjSpec:
             joint.armature = max(joint.armature, _ARMATURE)
         if joint.name.startswith("hip"):
             joint.damping[0] = _HIP_DAMPING
-    for actuator in spec.actuators:  # the rat's digits bend down only; so heels could not rise over flat toes
-        if actuator.name.startswith(("toe", "finger")):
-            spec.joint(actuator.name).range = [-_DIGIT_RAD, _DIGIT_RAD]
-            actuator.gainprm[0], actuator.biasprm[0] = -actuator.biasprm[1] * _DIGIT_RAD, 0.0
+    for actuator in spec.actuators:
+        for begin, (low, high) in _RANGES.items():
+            if actuator.name.startswith(begin) and not actuator.name.startswith("shoulder_sup"):
+                stiffness = -actuator.biasprm[1]
+                spec.joint(actuator.name).range = [low, high]
+                actuator.gainprm[0], actuator.biasprm[0] = stiffness * (high - low) / 2, stiffness * (high + low) / 2
     for name, angle in _TAIL.items():  # the rat's hangs down to the ground
         spec.body(name).quat = [math.cos(angle / 2), 0, math.sin(angle / 2), 0]
     rescale(spec, Units(LENGTH, MASS_KG / RAT_KG), Units(1.0, 1.0))
     spec.option.gravity = [0, 0, -9.81]
-    for joint in spec.joints:  # by time: `rescale` keeps seconds
-        joint.stiffness /= TIME**2
-        joint.damping /= TIME
+    stronger = 1 / LENGTH**2  # `rescale` keeps seconds and takes torques by mass * length^2: here they go by mass
+    for thing in (*spec.joints, *spec.tendons):
+        thing.stiffness *= stronger
+        thing.damping *= stronger * TIME
+    for joint in spec.joints:
         joint.solref_limit[0] *= TIME
-    for tendon in spec.tendons:
-        tendon.stiffness /= TIME**2
-        tendon.damping /= TIME
     for actuator in spec.actuators:
-        actuator.gainprm[:3] /= TIME**2
-        actuator.biasprm[:3] /= TIME**2
-        actuator.forcerange /= TIME**2
+        actuator.gainprm[:3] *= stronger
+        actuator.biasprm[:3] *= stronger
+        actuator.forcerange *= stronger
         actuator.dynprm[0] *= TIME
     for geom in spec.geoms:
         geom.solref[0] *= TIME
@@ -145,6 +156,9 @@ def _weld(spec: mujoco.MjSpec) -> None:
             spec.delete(tendon)
     for joint in list(spec.joints):
         if joint.name.startswith(_WELDED) and not joint.name.startswith(_NECK):
+            if half := STANCE.get(joint.name, 0.0) / 2:
+                axis = np.asarray(joint.axis) / np.linalg.norm(joint.axis)
+                joint.parent.quat = [math.cos(half), *(math.sin(half) * axis)]
             spec.delete(joint)
 
 
