@@ -29,10 +29,10 @@ WHISK_HZ = 8.0  # M26; `whisk-rhythm` stands for the oscillator of vIRt (Takatoh
 EDGES = [
     # Evans 2018 Nature 558:590: the colliculus excites dorsal PAG, whose threshold and recurrence make an escape
     *((f"SC_{s}", "dPAG_flee", 1.1) for s in "LR"),
-    ("dPAG_flee", "dPAG_flee", 1.35),
+    ("dPAG_flee", "dPAG_flee", 1.6),
     *((f"sweep_{s}", "PAG_freeze", 1.2) for s in "LR"),  # Tovote 2016 Nature 534:206; De Franceschi 2016
     *((f"SC_{s}", "PAG_freeze", 0.25) for s in "LR"),
-    ("PAG_freeze", "PAG_freeze", 1.25),
+    ("PAG_freeze", "PAG_freeze", 1.5),
     ("dPAG_flee", "PAG_freeze", -3.0),
     ("PAG_freeze", "dPAG_flee", -0.4),
     # Caggiano 2018 Nature 553:455; Josset 2018 Curr Biol 28:884: both MLR nuclei make a mouse walk, faster with more
@@ -52,14 +52,15 @@ EDGES = [
     ("PAG_freeze", "rear", -3.0),
     ("dPAG_flee", "rear", -3.0),
     *((f"MLR_{s}", "rear", -0.6) for s in "LR"),
+    ("rear", "rear", 0.8),
 ]
 BIAS = {
-    "Go": 0.35, "MLR": 0.0, "Gi": 0.0, "vIRt": -0.25, "whisk_set": 0.35, "rear": -1.1, "lick": 0.0,
+    "Go": 0.35, "MLR": 0.0, "Gi": 0.0, "vIRt": -0.25, "whisk_set": 0.35, "rear": -1.0, "lick": 0.0,
     "dPAG_flee": -0.55, "PAG_freeze": -0.45,
 }  # fmt: skip
 TAU_S = {"Go": 0.3, "MLR": 0.1, "Gi": 0.06, "vIRt": 0.01, "whisk_set": 0.1, "rear": 0.2, "lick": 0.05,
          "dPAG_flee": 0.15, "PAG_freeze": 0.3, "SC": 0.02, "sweep": 0.05}  # fmt: skip
-NOISE = {"Go": 0.35, "Gi": 0.35, "rear": 0.55}
+NOISE = {"Go": 0.35, "Gi": 0.35, "rear": 0.65}
 NOISE_S = 0.6
 
 

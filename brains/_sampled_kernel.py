@@ -1,7 +1,6 @@
 """The kernels of sampled networks (numba): draw edges, deliver spikes, step neurons. No JAX, no lock of Python's.
 
-Each synapse is 64 mixed bits of (row, source cell, number): the upper half picks the target, the lowest byte the weight,
-bits 8 to 31 the place under a distance kernel. What arrives is summed in whole units, so neither the order of synapses
+Each synapse is 64 mixed bits of (row, source cell, number): the lowest byte picks the weight, the upper bits the target. What arrives is summed in whole units, so neither the order of synapses
 nor the number of threads changes a bit.
 """
 

@@ -20,11 +20,11 @@ GONE = 2**31 - 2  # the step until which a lesioned cell is refractory
 class SampledSimulation:
     """A sampled network ready to run: `state = init(seed)`, `state, run = step(state, steps)`.
 
-    stored: keep the edges (3 bytes each), or make them anew at every spike; None: keep them if they fit. threads: cores;
-    results do not depend on it. limit_bytes: memory that may be used, None: 80 % of what is free. lesion, silence:
+    stored: keep the edges (3 bytes each), or make them anew at every spike; None: keep them if they fit. threads:
+    cores; results do not depend on it. limit_bytes: memory that may be used, None: 80 % of what is free. lesion, silence:
     populations (names, `*` allowed); their cells never fire, or fire unheard. drive: reserve an input (mV of steady
-    depolarisation; Hz on cells of `relays`) for every cell. relays: populations that only pass on their drive as Poisson
-    spikes. Raises BestiaryError before anything is built where it does not fit.
+    depolarisation; Hz on cells of `relays`) for every cell. relays: populations that only pass on their drive as
+    Poisson spikes. Raises BestiaryError before anything is built where it does not fit.
     """
 
     def __init__(
@@ -288,11 +288,11 @@ def _carried(tau_m: float, tau_s: float, r: float, dt: float) -> float:
 
 
 def _thresholds(mean: float) -> Array:
-    """uint32 that a random one must be above for 1, 2, 3, ... events; up to what comes once in 4e9."""
+    """uint32 that a random one must be above for 1, 2, 3, ... events, up to what comes once in a million draws."""
     p = total = math.exp(-mean)
     out = []
     k = 0
-    while len(out) < 16 and 1 - total > 2.0**-32:
+    while len(out) < 16 and 1 - total > 2.0**-20:
         out.append(min(round(total * 2.0**32), 2**32 - 1))
         k += 1
         p *= mean / k
