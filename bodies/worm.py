@@ -396,15 +396,22 @@ class Worm:
     def sense(self, bound: Bound, data: mujoco.MjData, world: World) -> dict[str, Array]:
         """Observation: every `Sense` by name, float32, within its bounds."""
         size, now, sites = self.units.length, data.time, data.site_xpos
-        bent = data.qpos[..., bound.bend] * bound.bend_strain
-        turned = data.qpos[..., bound.side] * bound.side_strain
-        strain = np.stack([-bent - turned, turned - bent, bent - turned, bent + turned], -2)  # DL, DR, VL, VR
-        out = {"stretch": _bounded(strain, -1, 1)}
-        skin, nose = sites[..., bound.links, :] * size, sites[..., bound.amphids, :] * size
-        out["touch_N"] = _bounded(world.sample("touch_N", skin, bound.link_fraction, now), 0, self.senses[1].high)
-        for s in self.senses[2:]:
-            out[s.name] = _bounded(world.sample(s.name, nose, _AT_NOSE, now), s.low, s.high)
-        return out
+        skin, nose = sites.take(bound.links, -2) * size, sites.take(bound.amphids, -2) * size
+        many = sites.shape[:-2]
+        value = np.empty((*many, len(bound.low)))
+        value[:] = bound.low
+        for name, where, _ in bound.fields:
+            if name == "stretch":
+                bent = data.qpos.take(bound.bend, -1) * bound.bend_strain
+                turned = data.qpos.take(bound.side, -1) * bound.side_strain
+                rows = [-bent - turned, turned - bent, bent - turned, bent + turned]  # DL, DR, VL, VR
+                value[..., where] = np.concatenate(rows, -1)
+            elif name == "touch_N":
+                value[..., where] = world.sample(name, skin, bound.link_fraction, now)
+            else:
+                value[..., where] = world.sample(name, nose, _AT_NOSE, now)
+        seen = np.minimum(np.maximum(value, bound.low), bound.high).astype(np.float32)
+        return {name: seen[..., where].reshape(*many, *shape) for name, where, shape in bound.fields}
 
     def pose(self, bound: Bound, data: mujoco.MjData) -> dict[str, Array]:
         """midline_m (n_links + 1, 3) nose to tail, com_m (3,), velocity_m_per_s (3,) of the centre of mass,
@@ -418,21 +425,19 @@ class Worm:
     def posture(self, bound: Bound, data: Any) -> dict[str, Array]:
         """`pose` but for the velocity."""
         size = self.units.length
-        tips = data.site_xpos[..., bound.tips, :]
-        midline = np.concatenate([tips[..., :1, :], data.xpos[..., bound.joint_bodies, :], tips[..., 1:, :]], -2) * size
+        midline = np.empty((*data.xpos.shape[:-2], self.n_links + 1, 3))
+        midline[..., 1:-1, :] = data.xpos.take(bound.joint_bodies, -2)
+        midline[..., :: self.n_links, :] = data.site_xpos.take(bound.tips, -2)
+        midline *= size
         return {
             "midline_m": midline,
             "com_m": data.subtree_com[..., bound.body, :] * size,
-            "curvature_per_m": data.qpos[..., bound.bend] * (self.n_links / self.length_m),
+            "curvature_per_m": data.qpos.take(bound.bend, -1) * (self.n_links / self.length_m),
             "muscle": data.act[..., bound.act].copy(),
         }
 
 
 _AT_NOSE = np.zeros(2)
-
-
-def _bounded(value: Array, low: float, high: float) -> Array:
-    return np.minimum(np.maximum(value, low), high).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -461,6 +466,9 @@ class Bound:
     muscles: Any  # in ctrl
     act: Any
     drags: dict[str, Any]
+    fields: tuple[tuple[str, slice, tuple[int, ...]], ...]  # name, place among all receptors, shape: of each sense
+    low: Array  # of all receptors
+    high: Array
 
     @classmethod
     def of(cls, body: Worm, model: mujoco.MjModel) -> Bound:
@@ -480,6 +488,8 @@ class Bound:
         kinds = {"along": range(n), "dorsal": range(n), "right": range(n)}
         kinds["roll"] = range(mid % _ROLL_EVERY, n, _ROLL_EVERY)
         kinds["film"] = range(0, n, _HOLD_EVERY)
+        sizes = [math.prod(s.shape) for s in body.senses]
+        ends = np.cumsum(sizes).tolist()
         root_dof = int(root.dofadr[0])
         hinge_dof = model.jnt_dofadr[joints]
         return cls(
@@ -505,6 +515,11 @@ class Bound:
             amphids=ids("site", ["amphid_L", "amphid_R"]),
             muscles=_slice(muscles),
             act=_slice(model.actuator_actadr[muscles]),
+            fields=tuple(
+                (s.name, slice(end - size, end), s.shape) for s, size, end in zip(body.senses, sizes, ends, strict=True)
+            ),
+            low=np.repeat([float(s.low) for s in body.senses], sizes),
+            high=np.repeat([float(s.high) for s in body.senses], sizes),
             drags={kind: ids("actuator", [f"{kind}{i:02d}" for i in where]) for kind, where in kinds.items()},
         )
 

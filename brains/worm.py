@@ -49,6 +49,9 @@ def parameters(given: Mapping[str, float] | str | Path | None = None) -> dict[st
 
 def network(connectome: Connectome, p: Mapping[str, float], without: tuple[str, ...] = ()) -> GradedNetwork:
     """The graded network of the neurons of a connectome (muscles apart) at parameters `p`."""
+    unknown = connectome.kind.mask("chemical") & connectome.sign_by.mask("assumed")
+    weight = np.where(unknown, connectome.weight * p["unknown_strength"], connectome.weight)
+    connectome = replace(connectome, weight=weight)
     rows = connectome.neurons
     n = len(rows)
     types = connectome.types[rows]
@@ -74,6 +77,9 @@ def network(connectome: Connectome, p: Mapping[str, float], without: tuple[str, 
     strength = strength * np.where(np.outer(~motor, inter), p["inter_strength"], 1.0)
     gap = table("gap")
     np.fill_diagonal(gap, 0)
+    for command, motor in (("AVB", GROUPS["b"]), ("AVA", GROUPS["a"])):
+        joint = np.outer(of(command), of(*motor))
+        gap[joint | joint.T] *= p["command_gap"]
 
     plateau, adaptation = np.zeros(n), np.zeros(n)
     for name, classes in GROUPS.items():
@@ -204,7 +210,7 @@ class WormBrain:
         rest = self._start["s"]
         return {
             "voltage_mV": np.asarray(state["v"]),
-            "release": np.where(self._alive, np.asarray(state["s"]), rest),
+            "release": np.where(self._alive, state["s"], rest) if self.lesioned else np.asarray(state["s"]),
             "release_rest": rest,
             "release_max": self._most,
         }

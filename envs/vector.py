@@ -16,7 +16,7 @@ from mujoco import batch
 
 import bestiary
 from bestiary.bodies._base import Array
-from bestiary.envs._embodied import _FATAL_INDEX, _STATE, EmbodiedEnv, _nothing
+from bestiary.envs._embodied import _FATAL, _STATE, EmbodiedEnv, _nothing
 from bestiary.errors import ActionError, BestiaryError, EpisodeError, RenderError
 
 _NOW = mujoco.mjtStage.mjSTAGE_VEL.value  # after a period, what depends on positions and speeds is that of its end
@@ -284,7 +284,7 @@ class EmbodiedVectorEnv(gymnasium.vector.VectorEnv[dict[str, Array], Array, Arra
         b = self.batch
         assert b is not None
         sums = b.qpos[go].sum(1) + b.qvel[go].sum(1) + b.act[go].sum(1)
-        return go[(b.warning[go][:, _FATAL_INDEX, 1] != 0).any(1) | ~np.isfinite(sums)].tolist()
+        return go[(b.warning[go][:, list(_FATAL.values()), 1] != 0).any(1) | ~np.isfinite(sums)].tolist()
 
     def _diverged(self, i: int) -> str:
         assert self.batch is not None

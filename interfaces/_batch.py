@@ -106,7 +106,7 @@ class AnimalBatch:
         Raises ObservationError, with all states untouched, and DivergenceError, which names the animal.
         """
         self._need_reset("act")
-        for sense, shape in self.animals[0]._shapes:
+        for sense, shape in [(s.name, s.shape) for s in self.animals[0].senses]:
             value = obs.get(sense)
             if value is None or value.shape != (self.n, *shape) or not np.isfinite(value.sum()):
                 got = "nothing" if value is None else f"{value.shape}, finite: {bool(np.isfinite(value).all())}"

@@ -148,7 +148,8 @@ def _scale(options: Any) -> Outcome:
         rows.append((f"brains in JAX on {device['kind']}", device["brains_per_s"], "control periods per s, float32"))
     text = table(rows) + (
         f"\n  {found['threads']} threads on {found['cores']} cores of {here['processor']}, "
-        f"load {number(here['load'])}, medians of {repeats}, {found['steps']} control steps of {1e3 * found['control_s']:g} ms"
+        f"load {number(here['load'])}, medians of {repeats}, {found['steps']} control steps of "
+        f"{1e3 * found['control_s']:g} ms"
     )
     return Outcome({"scale": found, "machine": here}, text)
 
