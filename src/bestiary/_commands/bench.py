@@ -138,6 +138,7 @@ def _scale(options: Any) -> Outcome:
         ("raw mujoco.batch, same model", rate["raw"], ""),
         ("one worm, closed loop", rate["single"], ""),
         ("closed loop over raw", 100 * found["share_of_raw"], "%"),
+        ("  in processor time", 100 * found["share_of_raw_cpu"], "%"),
         ("many over one", found["times_single"], "times"),
         ("all together", found["times_real_time"], "times real time"),
     ]
