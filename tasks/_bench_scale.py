@@ -61,7 +61,8 @@ def bench_scale(
     device: also the brains alone as JAX has them on that device ("cpu", "gpu"), and what device that was.
 
     Returns rates (control steps of one animal a wall second), `share_of_raw` (loop over raw, what is asked for),
-    `share_of_raw_cpu` (the same in processor time, which a busy machine does not change), `times_single`, `bytes_per_animal` between the sizes, and what it ran on.
+    `share_of_raw_cpu` (the same in processor time, which a busy machine changes less), `times_single`,
+    `bytes_per_animal` between the sizes, and what it ran on.
     """
     if n < 4 or repeats < 1 or not seconds > 0:
         raise BestiaryError(f"needs 4 animals or more, repeats of 1 or more and seconds above 0, got {n}, {repeats}")
