@@ -181,9 +181,9 @@ class Stimulate:
 class Bench:
     """Speed against real time and against its bare parts, start-up times, peak memory; on one core."""
 
-    name: Positional[str]  # an animal, or engine: a spiking network of the fly's size
+    name: Positional[str]  # an animal; engine: a spiking network of the fly's size; runs: recording, checkpoints
     seconds: Annotated[float | None, arg(metavar="FLOAT", help_behavior_hint="")] = (
-        None  # simulated in each repeat; else 5 of an animal, 0.3 of the engine
+        None  # simulated in each repeat; else 5 of an animal, 0.3 of the engine, 60 of runs
     )
     repeats: int = 5  # of which the median is taken
     quick: Flag = False  # of the engine: a small network, two repeats
