@@ -134,8 +134,8 @@ def _runs(options: Any) -> Outcome:
     wall, cpu = found["wall_share"], found["cpu_share"]
     rows = [(part, 100 * wall[part], 100 * cpu[part]) for part in wall]
     text = table(rows, ("the worm's loop, on top", "% of its wall time", "% of its CPU time")) + (
-        f"\n  medians of {options.repeats} over {seconds:g} s of life, a checkpoint every {seconds / 3:g} s, one core of "
-        f"{here['processor']} (load {number(here['load'])})"
+        f"\n  medians of {options.repeats} over {seconds:g} s of life, a checkpoint every {seconds / 3:g} s, "
+        f"one core of {here['processor']} (load {number(here['load'])})"
     )
     return Outcome({"runs": found, "machine": here}, text)
 
