@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -45,6 +45,10 @@ class Brain(Protocol):
     def select(self, query: Any) -> Array:
         """Rows of the neurons that a `Connectome.select` query names. Raises UnknownNeuronError."""
         ...
+
+    # What a brain may have besides, for a batch (`_batch.py`): many(n, threads), which steps n brains like it in one
+    # state (`brains/_graded_many.py`), and read_many(many, state), `read` of them with a leading axis. Its interface
+    # then has join(states), encode_many(state, obs) and decode_many(reading), likewise.
 
 
 class Interface(Protocol):
@@ -90,9 +94,16 @@ class Animal:
 
     def __post_init__(self) -> None:
         self._targets = [(s, self.brain.select(list(s.neurons))) for s in self.stimuli]
-        self._shapes = [(s.name, s.shape) for s in self.senses]
+        self._expected = [s.shape for s in self.senses]
         self._look = max(1, round(_LOOK_S / self.clock.control_s))
         self._running = False
+
+    def sibling(self, stimulate: Iterable[Any] = ()) -> Animal:
+        """One more such animal, with its own state and stimuli, that shares brain, interface and what they hold."""
+        if self.control.name != "intact":
+            raise BestiaryError(f"animals do not share a control, which has a state: build another {self.control.name}")
+        schedule = _schedule(stimulate)
+        return replace(self, stimuli=schedule, about={**self.about, "stimuli": schedule})
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -150,8 +161,11 @@ class Animal:
         """
         self._need_reset("act")
         try:
-            if any(obs[s].shape != shape or not math.isfinite(obs[s].sum()) for s, shape in self._shapes):
-                raise ValueError("an observation of the wrong shape, or not finite")
+            if felt := [obs[s.name] for s in self.senses]:
+                flat = np.concatenate(felt, None)
+                # where the square is not finite, a sense is not, or is so far out of bounds that `_check` must look
+                if [x.shape for x in felt] != self._expected or not math.isfinite(flat.dot(flat)):
+                    self._check(obs)
             skin, current = self.interface.encode(self._skin, self.control.senses(obs))
         except (KeyError, IndexError, TypeError, ValueError, AttributeError):
             self._check(obs)
@@ -171,7 +185,7 @@ class Animal:
         self._reading = self.control.activity(self.brain.read(self._state))
         self._steps += 1
         action = self.control.motors(self.interface.decode(self._reading))
-        if not np.isfinite(action).all() or self._steps % self._look == 0:
+        if not math.isfinite(action.dot(action)) or self._steps % self._look == 0:
             self._check_brain(action)
         return action.astype(np.float32, copy=False)
 
@@ -310,7 +324,7 @@ def build(
         brain.attach(chosen)
     elif chosen.name == "cord-alone":
         raise BestiaryError(f"{name} has no cord apart from its brain: control='brain-off' silences both")
-    schedule = tuple(parse(s) for s in ([stimulate] if isinstance(stimulate, str | Stimulus) else stimulate))
+    schedule = _schedule(stimulate)
     asked = {"lesion": lesion, "silence": silence, "without": without, "stimuli": schedule}
     about = {**about, **asked, "control": chosen.name, "control_seed": chosen.seed, "clock": clock}
     about |= {"moved_share": chosen.moved_share, "brain_heard": chosen.brain_heard}
@@ -333,6 +347,10 @@ def _leaves(tree: Any, path: str = "") -> Iterable[tuple[str, Any]]:
         yield path, tree
     for key, value in items:
         yield from _leaves(value, f"{path}.{key}" if path else str(key))
+
+
+def _schedule(stimulate: Iterable[Any]) -> tuple[Stimulus, ...]:
+    return tuple(parse(s) for s in ([stimulate] if isinstance(stimulate, str | Stimulus) else stimulate))
 
 
 def _tuple(names: Iterable[str]) -> tuple[str, ...]:

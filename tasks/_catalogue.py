@@ -87,12 +87,23 @@ MEASURES: dict[str, Measure] = {
         _bouts.bout_turns,
         _bouts.bout_turn_deg,
         _bouts.tail_beat_Hz,
+        _bouts.bout_duration_ms,
+        _bouts.strouhal,
+        _bouts.bend_L,
+        _bouts.first_bout_s,
+        _bouts.first_beat_s,
+        _bouts.bouts_per_s,
+        _bouts.escape_beat_Hz,
+        _bouts.eye_gain,
+        _bouts.eye_turn_deg,
+        _bouts.eye_decay_s,
         _bouts.bout_distance,
         _bouts.info_last,
         _bouts.info_most,
         _bouts.startle_latency_ms,
         _bouts.startle_response,
         _bouts.loom_angle_deg,
+        _bouts.loom_response,
     )
 }
 
@@ -100,6 +111,7 @@ MEASURES: dict[str, Measure] = {
 FRACTIONS = (
     "bout_turns",
     "startle_response",
+    "loom_response",
     "omega_share",
     "reversal_response",
     "proboscis_response",

@@ -181,13 +181,16 @@ class Stimulate:
 class Bench:
     """Speed against real time and against its bare parts, start-up times, peak memory; on one core."""
 
-    name: Positional[str]  # an animal; engine: a spiking network of the fly's size; runs: recording, checkpoints
+    # an animal; engine: a spiking network of the fly's size; runs: recording, checkpoints; scale: many worms at once
+    name: Positional[str]
     seconds: Annotated[float | None, arg(metavar="FLOAT", help_behavior_hint="")] = (
         None  # simulated in each repeat; else 5 of an animal, 0.3 of the engine, 60 of runs
     )
     repeats: int = 5  # of which the median is taken
-    quick: Flag = False  # of the engine: a small network, two repeats
-    threads: int = 1  # of the engine: cores of its kernel
+    quick: Flag = False  # of engine and scale: less of it, two repeats
+    threads: Count = None  # of the engine: cores of its kernel, else 1; of scale: else all cores
+    n: int = 256  # of scale: worms
+    device: Text = None  # of scale: also the brains in JAX on cpu, gpu or prefer-gpu
     brian2: Text = None  # of the engine: a Python that has Brian2, to run side by side
     startup: bool = True  # also times of import and make, and the memory of the demo
     body: Flag = False  # only the body, walking with its senses, against bare MuJoCo
