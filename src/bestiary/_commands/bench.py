@@ -1,4 +1,4 @@
-"""`bestiary bench NAME`, `bestiary bench engine`."""
+"""`bestiary bench NAME`, `bestiary bench engine`, `bestiary bench runs`."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ def command(options: Any) -> Outcome:
         if options.body:
             raise BestiaryError("--body is of an animal, not of the engine")
         return _engine(options)
+    if options.name == "runs":
+        return _runs(options)
     if options.name == "scale":
         return _scale(options)
     if options.name not in bestiary.animals("interfaces"):
-        names = [*bestiary.animals("interfaces"), "engine", "scale"]
+        names = [*bestiary.animals("interfaces"), "engine", "runs", "scale"]
         raise LookupError(f"no animal {options.name!r}; {bestiary.nearest(options.name, names, 'animal')}")
     seconds = 5.0 if options.seconds is None else options.seconds
     _check(options, seconds)
@@ -160,6 +162,32 @@ def _check(options: Any, seconds: float) -> None:
         raise BestiaryError(
             f"a bench needs seconds above 0 and repeats of 1 or more, got {seconds:g} s and {options.repeats}"
         )
+
+
+def _runs(options: Any) -> Outcome:
+    """What recording, checkpoints, export and resume cost beside the worm's loop."""
+    seconds = 60.0 if options.seconds is None else options.seconds
+    _check(options, seconds)
+    physics()
+    from bestiary.tasks import _bench
+    from bestiary.tasks._bench_runs import bench_runs
+
+    form = "{desc} {n}/{total} [{elapsed}] {postfix}"
+    with bar(options.repeats + 1, "bench runs", "parts", form) as progress:
+
+        def note(text: str) -> None:
+            progress.set_postfix_str(text, refresh=False)
+            progress.update()
+
+        here = _bench.machine()
+        found = bench_runs("worm", seconds, options.repeats, options.seed, seconds / 3, note)
+    wall, cpu = found["wall_share"], found["cpu_share"]
+    rows = [(part, 100 * wall[part], 100 * cpu[part]) for part in wall]
+    text = table(rows, ("the worm's loop, on top", "% of its wall time", "% of its CPU time")) + (
+        f"\n  medians of {options.repeats} over {seconds:g} s of life, a checkpoint every {seconds / 3:g} s, "
+        f"one core of {here['processor']} (load {number(here['load'])})"
+    )
+    return Outcome({"runs": found, "machine": here}, text)
 
 
 def _engine(options: Any) -> Outcome:
