@@ -231,7 +231,7 @@ def test_the_bladders_reflex_lifts_a_fish_that_is_too_deep():
             animal.act({**obs, "depth_m": np.array([depth_m], np.float32)})
         lift.append(float(animal.probe()["motor"][-1]))
     assert lift[1] == pytest.approx(0.55, abs=0.02) and lift[0] < 0.5 < 0.6 < lift[2]
-    assert "balance" in brains.PARTS
+    assert "depth" in brains.PARTS
 
 
 def test_the_scaffold_drives_nmlf():
