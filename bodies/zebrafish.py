@@ -7,7 +7,7 @@ plane z = 0 lies between its surface and its bottom.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import mujoco
@@ -421,6 +421,26 @@ class Zebrafish:
             depth = bound.bottom + bound.half_height - data.site_xpos[bound.up_sites, 2]
             bound.offset[bound.up] += bound.hold * np.maximum(depth, 0)
             bound.resting[0] = True
+
+    def many(self, bound: Bound, batch: Any) -> Bound:
+        """`bound` for all fish of a `mujoco.batch.Batch`, for `before_steps`."""
+        offset = batch.expand("actuator_biasprm")[:, bound.drags, 0]
+        return replace(bound, offset=offset, resting=np.zeros(len(offset), bool))
+
+    def before_steps(self, bound: Bound, batch: Any) -> None:
+        """`before_step` of all fish of a batch."""
+        speed = batch.actuator_velocity[:, bound.drags]
+        np.abs(speed, batch.ctrl[:, bound.drags])
+        if self.reactive:
+            old = batch.userdata[:, bound.memory]
+            np.multiply(bound.added_rate, old, bound.offset)
+            np.add(old, bound.keep * (speed - old), old)
+        elif bound.resting.any():
+            bound.offset[bound.resting] = bound.resting[:] = 0
+        if len(low := np.flatnonzero(batch.qpos[:, bound.root_z] < bound.near_bottom)):
+            depth = bound.bottom + bound.half_height - batch.site_xpos[low][:, bound.up_sites, 2]
+            bound.offset[low, bound.up] += bound.hold * np.maximum(depth, 0)
+            bound.resting[low] = True
 
     def ended(self, bound: Bound, data: mujoco.MjData) -> str:
         """Why the episode cannot go on, or ""."""

@@ -36,8 +36,9 @@ class Part(Protocol):
     """A part of a brain. n neurons; arrays are (n,) float32.
 
     table: its neurons, and its edges where it has any, each with its provenance. A part may say `slow = True`: it is
-    worth a core of its own; and have `decoded(state)`, numbers by name that its activity stands for (a heading). The
-    cord also has `motor(state)`: the action (n_motors,) in [-1, 1].
+    worth a core of its own; it then has `begin(state, drive_mV)`, which does what needs Python's lock and gives the
+    rest of `advance` as a function. It may also have `decoded(state)`, numbers by name that its activity stands for (a
+    heading). The cord has `motor(state)` beside: the action (n_motors,) in [-1, 1].
     """
 
     @property
@@ -222,13 +223,13 @@ class Composite:
             drive[self._targets] += self._weight @ links
         new: dict[str, Any] = {"links": links}
         for key, slow in self._turns:
-            step, args = self.parts[key].advance, (before[key], drive[self._slice[key]])
-            new[key] = self._background(step, *args) if slow else step(*args)
+            part, args = self.parts[key], (before[key], drive[self._slice[key]])
+            new[key] = self._background(part.begin(*args)) if slow else part.advance(*args)
         return new
 
-    def _background(self, step: Any, *args: Any) -> Future[Any]:
+    def _background(self, finish: Callable[[], Any]) -> Future[Any]:
         self._pool = self._pool or ThreadPoolExecutor(1)
-        future = self._pool.submit(step, *args)
+        future = self._pool.submit(finish)
         time.sleep(0)  # lets the other thread into its kernel, which needs no lock, before this one goes on
         return future
 

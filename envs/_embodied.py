@@ -24,7 +24,6 @@ _FATAL = {
     "BADQACC": mujoco.mjtWarning.mjWARN_BADQACC.value,
     "BADCTRL": mujoco.mjtWarning.mjWARN_BADCTRL.value,
 }
-_FATAL_INDEX = list(_FATAL.values())
 _STATE = mujoco.mjtState.mjSTATE_INTEGRATION
 _DOWN_S = 1.0  # upside down for so long: a body that stands has fallen
 
@@ -147,6 +146,11 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
         """Time since the start of the episode, s."""
         return self._steps * self.clock.control_s
 
+    @property
+    def over(self) -> bool:
+        """Whether the episode has ended, or not begun."""
+        return self._phase != "running"
+
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, Array], dict[str, Any]]:
@@ -185,7 +189,10 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
             )
         command, clipped = self._checked(action)
         self._move()
-        divergence = self._physics(command)
+        return self._judged(self._physics(command), clipped)
+
+    def _judged(self, divergence: str, clipped: int) -> tuple[dict[str, Array], float, bool, bool, dict[str, Any]]:
+        """What `step` returns, once the physics of a control period is done."""
         self._steps += 1
         self.data.time = self.time_s  # MuJoCo's own sum drifts: senses and task would differ on when a stimulus begins
         if divergence:
@@ -259,16 +266,23 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
                 mujoco.mj_step1(model, data)
         finally:
             mujoco.set_mju_user_warning(before)
+        return self._divergence()
+
+    def _divergence(self) -> str:
+        """What has diverged, or ''."""
+        data = self.data
         warnings = data.warning
-        if warnings.number[_FATAL_INDEX].any():
+        numbers = warnings.number.tolist()
+        if any(numbers):
             for name, number in _FATAL.items():
                 # MuJoCo warns of an acceleration above 1e10 before it is damped implicitly. A body of micrograms in
                 # agar (time constant 1e-8 s) passes that in good health: only what is not finite has diverged.
                 healthy = name == "BADQACC" and math.isfinite(data.qacc.sum())
-                if warnings.number[number] and not healthy:
+                if numbers[number] and not healthy:
                     text = mujoco.mju_warningText(number, int(warnings.lastinfo[number]))
                     return f"{name} at {data.time:.6g} s: {text}"
-        if not math.isfinite(data.qpos.sum() + data.qvel.sum() + data.act.sum()):
+        qpos, qvel, act = data.qpos, data.qvel, data.act
+        if not math.isfinite(qpos.dot(qpos) + qvel.dot(qvel) + act.dot(act)):  # then which, if any: squares overflow
             for name in ("qpos", "qvel", "act"):
                 bad = np.flatnonzero(~np.isfinite(getattr(data, name)))
                 if len(bad):

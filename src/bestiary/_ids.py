@@ -27,6 +27,8 @@ IDS: dict[str, dict[str, Any]] = {
         "medium": "air",
         "clock": {"control": "0.0002", "brain": "0.0002", "physics": "0.00005"},  # of the wings
     },
+    "bestiary/MouseOpenField-v0": {"animal": "mouse", "task": "locomotion", "task_options": {"arena_m": 0.25}},
+    "bestiary/MouseTreadmill-v0": {"animal": "mouse", "task": "locomotion", "task_options": {"arena_m": 2.0}},
     "bestiary/ZebrafishFree-v0": {"animal": "zebrafish", "task": "locomotion"},
     "bestiary/ZebrafishOMR-v0": {"animal": "zebrafish", "task": "optomotor", "task_options": _GRATING},
     "bestiary/ZebrafishFlow-v0": {"animal": "zebrafish", "task": "flow"},
@@ -47,4 +49,9 @@ def register() -> None:
 
     for name, arguments in IDS.items():
         if name not in gymnasium.registry:
-            gymnasium.register(name, entry_point="bestiary.envs:EmbodiedEnv", kwargs=arguments)
+            gymnasium.register(
+                name,
+                entry_point="bestiary.envs:EmbodiedEnv",
+                vector_entry_point="bestiary.envs:EmbodiedVectorEnv",
+                kwargs=arguments,
+            )

@@ -1,0 +1,316 @@
+"""From the cord's units to the mouse's motors: where each paw goes, and the joint angles that bring it there.
+
+The rhythm, the gait and the swing are the cord's: a paw swings while its flexor half-centre is active and stands while
+it is not. Here a planted paw moves back with the ground under a body of the speed that belongs to the cord's drive
+(`SPEEDS`, from M20) and turns with it; a lifted paw flies in an arc to where its next stance should begin. Joint angles
+come from a table of inverse kinematics, made once for a body, and go to the servos with their lag made good. All of it
+is `tuned`.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import mujoco
+import numba
+import numpy as np
+
+from bestiary.bodies._base import Array
+from bestiary.bodies.mouse import PAWS, STANCE
+from bestiary.interfaces._limb import Limb
+
+FORE = ("scapula_S_supinate", "scapula_S_abduct", "scapula_S_extend", "shoulder_S", "shoulder_sup_S", "elbow_S",
+        "wrist_S")  # fmt: skip
+HIND = ("hip_S_supinate", "hip_S_abduct", "hip_S_extend", "knee_S", "ankle_S")
+JOINTS = 8  # room for those of a limb and its digits
+GRID_MM = (np.linspace(-30, 30, 16), np.linspace(-9, 9, 5), np.linspace(-4, 14, 10))  # about the paw as it stands
+# Drive of the cord (alpha), speed in m/s of the body that it stands for: the published network steps at 2.7, 5.8 and
+# 9.6 Hz at 0.1, 0.5 and 0.94; strides of M20 (3.4, 7.7, 9.2 cm)
+AIR = 0.7  # of the time that its flexors are active, a paw is in the air
+SINK_MM_PER_S = 200.0  # a paw whose flexors fall silent in mid-air goes down so fast
+SPEEDS = ((0.05, 0.03), (0.1, 0.093), (0.2, 0.19), (0.5, 0.45), (0.8, 0.73), (0.95, 0.90), (1.03, 0.95))
+
+
+@dataclass(frozen=True)
+class Template:
+    """Tables that turn places of the paws into actions, for one body."""
+
+    table: Array  # (4, nx, ny, nz, 8) rad
+    origin: Array  # (4, 3) mm, of each paw as it stands, trunk frame
+    worst_mm: float  # largest miss of the table within a walking step
+    where: Array  # (4, 8) motor of each joint, -1 none
+    centre: Array  # (n_motors,) angle of action 0
+    half: Array
+    neutral: Array
+    lead_s: Array  # (n_motors,) lag of each servo by its joint's damping
+    delay_s: Array  # (n_motors,) of its activation
+    motors: Mapping[str, int] = field(repr=False)
+
+    @classmethod
+    def of(cls, body: Any) -> Template:
+        """For `bestiary.bodies.mouse.Mouse`; solved once for equal bodies."""
+        return _template(body)
+
+
+@functools.lru_cache(4)
+def _template(body: Any) -> Template:
+    model = body.spec().compile()
+    mm = 1e-3 / body.units.length
+    motors = {name: i for i, name in enumerate(body.motors)}
+    tables, origin, worst = {}, np.zeros((4, 3)), 0.0
+    grid = np.stack(np.meshgrid(*GRID_MM, indexing="ij"), -1)
+    for kind, joints, digit in (("F", FORE, "finger_S"), ("H", HIND, "toe_S")):
+        chain = Limb.of(model, [j.replace("_S", "_L") for j in joints], f"paw_{kind}L", "torso")
+        rest = np.array([STANCE[j.replace("_S", "_L")] for j in joints])
+        middle = chain.forward(rest[None])[0][0]
+        for i, paw in enumerate(PAWS):
+            if paw[0] == kind:
+                origin[i] = middle / mm * [1, 1 if paw[1] == "L" else -1, 1]
+        angle = np.zeros((*grid.shape[:3], JOINTS))
+        order = np.argsort(np.abs(GRID_MM[0]), kind="stable")
+        n = len(joints)
+        done: list[int] = []
+        for a in order:  # outward from the middle, each from the one next to it
+            near = min(done, key=lambda d: abs(d - a)) if done else None
+            start = rest if near is None else angle[near, ..., :n].reshape(-1, n)
+            target = middle + grid[a].reshape(-1, 3) * mm
+            found = chain.solve(target, start, rest, 60 if near is None else 25, home=0.05)
+            tip, _, turn = chain.forward(found)
+            angle[a, ..., :n] = found.reshape(*grid.shape[1:3], n)
+            level = np.arctan2(turn[:, 2, 0], turn[:, 2, 2])  # digits lie flat
+            angle[a, ..., n] = np.clip(level, -0.88, 0.88).reshape(grid.shape[1:3])
+            miss = np.linalg.norm(tip - target, axis=1).reshape(grid.shape[1:3]) / mm
+            if abs(GRID_MM[0][a]) < 19:
+                worst = max(worst, float(miss[1:-1, 2:6].max()))
+            done.append(int(a))
+        tables[kind] = angle
+        _ = digit
+    where = np.full((4, JOINTS), -1)
+    for i, paw in enumerate(PAWS):
+        names = (*FORE, "finger_S") if paw[0] == "F" else (*HIND, "toe_S")
+        for k, name in enumerate(names):
+            where[i, k] = motors.get(name.replace("_S", f"_{paw[1]}"), -1)
+    lead, delay = np.zeros((2, len(motors)))
+    for name, a in motors.items():
+        i = model.actuator(name).id
+        if model.actuator_trntype[i] == mujoco.mjtTrn.mjTRN_JOINT and name in body.joints:
+            j = model.joint(name).id
+            lead[a] = np.ravel(model.dof_damping[model.jnt_dofadr[j]])[0] / -model.actuator_biasprm[i, 1]
+        if model.actuator_dyntype[i] != mujoco.mjtDyn.mjDYN_NONE:
+            delay[a] = model.actuator_dynprm[i, 0]
+    return Template(
+        table=np.ascontiguousarray([tables[paw[0]] for paw in PAWS]),
+        origin=origin,
+        worst_mm=worst,
+        where=where,
+        centre=body.middle,
+        half=body.half,
+        neutral=body.neutral,
+        lead_s=lead,
+        delay_s=delay,
+        motors=motors,
+    )
+
+
+class Motor:
+    """Rates of the cord's units to the action. period_s: of control.
+
+    lift_mm: height of a swing's arc. push_mm: how much planted legs stretch, as they give way under the body. turn_rad_per_s: of the body at full turn. rear_rad: how far up it rears.
+    """
+
+    # the units that it reads, in this order
+    OUTPUTS = (
+        *(f"RGF_{paw}" for paw in PAWS),
+        *("speed", "stop", "turn_L", "turn_R", "rear", "crouch", "nod", "lick", "FN_L", "FN_R"),
+        *("nose_up", "nose_down", "lean_L", "lean_R"),
+    )
+
+    def __init__(
+        self,
+        template: Template,
+        period_s: float,
+        *,
+        lift_mm: float = 8.0,
+        push_mm: float = 0.8,
+        turn_rad_per_s: float = 4.0,
+        lean_mm: tuple[float, float] = (0.4, 0.25),
+    ) -> None:
+        t = self.template = template
+        self.period_s = period_s
+        share = np.where(t.delay_s > 0, -np.expm1(-period_s / np.maximum(t.delay_s, 1e-9)), 1.0)
+        names = ("lumbar_extend", "lumbar_bend", "cervical_extend", "cervical_bend", "atlas", "mandible", "tongue",
+                 "whisk_L", "whisk_R")  # fmt: skip
+        others = np.array([t.motors.get(name, -1) for name in names])
+        self._fixed = (
+            *(t.table, t.origin, t.where, t.centre, t.half, t.neutral, t.lead_s, share, others),
+            np.array([[g[0], g[1] - g[0]] for g in GRID_MM]),
+            np.array(SPEEDS),
+            np.array((period_s, lift_mm, push_mm, turn_rad_per_s, *lean_mm)),
+        )
+
+    def init(self) -> dict[str, Array]:
+        """Standing."""
+        t = self.template
+        state = {
+            "paws": t.origin.copy(),  # mm, trunk frame: where each is told to be
+            "lifted": t.origin[:, :2].copy(),
+            "clock": np.array(
+                [[0.0, 0.1, 2.0, 0.2]] * 4
+            ),  # s since flexors changed, last swing; phase (2 at rest); last stance
+            "told": np.full((4, JOINTS), np.nan),
+            "active": t.centre + t.half * t.neutral,
+            "action": t.neutral.copy(),
+        }
+        self.advance(state, np.zeros(len(self.OUTPUTS)))
+        return state
+
+    def advance(self, state: dict[str, Array], rate_Hz: Array) -> None:
+        """One control period, in place. rate_Hz: of the units OUTPUTS."""
+        _limbs(*[state[k] for k in _STATE], rate_Hz, *self._fixed)  # type: ignore[call-arg]
+
+
+_STATE = ("paws", "lifted", "clock", "told", "active", "action")
+
+
+@numba.njit(cache=True, nogil=True)
+def _look(table: Array, grid: Array, at: Array) -> Array:
+    """Trilinear look-up (8,) in a table (nx, ny, nz, 8), held at its edges."""
+    base = np.zeros(3, np.int64)
+    part = np.zeros(3)
+    for k in range(3):
+        x = (at[k] - grid[k, 0]) / grid[k, 1]
+        x = min(max(x, 0.0), table.shape[k] - 1.000001)
+        base[k] = int(x)
+        part[k] = x - base[k]
+    out = np.zeros(table.shape[3])
+    for a in range(2):
+        for b in range(2):
+            for c in range(2):
+                w = (part[0] if a else 1 - part[0]) * (part[1] if b else 1 - part[1]) * (part[2] if c else 1 - part[2])
+                out += w * table[base[0] + a, base[1] + b, base[2] + c]
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _limbs(
+    paws, lifted, clock, told, active, action, rate, table, origin, where, centre, half, neutral, lead_s, share, others,
+    grid, speeds, numbers,
+):  # fmt: skip
+    dt, lift, push, turn_top, lean_pitch, lean_roll = numbers
+    alpha = rate[4] / 100
+    walks = rate[5] < 50
+    ahead = 1e3 * np.interp(alpha, speeds[:, 0], speeds[:, 1]) * (1 - min(rate[5] / 50, 1.0))  # mm/s
+    turn = turn_top * (rate[6] - rate[7]) / 100  # rad/s, to the left
+    at = np.zeros(3)
+    for i in range(4):
+        vx, vy = ahead - turn * origin[i, 1], turn * origin[i, 0]
+        flexes = rate[i] > 10
+        clock[i, 0] += dt
+        if flexes and walks and clock[i, 2] >= 2:  # it lifts
+            clock[i, 3] = min(max(clock[i, 0], 0.03), 0.35)
+            clock[i, 0] = 0.0
+            clock[i, 2] = 0.0
+            lifted[i] = paws[i, :2]
+        if not flexes and clock[i, 2] < 2:  # its flexors fall silent
+            clock[i, 1] = min(max(clock[i, 0], 0.05), 0.16)
+            clock[i, 0] = 0.0
+            clock[i, 2] = 2.0
+        if clock[i, 2] < 1:
+            clock[i, 2] = min(clock[i, 0] / (AIR * clock[i, 1]), 1.0)
+        swings = clock[i, 2] < 1
+        if swings:
+            s = clock[i, 2]
+            way = min(max((s - 0.12) / 0.8, 0.0), 1.0)  # first up, then ahead, then down
+            ease = way - np.sin(2 * np.pi * way) / (2 * np.pi)
+            reach = clock[i, 3] / 2
+            paws[i, 0] = lifted[i, 0] + (origin[i, 0] + vx * reach - lifted[i, 0]) * ease
+            paws[i, 1] = lifted[i, 1] + (origin[i, 1] + vy * reach - lifted[i, 1]) * ease
+            up = min(s / 0.3, 1.0, (1 - s) / 0.35)
+            paws[i, 2] = origin[i, 2] - push + (lift + push) * (1 - np.cos(np.pi * up)) / 2
+        else:
+            x, y = paws[i, 0], paws[i, 1]
+            paws[i, 0] = min(max(x - dt * (ahead - turn * y), origin[i, 0] - 24), origin[i, 0] + 24)
+            paws[i, 1] = min(max(y - dt * turn * x, origin[i, 1] - 7), origin[i, 1] + 7)
+            paws[i, 2] = max(origin[i, 2] - push, paws[i, 2] - SINK_MM_PER_S * dt)
+        for k in range(3):
+            at[k] = paws[i, k] - origin[i, k]
+        if not swings:
+            front, left = (1.0 if i < 2 else -1.0), (1.0 if i % 2 == 0 else -1.0)
+            at[2] += front * lean_pitch * (rate[14] - rate[15]) / 10 + left * lean_roll * (rate[17] - rate[16]) / 10
+        at[2] += 5.0 * rate[9] / 100
+        if i % 2:
+            at[1] = -at[1]
+        angle = _look(table[i], grid, at)
+        for j in range(angle.size):
+            m = where[i, j]
+            if m < 0:
+                continue
+            before = told[i, j] if told[i, j] == told[i, j] else angle[j]
+            _drive(m, angle[j], (angle[j] - before) / dt, active, action, centre, half, lead_s, share)
+            told[i, j] = angle[j]
+    # trunk, head, mouth and whiskers
+    bend = (rate[6] - rate[7]) / 100
+    goals = (
+        0.0,
+        0.35 * bend,
+        -0.3 * (rate[10] - 50) / 50,
+        0.4 * bend,
+        0.0,
+        -0.2 * rate[11] / 100,
+        rate[11] / 100,
+        (rate[12] - 50) / 50,
+        (rate[13] - 50) / 50,
+    )
+    for k in range(others.size):
+        m = others[k]
+        if m < 0:
+            continue
+        if k >= 6:
+            action[m] = min(max(goals[k], -1.0), 1.0)
+        else:
+            _drive(m, goals[k], 0.0, active, action, centre, half, lead_s, share)
+
+
+@numba.njit(cache=True, nogil=True)
+def _drive(m, angle, speed, active, action, centre, half, lead_s, share):
+    """The command at which a servo with its lag follows the angle."""
+    target = angle + speed * lead_s[m]
+    command = active[m] + (target - active[m]) / share[m]
+    command = min(max(command, centre[m] - half[m]), centre[m] + half[m])
+    active[m] += (command - active[m]) * share[m]
+    action[m] = min(max((command - centre[m]) / half[m], -1.0), 1.0)
+
+
+class Proprioception:
+    """What the limbs and the labyrinth feel, as drive of named units of the cord, mV.
+
+    load: 10 for the whole weight on one paw. stretch: 10 with the paw 15 mm behind the middle of its stance, from the
+    joint angles (a linear read-out of the step template). Tilts: 10 times the share of gravity along that axis.
+    """
+
+    def __init__(self, body: Any, template: Template, names: Sequence[str], weight_N: float = 0.245) -> None:
+        row = {name: i for i, name in enumerate(names)}
+        self._size, self._weight = len(names), weight_N
+        self._load = np.array([row[f"load_{p}"] for p in PAWS])
+        self._stretch = np.array([row[f"stretch_{p}"] for p in PAWS])
+        self._tilt = np.array([row[w] for w in ("nose_up", "nose_down", "lean_L", "lean_R")])
+        self._joints, self._fit = [], []
+        ahead = np.repeat(GRID_MM[0], len(GRID_MM[1]) * len(GRID_MM[2]))
+        for i, paw in enumerate(PAWS):
+            joints = [j.replace("_S", f"_{paw[1]}") for j in (FORE if paw[0] == "F" else HIND)]
+            self._joints.append(np.array([body.joints.index(j) for j in joints]))
+            angle = template.table[i].reshape(-1, JOINTS)[:, : len(joints)]
+            self._fit.append(np.linalg.lstsq(np.c_[angle, np.ones(len(angle))], ahead, rcond=None)[0])
+
+    def encode(self, obs: Mapping[str, Array]) -> Array:
+        """Drive (n,) mV of the cord's units from an observation of the body."""
+        drive = np.zeros(self._size, np.float32)
+        drive[self._load] = 10 / self._weight * obs["paw_load_N"]
+        for row, joints, fit in zip(self._stretch, self._joints, self._fit, strict=True):
+            drive[row] = min(max(-10 / 15 * float(fit[:-1] @ obs["joint_rad"][joints] + fit[-1]), 0.0), 15.0)
+        x, y, _ = obs["gravity"]
+        drive[self._tilt] = -10 * x, 10 * x, 10 * y, -10 * y
+        return drive
