@@ -20,7 +20,7 @@ GOLD = np.uint64(0x9E3779B97F4A7C15)
 _FAST = {"contract", "nsz"}  # no reordering: results do not depend on vectors
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def prefetch(typing: Any, array: Any, index: Any) -> Any:
     """Asks for array[index] before it is needed: rows of edges lie anywhere in memory."""
 

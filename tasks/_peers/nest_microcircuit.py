@@ -3,9 +3,9 @@
     python nest_microcircuit.py in.json out.npz
 
 in.json: names, sizes, cells' and synapses' parameters, `synapses` [target][source], weights and delays likewise,
-background, current_pA, dt_ms, warm_ms, run_ms, threads, seed, limit_bytes. out.npz: step, neuron of every spike after
-warm_ms, wall_s of these run_ms, build_s, cpu_s, bytes (most memory held), synapses. Written for nest-simulator 3.10 of PyPI;
-bestiary.tasks._bench_mouse makes its environment.
+background, current_pA, dt_ms, warm_ms, run_ms, threads, seed, limit_bytes. out.npz: step, neuron of spikes after
+warm_ms, wall_s of these run_ms, build_s, cpu_s, bytes (most memory held), synapses. Written for nest-simulator 3.10 of
+PyPI; bestiary.tasks._bench_mouse makes its environment.
 """
 
 import json
