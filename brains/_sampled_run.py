@@ -126,7 +126,7 @@ class SampledSimulation:
 
     def _row_arrays(self) -> tuple[Any, ...]:
         r = self.rows
-        return r.first, r.size, r.mean, r.table, r.reach, r.key, r.codes
+        return r.first, r.size, r.wide, r.high, r.mean, r.table, r.reach, r.key, r.codes
 
     def _store(self) -> None:
         from bestiary.brains import _sampled_kernel
