@@ -15,7 +15,7 @@ import numpy as np
 
 from bestiary.brains._shiu import DRIVE_MV, DT_S, shiu_network
 from bestiary.brains.connectome import Connectome
-from bestiary.brains.spiking import SpikeTrains
+from bestiary.brains.spiking import Network, SpikeTrains
 from bestiary.brains.spiking._describe import in_steps
 from bestiary.errors import BestiaryError
 
@@ -61,7 +61,7 @@ class SpikingPart:
     published model drives its receptors; a steady current would make equal cells fire in step. background_Hz (n,):
     events of KICK_MV in each cell; None is the published model, silent at rest. gap_nS: of one unit of weight of edges
     of kind `gap`, on 1 GOhm cells. in_place: `advance` uses up the state that it is given, which saves copying 2 MB a
-    step in a whole brain.
+    step in a whole brain. network: gives a table its equations, whose potentials count from rest_mV.
     """
 
     table: Connectome
@@ -74,6 +74,8 @@ class SpikingPart:
     in_place: bool = False
     lesioned: Array = field(default_factory=lambda: np.empty(0, int))
     silenced: Array = field(default_factory=lambda: np.empty(0, int))
+    network: Callable[..., Network] = shiu_network
+    rest_mV: float = REST_MV
     steps: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -106,7 +108,7 @@ class SpikingPart:
         gone = self.silenced
         table = self.table.silence(gone) if len(gone) else self.table
         table = table.lesion(self.lesioned) if len(self.lesioned) else table
-        network = shiu_network(table, dt_s=self.dt_s, current=True, gap_nS=self.gap_nS)
+        network = self.network(table, dt_s=self.dt_s, current=True, gap_nS=self.gap_nS)
         plan = replace(network, inputs=(never,)).plan()
         plan.refractory[self.poisson] = 0
         before = packed(plan, np.arange(plan.n), np.empty(0, int))
@@ -202,7 +204,7 @@ class SpikingPart:
 
     def voltage_mV(self, state: dict[str, Array]) -> Array:
         """(n,) membrane potential."""
-        return state["F"][0] + np.float32(REST_MV)
+        return state["F"][0] + np.float32(self.rest_mV)
 
     def cut(self, lesioned: Array, silenced: Array) -> SpikingPart:
         """Without some neurons (no input, no output, no background), and without the outputs of others."""
