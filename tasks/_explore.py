@@ -11,7 +11,7 @@ from bestiary.tasks._paths import heading_rad, within
 from bestiary.tasks._posture import period_s, smoothed
 from bestiary.tasks._states import closed, runs
 from bestiary.tasks._trial import Track
-from bestiary.tasks.labyrinth import HOME, NODES, parent
+from bestiary.tasks.labyrinth import HOME, NODES, parent, way_of
 
 _SMOOTH_S = 0.2
 _WALL_M = 0.03  # a nose so near is at the wall
@@ -129,14 +129,19 @@ def turn_chance(track: Track, kind: str) -> tuple[float, float]:
         if from_stem and kind == "SF":
             total, hits = total + 1, hits + (not back)
         elif from_stem and kind == "SA" and not back and came != HOME and parent(here) == came and i > 1:
-            before = way[i - 2]
-            if before == parent(came) and goes in (2 * here + 1, 2 * here + 2):
-                total, hits = total + 1, hits + ((goes % 2) != (here % 2))
+            if way[i - 2] == parent(came) and goes in (2 * here + 1, 2 * here + 2):
+                total, hits = total + 1, hits + (_turn(came, here) != _turn(here, goes))
         elif not from_stem and kind == "BF":
             total, hits = total + 1, hits + (not back)
         elif not from_stem and kind == "BS" and not back:
             total, hits = total + 1, hits + (goes == parent(here))
     return float(hits), float(total)
+
+
+def _turn(node: int, child: int) -> int:
+    """1 where one turns left from a node's corridor into a child's, -1 right."""
+    (ax, ay), (bx, by) = way_of(node), way_of(child)
+    return 1 if ax * by - ay * bx > 0 else -1
 
 
 def alternation(track: Track) -> tuple[float, float]:

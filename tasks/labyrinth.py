@@ -45,6 +45,13 @@ def runs() -> tuple[tuple[tuple[int, int], ...], ...]:
     return tuple(out)
 
 
+def way_of(node: int) -> tuple[int, int]:
+    """(column, row) steps in which the corridor to a node runs."""
+    cells = runs()[node]
+    before = cells[-2] if len(cells) > 1 else runs()[parent(node)][-1]
+    return cells[-1][0] - before[0], cells[-1][1] - before[1]
+
+
 @functools.lru_cache(1)
 def lines() -> tuple[tuple[float, float, float, float], ...]:
     """Walls in cells, corners of the grid at whole numbers 0 .. SIZE: everywhere but between cells of one corridor."""
@@ -77,8 +84,8 @@ class Labyrinth:
 
     seconds: length of the episode. width_m: of the whole, 0.61 (24 inches) in Rosenberg 2021; corridor_m: of its
     corridors (1 1/8 inches, from memory); height_m: of the walls. port: the node with the water, an end (63 to 126);
-    116 is that of the recordings (from memory); None: no water. start_node: where to start instead of the home, facing
-    away from it.
+    116 is that of the recordings (from memory); None: no water. start_node: 0 to 6, where the nose starts instead of
+    the home, in the corridor that leads there.
 
     info: node (the last one entered, 127 the home), decisions (nodes entered, the home not counted), visited (share of
     the nodes), drinks, port_m (from nose to port, straight; -1 without), forward_m, speed_m_per_s, distance_m.
@@ -98,8 +105,8 @@ class Labyrinth:
             raise ValueError(f"Labyrinth: corridor_m must be below {self.cell_m:g}, a cell; got {self.corridor_m}")
         if self.port is not None and not NODES // 2 <= self.port < NODES:
             raise ValueError(f"Labyrinth: port is an end node, {NODES // 2} to {NODES - 1}, or None; got {self.port}")
-        if self.start_node is not None and not 0 <= self.start_node < NODES:
-            raise ValueError(f"Labyrinth: start_node is from 0 to {NODES - 1} or None, got {self.start_node}")
+        if self.start_node is not None and not 0 <= self.start_node <= 6:
+            raise ValueError(f"Labyrinth: start_node is from 0 to 6, whose corridors are long, got {self.start_node}")
 
     @property
     def cell_m(self) -> float:
@@ -127,10 +134,8 @@ class Labyrinth:
 
     def port_place_m(self) -> Array:
         """(2,) of the water, on the far wall of its corridor."""
-        cells = runs()[int(self.port or 0)]
-        before = cells[-2] if len(cells) > 1 else runs()[parent(int(self.port or 0))][-1]
-        way = np.array(cells[-1]) - before
-        return self.place_m(cells[-1]) + way * self.corridor_m / 2
+        port = int(self.port or 0)
+        return self.place_m(runs()[port][-1]) + np.array(way_of(port)) * self.corridor_m / 2
 
     def start(
         self, body: Body, bound: Any, model: mujoco.MjModel, data: mujoco.MjData, rng: np.random.Generator
@@ -141,9 +146,9 @@ class Labyrinth:
             heading = float(rng.uniform(-0.1, 0.1))
         else:
             cell = runs()[self.start_node][-1]
-            chain = (*(runs()[parent(self.start_node)] if self.start_node else ()), *runs()[self.start_node])
-            way = np.array(cell) - chain[-2]
-            place[:2], heading = self.place_m(cell), float(np.arctan2(way[1], way[0]))
+            way = np.array(way_of(self.start_node))
+            place[:2] = self.place_m(cell) - 0.5 * body.length_m * way
+            heading = float(np.arctan2(way[1], way[0]))
         return self.begin(start_at(body, bound, model, data, place, heading))
 
     def begin(self, state: dict[str, Any]) -> dict[str, Any]:

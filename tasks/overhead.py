@@ -55,7 +55,7 @@ class Overhead(OpenField):
     @property
     def disc(self) -> Loom:
         """The disc's course."""
-        return self._disc  # type: ignore[attr-defined, no-any-return]
+        return self._disc  # type: ignore[attr-defined]
 
     def furnish(self, spec: mujoco.MjSpec, body: Body) -> None:
         super().furnish(spec, body)
