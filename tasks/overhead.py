@@ -18,7 +18,7 @@ from bestiary.tasks.open_field import OpenField
 
 @dataclass(frozen=True)
 class Overhead(OpenField):
-    """An open field, and at at_s a dark disc above it. Options, reward and info of `OpenField`, and:
+    """An open field, and at at_s (None: half way through) a dark disc above it. Options, reward and info of `OpenField`, and:
 
     kind: "loom", on a collision course from straight above (Yilmaz & Meister 2013 Curr Biol 23:2011), from start_deg to
     end_deg with l/v of lv_s, there stays for stay_s and is gone; "sweep", of start_deg all the time, passes overhead
@@ -31,7 +31,7 @@ class Overhead(OpenField):
 
     seconds: float = 6.0
     kind: str = "loom"
-    at_s: float = 2.0
+    at_s: float | None = None
     lv_s: float = 0.04
     start_deg: float = 5.0
     end_deg: float = 50.0
@@ -48,9 +48,14 @@ class Overhead(OpenField):
                 f"{self.deg_per_s}"
             )
         object.__setattr__(self, "_disc", Loom(
-            at_s=self.at_s, lv_s=self.lv_s, elevation_deg=self.elevation_deg, start_deg=self.start_deg,
+            at_s=self.onset_s, lv_s=self.lv_s, elevation_deg=self.elevation_deg, start_deg=self.start_deg,
             end_deg=self.end_deg, dark=self.dark, sham=self.kind == "none",
         ))  # fmt: skip
+
+    @property
+    def onset_s(self) -> float:
+        """When the disc appears."""
+        return min(self.seconds / 2, 60.0) if self.at_s is None else self.at_s
 
     @property
     def disc(self) -> Loom:
@@ -71,11 +76,11 @@ class Overhead(OpenField):
         """How long the disc is there."""
         if self.kind == "sweep":
             return 120.0 / self.deg_per_s
-        return self.disc.collision_s - self.at_s + self.stay_s
+        return self.disc.collision_s - self.onset_s + self.stay_s
 
     def angle_deg(self, time_s: float) -> float:
         """Of the disc; 0 while there is none."""
-        if self.kind == "none" or not self.at_s <= time_s < self.at_s + self._over_s():
+        if self.kind == "none" or not self.onset_s <= time_s < self.onset_s + self._over_s():
             return 0.0
         return self.start_deg if self.kind == "sweep" else math.degrees(self.disc.angle_rad(time_s))
 
@@ -88,7 +93,7 @@ class Overhead(OpenField):
         if not angle:
             data.mocap_pos[row] = [0, 0, -1e3 * size / state["unit_m"]]
             return
-        tilt = math.radians(60 - self.deg_per_s * (time_s - self.at_s))
+        tilt = math.radians(60 - self.deg_per_s * (time_s - self.onset_s))
         bearing = state["heading"] + state["azimuth"]
         way = np.array([math.sin(tilt) * math.cos(bearing), math.sin(tilt) * math.sin(bearing), math.cos(tilt)])
         away_m = size / math.tan(math.radians(angle) / 2)
@@ -96,13 +101,13 @@ class Overhead(OpenField):
         mujoco.mju_quatZ2Vec(data.mocap_quat[row], way)
 
     def judge(self, state: dict[str, Any], pose: dict[str, Array], time_s: float) -> tuple[float, bool, dict[str, Any]]:
-        if time_s <= self.at_s:
+        if time_s <= self.onset_s:
             state |= self.disc._aim(state["azimuth"], pose)
             state["head_m"] = nose_m(pose).copy()
         reward, ended, info = super().judge(state, pose, time_s)
         side = math.copysign(1.0, math.sin(state["azimuth"]))
         turned = (heading_rad(pose) - state["heading"] + math.pi) % (2 * math.pi) - math.pi
-        since = time_s - self.at_s
+        since = time_s - self.onset_s
         info |= {
             "loom_deg": self.angle_deg(time_s),
             "threat_s": since if since >= 0 else -1.0,
