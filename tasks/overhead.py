@@ -18,7 +18,8 @@ from bestiary.tasks.open_field import OpenField
 
 @dataclass(frozen=True)
 class Overhead(OpenField):
-    """An open field, and at at_s (None: half way through) a dark disc above it. Options, reward and info of `OpenField`, and:
+    """An open field, and at at_s (None: half way through) a dark disc above it. Options, reward and
+    info of `OpenField`, and:
 
     kind: "loom", on a collision course from straight above (Yilmaz & Meister 2013 Curr Biol 23:2011), from start_deg to
     end_deg with l/v of lv_s, there stays for stay_s and is gone; "sweep", of start_deg all the time, passes overhead
