@@ -1,7 +1,7 @@
 """The kernels of sampled networks (numba): draw edges, deliver spikes, step neurons. No JAX, no lock of Python's.
 
-Each synapse is 64 mixed bits of (row, source cell, number): the lowest byte picks the weight, the upper bits the target. What arrives is summed in whole units, so neither the order of synapses
-nor the number of threads changes a bit.
+Each synapse is 64 mixed bits of (row, source cell, number): the lowest byte picks the weight, the upper bits the
+target. What arrives is summed in whole units, so neither the order of synapses nor the number of threads changes a bit.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ GOLD = np.uint64(0x9E3779B97F4A7C15)
 _FAST = {"contract", "nsz"}  # no reordering: results do not depend on vectors
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def prefetch(typing: Any, array: Any, index: Any) -> Any:
     """Asks for array[index] before it is needed: rows of edges lie anywhere in memory."""
 
@@ -78,23 +78,27 @@ def poisson(mean: Any, key: Any) -> Any:
     return out
 
 
-@numba.njit(inline="always")
-def target_of(z: Any, cell: Any, s_first: Any, s_size: Any, first: Any, size: Any, reach: Any, normal: Any) -> Any:
-    """The target cell of a synapse."""
+@numba.njit(inline="always", error_model="numpy")
+def place_of(at: Any, size: Any) -> Any:
+    """(x, y), 0 to 1, of cell number `at` of a population on its sheet."""
+    wide = np.int64(np.ceil(np.sqrt(size)))
+    high = (size + wide - 1) // wide
+    return (at % wide + 0.5) / wide, (at // wide + 0.5) / high
+
+
+@numba.njit(inline="always", error_model="numpy")
+def target_of(z: Any, x: Any, y: Any, first: Any, size: Any, wide: Any, high: Any, reach: Any, normal: Any) -> Any:
+    """The target cell of a synapse of a source cell at (x, y). wide, high: of the target's sheet."""
     if reach == 0:
         return first + np.int64(((z >> np.uint64(32)) * np.uint64(size)) >> np.uint64(32))
-    ws = np.int64(np.ceil(np.sqrt(s_size)))
-    hs = (s_size + ws - 1) // ws
-    wt = np.int64(np.ceil(np.sqrt(size)))
-    ht = (size + wt - 1) // wt
-    row, col = divmod(cell - s_first, ws)
-    x = (col + 0.5) / ws + reach * normal[(z >> np.uint64(40)) & np.uint64(4095)]
-    y = (row + 0.5) / hs + reach * normal[(z >> np.uint64(52)) & np.uint64(4095)]
-    # 20 more bits place it inside the cell of the grid
-    x += (float((z >> np.uint64(8)) & np.uint64(65535)) / 65536.0 - 0.5) / wt
-    y += (float((z >> np.uint64(24)) & np.uint64(65535)) / 65536.0 - 0.5) / ht
-    at = np.int64((y - np.floor(y)) * ht) * wt + np.int64((x - np.floor(x)) * wt)
-    return first + (at if at < size else at - wt)
+    # the last terms place it inside the cell of the grid
+    x += reach * normal[(z >> np.uint64(40)) & np.uint64(4095)]
+    x += (float((z >> np.uint64(8)) & np.uint64(65535)) * (1 / 65536.0) - 0.5) / wide
+    y += reach * normal[(z >> np.uint64(52)) & np.uint64(4095)]
+    y += (float((z >> np.uint64(24)) & np.uint64(65535)) * (1 / 65536.0) - 0.5) / high
+    row, column = np.int64((y - np.floor(y)) * high), np.int64((x - np.floor(x)) * wide)
+    at = min(row, high - 1) * wide + min(column, wide - 1)
+    return first + (at if at < size else at - wide)
 
 
 @numba.njit(nogil=True)
@@ -128,7 +132,8 @@ def how_many(
 @numba.njit(nogil=True)
 def edges_of(
     fill: Any, shard: Any, pop_of: Any, pop_first: Any, pop_base: Any, n_delays: Any, at: Any, of: Any, upto: Any,
-    bounds: Any, first: Any, size: Any, mean: Any, table: Any, reach: Any, key: Any, codes: Any, normal: Any,
+    bounds: Any, first: Any, size: Any, wide: Any, high: Any, mean: Any, table: Any, reach: Any, key: Any,
+    codes: Any, normal: Any,
     exact: Any, counts: Any, ptr: Any, idx: Any, code: Any,
 ) -> Any:  # fmt: skip
     """All edges into one shard, by source cell and delay. fill False: only counts them into ptr[1:]."""
@@ -138,6 +143,7 @@ def edges_of(
         p = pop_of[cell]
         s_first, s_size = pop_first[p], pop_first[p + 1] - pop_first[p]
         r0, width = at[p * n_delays], at[(p + 1) * n_delays] - at[p * n_delays]
+        x, y = place_of(cell - s_first, s_size)
         for d in range(n_delays):
             place = np.int64(ptr[cell * n_delays + d]) if fill else 0
             for r in range(of[shard, p * n_delays + d], upto[shard, p * n_delays + d]):
@@ -149,7 +155,7 @@ def edges_of(
                 k = mix64(key[r] ^ (np.uint64(cell) * np.uint64(0xA24BAED4963EE407)))
                 for j in range(m):
                     z = mix64(k + np.uint64(j + 1) * GOLD)
-                    t = target_of(z, cell, s_first, s_size, first[r], size[r], reach[r], normal)
+                    t = target_of(z, x, y, first[r], size[r], wide[r], high[r], reach[r], normal)
                     if t < lo or t >= hi:
                         continue
                     if fill:
@@ -171,7 +177,7 @@ def stepper(stored: bool, two: bool, glif: bool, drive: bool, parallel: bool, mo
     source = f"""
 def step(steps, V, IE, II, ACC, A1, A2, until, hist, meta, count, start, rng_key,
          pop_of, pop_first, pop_base, pop_sign, seg_pop, seg_lo, seg_hi, seg_at, P, T, G, fit_of,
-         bounds, delays, at, of, upto, first, size, mean, table, reach, key, codes, level, normal,
+         bounds, delays, at, of, upto, first, size, wide, high, mean, table, reach, key, codes, level, normal,
          exact, counts, ptr, ptr_at, idx, code, unit, steady, heard, out_step, out_cell, found, events):
     # meta: step, head of the ring
     n_shards, slots, cap, n_d = bounds.size - 1, count.size, hist.size, delays.size
@@ -207,7 +213,7 @@ def step(steps, V, IE, II, ACC, A1, A2, until, hist, meta, count, start, rng_key
                         for w in range(words.size):
                             if words[w] != 0:
                                 for i in range(8 * w, 8 * w + 8):
-                                    if flag[i] != 0:
+                                    if flag[i] != 0 and un[i] <= k:
                                         j = b + i
                                         found[sh, fired] = j
                                         fired += 1
@@ -291,12 +297,14 @@ def step(steps, V, IE, II, ACC, A1, A2, until, hist, meta, count, start, rng_key
             + """
                     s_first, s_size = pop_first[p], pop_first[p + 1] - pop_first[p]
                     r0, width = at[p * n_d], at[(p + 1) * n_d] - at[p * n_d]
+                    if of[sh, p * n_d + d] == upto[sh, p * n_d + d]: continue
+                    px, py = place_of(cell - s_first, s_size)
                     for r in range(of[sh, p * n_d + d], upto[sh, p * n_d + d]):
                         many_s = how_many(r, cell, s_first, r0, width, mean, key, exact, pop_base[p], counts)
                         ks = mix64(key[r] ^ (np.uint64(cell) * np.uint64(0xA24BAED4963EE407)))
                         for j in range(many_s):
                             z = mix64(ks + np.uint64(j + 1) * GOLD)
-                            t = target_of(z, cell, s_first, s_size, first[r], size[r], reach[r], normal)
+                            t = target_of(z, px, py, first[r], size[r], wide[r], high[r], reach[r], normal)
                             if t < lo or t >= hi: continue
                             seen += 1
                             ACC[base + t] += SIGN level[codes[table[r], z & np.uint64(255)]]"""
@@ -353,6 +361,7 @@ def step(steps, V, IE, II, ACC, A1, A2, until, hist, meta, count, start, rng_key
     source = source.replace("RESET", put)
     space: dict[str, Any] = {
         "np": np, "numba": numba, "mix32": mix32, "mix64": mix64, "how_many": how_many, "target_of": target_of,
+        "place_of": place_of,
         "GOLD": GOLD, "prefetch": prefetch,
     }  # fmt: skip
     exec(source, space)

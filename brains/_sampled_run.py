@@ -21,10 +21,10 @@ class SampledSimulation:
     """A sampled network ready to run: `state = init(seed)`, `state, run = step(state, steps)`.
 
     stored: keep the edges (3 bytes each), or make them anew at every spike; None: keep them if they fit. threads:
-    cores; results do not depend on it. limit_bytes: memory that may be used, None: 80 % of what is free. lesion, silence:
-    populations (names, `*` allowed); their cells never fire, or fire unheard. drive: reserve an input (mV of steady
-    depolarisation; Hz on cells of `relays`) for every cell. relays: populations that only pass on their drive as
-    Poisson spikes. Raises BestiaryError before anything is built where it does not fit.
+    cores; results do not depend on it. limit_bytes: memory that may be used, None: 80 % of what is free.
+    lesion, silence: populations (names, `*` allowed), or cells by row; they never fire, or fire unheard. drive: reserve
+    an input (mV of steady depolarisation; Hz on cells of `relays`) for every cell. relays: populations that only pass
+    on their drive as Poisson spikes. Raises BestiaryError before anything is built where it does not fit.
     """
 
     def __init__(
@@ -38,6 +38,8 @@ class SampledSimulation:
         silence: Iterable[str] = (),
         drive: bool = False,
         relays: Iterable[str] = (),
+        lesion_cells: Array | None = None,
+        silence_cells: Array | None = None,
     ) -> None:
         if threads < 1:
             raise BestiaryError(f"threads must be at least 1, got {threads}")
@@ -56,6 +58,10 @@ class SampledSimulation:
         for words, array, value in ((silence, self._heard, 0), (lesion, self._gone, True)):
             for p in self.populations(words):
                 array[first[p] : first[p + 1]] = value
+        if silence_cells is not None:
+            self._heard[silence_cells] = 0
+        if lesion_cells is not None:
+            self._gone[lesion_cells] = True
         d = len(rows.delays)
         self._counts, self._base = self._exact_counts(d)
         from scipy.special import ndtri
@@ -93,7 +99,9 @@ class SampledSimulation:
         base = np.zeros(pops + 1, np.int64)
         if not net.exact:
             return np.zeros(1, np.uint8), base
-        from bestiary.brains._sampled_kernel import count_exact
+        from bestiary.brains import _sampled_kernel
+
+        count_exact: Any = _sampled_kernel.count_exact
 
         width = np.array([rows.at[(p + 1) * d] - rows.at[p * d] for p in range(pops)], np.int64)
         base[1:] = np.cumsum(width * net.sizes)
@@ -118,10 +126,12 @@ class SampledSimulation:
 
     def _row_arrays(self) -> tuple[Any, ...]:
         r = self.rows
-        return r.first, r.size, r.mean, r.table, r.reach, r.key, r.codes
+        return r.first, r.size, r.wide, r.high, r.mean, r.table, r.reach, r.key, r.codes
 
     def _store(self) -> None:
-        from bestiary.brains._sampled_kernel import edges_of
+        from bestiary.brains import _sampled_kernel
+
+        edges_of: Any = _sampled_kernel.edges_of
 
         net, rows, d = self.network, self.rows, len(self.rows.delays)
         many = len(rows.bounds) - 1
@@ -180,7 +190,7 @@ class SampledSimulation:
             P[i, 8] = p.background_pA
             P[i, 9] = 1 - keep
             P[i, 10] = dt * 2.0**24 if i in relays else 0.0
-            P[i, 11] = int(in_steps(c.refractory_s, dt, "refractory time", round_to_step=True))
+            P[i, 11] = 0 if i in relays else int(in_steps(c.refractory_s, dt, "refractory time", round_to_step=True))
             P[i, 12] = p.current_pA
             if i in relays:
                 P[i, 6] = np.inf
@@ -244,7 +254,7 @@ class SampledSimulation:
         if self.threads > 1:
             import numba
 
-            numba.set_num_threads(min(self.threads, numba.config.NUMBA_NUM_THREADS))
+            numba.set_num_threads(min(self.threads, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
         given = np.zeros(net.n if self._drive else 1, np.float32) if drive is None else np.asarray(drive, np.float32)
         room = max(2 * net.n, 1 << 20)
         out = np.empty((2, room), np.int32)
@@ -290,7 +300,7 @@ def _carried(tau_m: float, tau_s: float, r: float, dt: float) -> float:
 def _thresholds(mean: float) -> Array:
     """uint32 that a random one must be above for 1, 2, 3, ... events, up to what comes once in a million draws."""
     p = total = math.exp(-mean)
-    out = []
+    out: list[int] = []
     k = 0
     while len(out) < 16 and 1 - total > 2.0**-20:
         out.append(min(round(total * 2.0**32), 2**32 - 1))

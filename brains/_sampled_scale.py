@@ -53,9 +53,12 @@ class Scaling:
             )
 
 
-def scaled(network: SampledNetwork, scale: float, in_degree: float | None, rates_Hz: Array) -> SampledNetwork:
+def scaled(
+    network: SampledNetwork, scale: float, in_degree: float | None, rates_Hz: Array, growth: float = 0.5
+) -> SampledNetwork:
     """scale: share of the neurons. in_degree: share of the inputs; None: as few as scale. rates_Hz (P,): of the whole
-    network, for the mean that gets lost. The result's `about["scaling"]` says what was done."""
+    network, for the mean that gets lost. growth: strengths grow by k^-growth: 0.5 keeps the variance of the input, less
+    keeps single spikes small. The result's `about["scaling"]` says what was done."""
     check_scale(scale)
     k = scale if in_degree is None else float(in_degree)
     if not 0 < k <= 1:
@@ -67,7 +70,7 @@ def scaled(network: SampledNetwork, scale: float, in_degree: float | None, rates
     about = {**network.about, "scaling": Scaling(scale, k, densest)}
     if scale == 1 and k == 1:
         return replace(network, about=about)
-    root = math.sqrt(k)
+    root, left = math.sqrt(k), k ** (1 - growth)
     sign = np.where([q.excites for q in network.populations], 1.0, -1.0)
     tau = np.array([(q.cell.excites_s if q.excites else q.cell.inhibits_s) for q in network.populations])
     lost = np.zeros(len(sizes))
@@ -79,13 +82,15 @@ def scaled(network: SampledNetwork, scale: float, in_degree: float | None, rates
             size=int(n),
             background_Hz=q.background_Hz * k,
             background_pA=q.background_pA / root,
-            current_pA=q.current_pA + (1 - root) * (lost[i] + q.background_Hz * q.background_pA * q.cell.excites_s),
+            current_pA=q.current_pA
+            + (1 - left) * lost[i]
+            + (1 - root) * q.background_Hz * q.background_pA * q.cell.excites_s,
         )
         for i, (q, n) in enumerate(zip(network.populations, sizes.tolist(), strict=True))
     )
     projections = Projections(
         p.source, p.target, np.rint(inputs * sizes[p.target]) if network.exact else inputs * sizes[p.target],
-        p.mean_pA / root, p.spread, p.lognormal, p.delay_s, p.delay_sd_s, p.reach, p.provenance,
+        p.mean_pA * k**-growth, p.spread, p.lognormal, p.delay_s, p.delay_sd_s, p.reach, p.provenance,
     )  # fmt: skip
     source = f"{network.source}, cut to {scale:g} of the neurons and {k:g} of the inputs"
     return replace(network, populations=populations, projections=projections, about=about, source=source)

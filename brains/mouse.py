@@ -25,7 +25,10 @@ from bestiary import assets
 from bestiary.brains import _parameters
 from bestiary.brains._mouse_brainstem import brainstem
 from bestiary.brains._mouse_loop import CHANNELS, COLUMNS, ROWS, WHISKERS, loop
+from bestiary.brains._mouse_microcircuit import microcircuit
 from bestiary.brains._parts import Composite, Link, Part, joined
+from bestiary.brains._sampled import SampledNetwork
+from bestiary.brains._sampled_part import SampledPart, population_table
 from bestiary.brains.connectome import Connectome
 from bestiary.envs._clock import Clock
 from bestiary.errors import UnknownNeuronError
@@ -83,8 +86,31 @@ def build(
 
 
 def beside(name: str, clock: Clock) -> dict[str, Part]:
-    """A further part from its name: "microcircuit", "cortex86", "cortex86:0.01" (share of the neurons)."""
-    raise LookupError(f"no connectome {name!r} of the mouse; {bestiary.nearest(name, CORTEX, 'connectome')}")
+    """A further part from its name: "microcircuit", "microcircuit:0.1" (share of the neurons), "cortex86",
+    "cortex86:0.01", "cortex86:0.01:glif3", "cortex86:0.001:rewired" (long-range sources permuted)."""
+    word = name.split(":")[0]
+    return {word: SampledPart(sampled(name), clock.control_s)}
+
+
+def sampled(name: str) -> SampledNetwork:
+    """The network that a name means: see `beside`. Raises LookupError."""
+    word, *options = name.split(":")
+    if word not in ("microcircuit", "cortex86") or len(options) > 2:
+        raise LookupError(f"no connectome {name!r} of the mouse; {bestiary.nearest(word, CORTEX, 'connectome')}")
+    try:
+        scale = float(options[0]) if options and options[0] else None
+    except ValueError:
+        raise LookupError(f"{word}:SCALE needs a number, 0.001 to 1, got {options[0]!r}") from None
+    if word == "microcircuit":
+        return microcircuit(1.0 if scale is None else scale)
+    from bestiary.brains import _mouse_tables
+    from bestiary.brains._mouse_cortex import cortex86
+
+    extra = options[1] if len(options) > 1 else ""
+    if extra not in ("", "glif3", "rewired"):
+        raise LookupError(f"cortex86 takes 'glif3' or 'rewired', got {extra!r}")
+    tables = _mouse_tables.rewired(_mouse_tables.load()) if extra == "rewired" else None
+    return cortex86(scale or 0.001, neurons="glif3" if extra == "glif3" else "lif", tables=tables)
 
 
 def tables(connectome: str | None = None) -> dict[str, Connectome]:
@@ -92,7 +118,7 @@ def tables(connectome: str | None = None) -> dict[str, Connectome]:
     clock = Clock("0.002", "0.0002", "0.002")
     out = {name: part.table for name, part in parts(clock).items()}
     if connectome not in (None, DEFAULT):
-        out |= {k: p.table for k, p in beside(str(connectome), clock).items()}
+        out[str(connectome).split(":")[0]] = population_table(sampled(str(connectome)))
     return out
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ def command(options: Any) -> Outcome:
         raise LookupError(f"no animal {options.name!r}; {bestiary.nearest(options.name, names, 'animal')}")
     seconds = 5.0 if options.seconds is None else options.seconds
     _check(options, seconds)
-    if options.quick or options.threads != 1 or options.brian2 is not None:
+    own = importlib.util.find_spec(f"bestiary.tasks._bench_{options.name}")  # what this animal alone has to time
+    if (options.quick and own is None) or options.threads != 1 or options.brian2 is not None:
         raise BestiaryError("--quick, --threads and --brian2 are of `bestiary bench engine`")
     physics()
     if options.body:
@@ -44,6 +46,10 @@ def command(options: Any) -> Outcome:
             for kind, animal in kinds.items()
         }
     rows = [row for kind, loop in loops.items() for row in _rows(kind, loop)]
+    more: dict[str, Any] = {}
+    if own is not None:
+        more, added = importlib.import_module(own.name).bench(options.quick)
+        rows += added
     if startup:
         rows.append(("import bestiary", startup["import_bestiary_s"], "s, new process"))
         if "make_s" in startup:
@@ -56,7 +62,7 @@ def command(options: Any) -> Outcome:
         f"({here['cores']} cores, load {number(here['load'])})\n  "
         + ", ".join(f"{name} {version}" for name, version in here["versions"].items())
     )
-    return Outcome({"loops": loops, "startup": startup, "machine": here}, text)
+    return Outcome({"loops": loops, "startup": startup, **more, "machine": here}, text)
 
 
 def _rows(kind: str, loop: dict[str, Any]) -> list[tuple[str, Any, str]]:
