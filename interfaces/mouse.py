@@ -44,7 +44,7 @@ def assemble(
         raise LookupError(f"no backend {backend!r}: the mouse's brain has one, which backend=None takes")
     p = brains.parameters(parameters)
     template = Template.of(body)
-    motor = Motor.of(template, clock.control_s, p)
+    motor = Motor(template, clock.control_s, p)
     nerve = cord.MouseCord(motor, without=[w for w in without if w in cord.COMPONENTS])
     above = [w for w in without if w in brains.PARTS]
     brain = brains.build(connectome, clock, nerve, rewire, lesion, silence, above)
@@ -107,7 +107,7 @@ class PATTERN:
     STEP_S, SECONDS = 0.002, 4.0
 
     def __init__(self, body: Mouse) -> None:
-        nerve = cord.MouseCord(Motor.of(Template.of(body), self.STEP_S, brains.parameters()))
+        nerve = cord.MouseCord(Motor(Template.of(body), self.STEP_S, brains.parameters()))
         state = nerve.init(0)
         drive = np.zeros(len(nerve.table))
         drive[nerve.table.names.tolist().index("speed")] = 1.0
