@@ -132,7 +132,7 @@ class Body(Protocol):
     # before_step(bound, model, data): called before every physics step (drag that depends on speed).
     # before_steps(many, batch): the same of all bodies of a `mujoco.batch.Batch`, with many = `many(bound, batch)`.
     # resume(bound, data, obs): called after a jump to another moment, whose observation was `obs`, for what receptors
-    #   hold between frames. another(bound): `bound` for one more simulation of the same model, where it holds such.
+    #   hold between frames. What a bound holds of one simulation alone (`_eye.Sight`) has `fresh()`, for another one.
     # leading: True where `apply`, `sense` and `posture` (`pose` but for what needs a whole MjData, which a task then
     #   does without) take arrays with a leading axis of many simulations; such a body has no `ended` or `upright`.
     # view_deg: (azimuth, elevation) from where it is best seen.

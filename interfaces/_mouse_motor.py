@@ -26,12 +26,25 @@ FORE = ("scapula_S_supinate", "scapula_S_abduct", "scapula_S_extend", "shoulder_
         "wrist_S")  # fmt: skip
 HIND = ("hip_S_supinate", "hip_S_abduct", "hip_S_extend", "knee_S", "ankle_S")
 JOINTS = 8  # room for those of a limb and its digits
-GRID_MM = (np.linspace(-30, 30, 16), np.linspace(-9, 9, 5), np.linspace(-4, 14, 10))  # about the paw as it stands
-# Drive of the cord (alpha), speed in m/s of the body that it stands for: the published network steps at 2.7, 5.8 and
-# 9.6 Hz at 0.1, 0.5 and 0.94; strides of M20 (3.4, 7.7, 9.2 cm)
-AIR = 0.7  # of the time that its flexors are active, a paw is in the air
+GRID_MM = (np.linspace(-30, 30, 16), np.linspace(-9, 9, 5), np.linspace(-6, 14, 11))  # about the paw as it stands
+RISE = {"F": (0.39, 0.004), "H": (-0.3, 0.012)}  # sine at which hand and foot rise ahead: middle, more per mm ahead
 SINK_MM_PER_S = 200.0  # a paw whose flexors fall silent in mid-air goes down so fast
-SPEEDS = ((0.05, 0.03), (0.1, 0.093), (0.2, 0.19), (0.5, 0.45), (0.8, 0.73), (0.95, 0.90), (1.03, 0.95))
+CANALS_S = 0.03
+PLACE_MM = 12.0  # how far a swinging paw goes to the side that the trunk sinks to, for a tilt of 10 mV
+AIR = 0.7  # of the time that its flexors are active, a paw is in the air
+# Drive of the cord (alpha); speed in m/s of the body that it stands for, from strides of M20 (3.4, 7.7, 9.2 cm) at the
+# rhythm that the network then has; how long a stance lasts, s, which a swing needs to know where to put the paw
+SPEEDS = (
+    (0.05, 0.04, 0.39),
+    (0.1, 0.1, 0.28),
+    (0.2, 0.2, 0.175),
+    (0.3, 0.3, 0.147),
+    (0.5, 0.46, 0.108),
+    (0.7, 0.65, 0.083),
+    (0.9, 0.86, 0.062),
+    (0.95, 0.90, 0.056),
+    (1.03, 0.95, 0.050),
+)
 
 
 @dataclass(frozen=True)
@@ -77,14 +90,16 @@ def _template(body: Any) -> Template:
             near = min(done, key=lambda d: abs(d - a)) if done else None
             start = rest if near is None else angle[near, ..., :n].reshape(-1, n)
             target = middle + grid[a].reshape(-1, 3) * mm
-            found = chain.solve(target, start, rest, 60 if near is None else 25, home=0.05)
-            tip, _, turn = chain.forward(found)
+            planted = grid[a][..., 2].ravel() < 1
+            sole = np.where(planted, RISE[kind][0] + RISE[kind][1] * GRID_MM[0][a], np.nan)
+            found = chain.solve(target, start, rest, 60 if near is None else 25, 0.05, sole)
+            tip, turn = chain.forward(found)[:2]
             angle[a, ..., :n] = found.reshape(*grid.shape[1:3], n)
             level = np.arctan2(turn[:, 2, 0], turn[:, 2, 2])  # digits lie flat
             angle[a, ..., n] = np.clip(level, -0.88, 0.88).reshape(grid.shape[1:3])
             miss = np.linalg.norm(tip - target, axis=1).reshape(grid.shape[1:3]) / mm
             if abs(GRID_MM[0][a]) < 19:
-                worst = max(worst, float(miss[1:-1, 2:6].max()))
+                worst = max(worst, float(miss[1:-1, 2:7].max()))
             done.append(int(a))
         tables[kind] = angle
         _ = digit
@@ -133,10 +148,16 @@ class Motor:
         template: Template,
         period_s: float,
         *,
-        lift_mm: float = 8.0,
+        lift_mm: float = 7.0,
         push_mm: float = 0.8,
         turn_rad_per_s: float = 4.0,
         lean_mm: tuple[float, float] = (0.4, 0.25),
+        place_mm: float = 12.0,
+        air: float = 0.7,
+        shift: tuple[float, ...] = (0.0,) * 6,
+        blend: float = 1.0,
+        fore_lift: float = 1.3,
+        down: float = 0.5,
     ) -> None:
         t = self.template = template
         self.period_s = period_s
@@ -148,7 +169,7 @@ class Motor:
             *(t.table, t.origin, t.where, t.centre, t.half, t.neutral, t.lead_s, share, others),
             np.array([[g[0], g[1] - g[0]] for g in GRID_MM]),
             np.array(SPEEDS),
-            np.array((period_s, lift_mm, push_mm, turn_rad_per_s, *lean_mm)),
+            np.array((period_s, lift_mm, push_mm, turn_rad_per_s, *lean_mm, place_mm, air, *shift, blend, fore_lift, down)),
         )
 
     def init(self) -> dict[str, Array]:
@@ -199,10 +220,12 @@ def _limbs(
     paws, lifted, clock, told, active, action, rate, table, origin, where, centre, half, neutral, lead_s, share, others,
     grid, speeds, numbers,
 ):  # fmt: skip
-    dt, lift, push, turn_top, lean_pitch, lean_roll = numbers
+    dt, lift, push, turn_top, lean_pitch, lean_roll, place, air = numbers[:8]
+    shift, (blend, fore_lift, down) = numbers[8:14], numbers[14:17]
     alpha = rate[4] / 100
     walks = rate[5] < 50
     ahead = 1e3 * np.interp(alpha, speeds[:, 0], speeds[:, 1]) * (1 - min(rate[5] / 50, 1.0))  # mm/s
+    stance_s = np.interp(alpha, speeds[:, 0], speeds[:, 2])
     turn = turn_top * (rate[6] - rate[7]) / 100  # rad/s, to the left
     at = np.zeros(3)
     for i in range(4):
@@ -210,7 +233,6 @@ def _limbs(
         flexes = rate[i] > 10
         clock[i, 0] += dt
         if flexes and walks and clock[i, 2] >= 2:  # it lifts
-            clock[i, 3] = min(max(clock[i, 0], 0.03), 0.35)
             clock[i, 0] = 0.0
             clock[i, 2] = 0.0
             lifted[i] = paws[i, :2]
@@ -219,17 +241,20 @@ def _limbs(
             clock[i, 0] = 0.0
             clock[i, 2] = 2.0
         if clock[i, 2] < 1:
-            clock[i, 2] = min(clock[i, 0] / (AIR * clock[i, 1]), 1.0)
+            clock[i, 2] = min(clock[i, 0] / (air * clock[i, 1]), 1.0)
         swings = clock[i, 2] < 1
         if swings:
             s = clock[i, 2]
-            way = min(max((s - 0.12) / 0.8, 0.0), 1.0)  # first up, then ahead, then down
-            ease = way - np.sin(2 * np.pi * way) / (2 * np.pi)
-            reach = clock[i, 3] / 2
-            paws[i, 0] = lifted[i, 0] + (origin[i, 0] + vx * reach - lifted[i, 0]) * ease
-            paws[i, 1] = lifted[i, 1] + (origin[i, 1] + vy * reach - lifted[i, 1]) * ease
-            up = min(s / 0.3, 1.0, (1 - s) / 0.35)
-            paws[i, 2] = origin[i, 2] - push + (lift + push) * (1 - np.cos(np.pi * up)) / 2
+            reach, air_s = stance_s / 2, air * clock[i, 1]
+            # a cubic that leaves and meets the ground at the ground's own speed
+            # where it would catch the body, were that to go on falling
+            dx = place * (rate[15] - rate[14]) / 100
+            dy = place * (rate[16] - rate[17]) / 100
+            there, out = s * s * (3 - 2 * s), s * (1 - s) * (1 - 2 * s) * air_s
+            paws[i, 0] = lifted[i, 0] + (origin[i, 0] + dx + vx * reach - lifted[i, 0]) * there - vx * out * blend
+            paws[i, 1] = lifted[i, 1] + (origin[i, 1] + dy + vy * reach - lifted[i, 1]) * there - vy * out * blend
+            up = min(s / 0.35, 1.0, (1 - s) / down)
+            paws[i, 2] = origin[i, 2] - push + ((lift if i > 1 else fore_lift * lift) + push) * (1 - np.cos(np.pi * up)) / 2
         else:
             x, y = paws[i, 0], paws[i, 1]
             paws[i, 0] = min(max(x - dt * (ahead - turn * y), origin[i, 0] - 24), origin[i, 0] + 24)
@@ -237,12 +262,13 @@ def _limbs(
             paws[i, 2] = max(origin[i, 2] - push, paws[i, 2] - SINK_MM_PER_S * dt)
         for k in range(3):
             at[k] = paws[i, k] - origin[i, k]
-        if not swings:
-            front, left = (1.0 if i < 2 else -1.0), (1.0 if i % 2 == 0 else -1.0)
-            at[2] += front * lean_pitch * (rate[14] - rate[15]) / 10 + left * lean_roll * (rate[17] - rate[16]) / 10
+        front, left = (1.0 if i < 2 else -1.0), (1.0 if i % 2 == 0 else -1.0)
+        at[2] += front * lean_pitch * (rate[14] - rate[15]) / 10 + left * lean_roll * (rate[17] - rate[16]) / 10
         at[2] += 5.0 * rate[9] / 100
         if i % 2:
             at[1] = -at[1]
+        for k in range(3):
+            at[k] += shift[k + 3 * (i // 2)]
         angle = _look(table[i], grid, at)
         for j in range(angle.size):
             m = where[i, j]
@@ -288,7 +314,8 @@ class Proprioception:
     """What the limbs and the labyrinth feel, as drive of named units of the cord, mV.
 
     load: 10 for the whole weight on one paw. stretch: 10 with the paw 15 mm behind the middle of its stance, from the
-    joint angles (a linear read-out of the step template). Tilts: 10 times the share of gravity along that axis.
+    joint angles (a linear read-out of the step template). Tilts: 10 times the share of gravity along that axis, as the
+    otoliths feel it, and CANALS_S times the turning that the semicircular canals feel.
     """
 
     def __init__(self, body: Any, template: Template, names: Sequence[str], weight_N: float = 0.245) -> None:
@@ -311,6 +338,6 @@ class Proprioception:
         drive[self._load] = 10 / self._weight * obs["paw_load_N"]
         for row, joints, fit in zip(self._stretch, self._joints, self._fit, strict=True):
             drive[row] = min(max(-10 / 15 * float(fit[:-1] @ obs["joint_rad"][joints] + fit[-1]), 0.0), 15.0)
-        x, y, _ = obs["gravity"]
-        drive[self._tilt] = -10 * x, 10 * x, 10 * y, -10 * y
+        pitch, roll = obs["gravity"][:2] + CANALS_S * obs["gyro_rad_per_s"][1::-1] * (1, -1)
+        drive[self._tilt] = -10 * pitch, 10 * pitch, 10 * roll, -10 * roll
         return drive

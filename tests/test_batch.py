@@ -125,6 +125,7 @@ def test_bad_calls_are_named():
         many.act({**observations(2), "touch_N": np.zeros(25, np.float32)})
 
 
+@pytest.mark.slow
 def test_the_bench_of_many_says_what_it_ran_on_and_what_they_take():
     from bestiary.tasks._bench_scale import bench_scale
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ def command(options: Any) -> Outcome:
         raise LookupError(f"no animal {options.name!r}; {bestiary.nearest(options.name, names, 'animal')}")
     seconds = 5.0 if options.seconds is None else options.seconds
     _check(options, seconds)
-    if options.quick or options.threads is not None or options.brian2 is not None:
+    own = importlib.util.find_spec(f"bestiary.tasks._bench_{options.name}")  # what this animal alone has to time
+    if (options.quick and own is None) or options.threads is not None or options.brian2 is not None:
         raise BestiaryError("--quick, --threads and --brian2 are of `bestiary bench engine`")
     if options.n != 256 or options.device is not None:
         raise BestiaryError("--n and --device are of `bestiary bench scale`")
@@ -50,6 +52,10 @@ def command(options: Any) -> Outcome:
             for kind, animal in kinds.items()
         }
     rows = [row for kind, loop in loops.items() for row in _rows(kind, loop)]
+    more: dict[str, Any] = {}
+    if own is not None:
+        more, added = importlib.import_module(own.name).bench(options.quick)
+        rows += added
     if startup:
         rows.append(("import bestiary", startup["import_bestiary_s"], "s, new process"))
         if "make_s" in startup:
@@ -62,7 +68,7 @@ def command(options: Any) -> Outcome:
         f"({here['cores']} cores, load {number(here['load'])})\n  "
         + ", ".join(f"{name} {version}" for name, version in here["versions"].items())
     )
-    return Outcome({"loops": loops, "startup": startup, "machine": here}, text)
+    return Outcome({"loops": loops, "startup": startup, **more, "machine": here}, text)
 
 
 def _rows(kind: str, loop: dict[str, Any]) -> list[tuple[str, Any, str]]:
@@ -140,6 +146,7 @@ def _scale(options: Any) -> Outcome:
         ("raw mujoco.batch, same model", rate["raw"], ""),
         ("one worm, closed loop", rate["single"], ""),
         ("closed loop over raw", 100 * found["share_of_raw"], "%"),
+        ("  in processor time", 100 * found["share_of_raw_cpu"], "%"),
         ("many over one", found["times_single"], "times"),
         ("all together", found["times_real_time"], "times real time"),
     ]
@@ -149,8 +156,9 @@ def _scale(options: Any) -> Outcome:
     if (device := found.get("device")) is not None:
         rows.append((f"brains in JAX on {device['kind']}", device["brains_per_s"], "control periods per s, float32"))
     text = table(rows) + (
-        f"\n  {found['threads']} threads on {found['cores']} cores of {here['processor']} (load {number(here['load'])}), "
-        f"medians of {repeats}, {found['steps']} control steps of {1e3 * found['control_s']:g} ms"
+        f"\n  {found['threads']} threads on {found['cores']} cores of {here['processor']}, "
+        f"load {number(here['load'])}, medians of {repeats}, {found['steps']} control steps of "
+        f"{1e3 * found['control_s']:g} ms"
     )
     return Outcome({"scale": found, "machine": here}, text)
 
