@@ -123,6 +123,7 @@ class Recorder:
         if self._animal is not None and hasattr(self._animal, "probe"):
             told = self._animal.probe()
         now = {"time_s": info["time_s"], "reward": reward, "action": action}
+        groups: dict[str, Mapping[str, Any]]
         groups = {"": now, "obs": obs, "pose": self._env.last_pose, "brain": told, "info": info}
         if not self._sets:
             self._create(groups)
