@@ -44,7 +44,8 @@ _TRUNK = ("torso", "pelvis", *(f"vertebra_{i}" for i in range(1, 7)), *(f"verteb
 _TAIL = {"vertebra_C1": 0.45, "vertebra_C6": 0.2, "vertebra_C10": -0.3}  # rad, about y: the tip goes up
 _WEIGHT = {"collision_torso": 2.4, **{f"collision_pelvis_{p}": 0.43 for p in ("L", "R", "gut")}}
 _ARMATURE = 5e-6  # kg m^2 of the rat: leg joints below the hips, which have 1e-5; without it paws rattle at 2 ms
-_LEG_STRENGTH = 1.0  # tuned: with less, a trotting mouse sinks onto its forearms
+_LEG_STRENGTH = 0.61  # of the scaled rat's, tuned with the gaits: stiffer mice bounce
+_LEG_DAMPING = 0.70  # its time constant, likewise
 _HIP_DAMPING = 0.01  # N m s/rad of the rat, whose own 0.02 is too slow for a gallop
 # Joints that the rat's model holds too tight for a mouse's steps, rad: scapulae turn with every step (Fischer 2002 J
 # Exp Biol 205:1315, memory), digits bend up over the ground
@@ -62,20 +63,20 @@ STANCE = {
     name.replace("_S", f"_{side}"): angle
     for side in "LR"
     for name, angle in {
-        "hip_S_supinate": -0.098,
-        "hip_S_abduct": 0.118,
-        "hip_S_extend": -0.378,
-        "knee_S": -0.547,
-        "ankle_S": 0.147,
-        "toe_S": -0.256,
-        "scapula_S_supinate": 0.026,
-        "scapula_S_abduct": -0.015,
-        "scapula_S_extend": -0.016,
-        "shoulder_S": 0.573,
-        "shoulder_sup_S": 0.385,
-        "elbow_S": -0.57,
-        "wrist_S": 0.396,
-        "finger_S": 0.401,
+        "hip_S_supinate": 0.08,
+        "hip_S_abduct": 0.108,
+        "hip_S_extend": -0.157,
+        "knee_S": -0.519,
+        "ankle_S": 0.065,
+        "toe_S": -0.372,
+        "scapula_S_supinate": 0.108,
+        "scapula_S_abduct": -0.05,
+        "scapula_S_extend": 0.116,
+        "shoulder_S": 0.769,
+        "shoulder_sup_S": 0.451,
+        "elbow_S": -0.764,
+        "wrist_S": 0.483,
+        "finger_S": 0.386,
     }.items()
 }
 _WELDED = ("vertebra_", "toe_", "finger_")  # joints that `welded` takes out, but for those of the neck
@@ -134,6 +135,7 @@ def _shrunk(welded: bool) -> mujoco.MjSpec:
             joint = spec.joint(actuator.name)
             for values in (actuator.gainprm, actuator.biasprm, actuator.forcerange, joint.damping):
                 values *= _LEG_STRENGTH
+            joint.damping *= _LEG_DAMPING
     stronger = 1 / LENGTH**2  # `rescale` keeps seconds and takes torques by mass * length^2: here they go by mass
     for thing in (*spec.joints, *spec.tendons):
         thing.stiffness *= stronger
@@ -187,7 +189,7 @@ class Mouse:
     whiskers: 24 rods a side, that touch the world and nothing of the mouse itself.
     self_contact: parts of the body collide with one another too.
     eyes: both eyes, 2 x 1289 pixels of 4 degrees, as the sense `luminance`, 50 times a second.
-    motor_tau_s: activation of the servos, first order; 0.005, of fast muscle (memory); the shrunk rat would have 0.026.
+    motor_tau_s: activation of the servos, first order; 0.003, of fast muscle (memory); the shrunk rat would have 0.026.
     control_s, physics_s: default clock periods. units: of the model, for tests.
 
     An action is (n_motors,) in [-1, 1] in the order of `motors`. Servos: the angle goes linearly from its low end at -1
@@ -201,7 +203,7 @@ class Mouse:
     whiskers: bool = True
     self_contact: bool = False
     eyes: bool = True
-    motor_tau_s: float = 0.005
+    motor_tau_s: float = 0.003
     control_s: str = "0.01"
     physics_s: str = "0.002"
     units: Units = CM_G
