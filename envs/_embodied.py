@@ -182,8 +182,9 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
 
         A body that diverges ends the episode: terminated, with `info["divergence"]` saying what and when; observation
         and measures are then the last good ones. So does one that stands (its pose tells `upright`, the cosine of its
-        tilt) and lies on its back for 1 s, and one that its body says cannot go on where it is (`Body.ended`: a fish
-        out of the water): `info["ended"]` says so. Raises ActionError (state untouched) and EpisodeError.
+        tilt) and lies on its back for 1 s (not where the task has `fall_ends` False), and one that its body says cannot
+        go on where it is (`Body.ended`: a fish out of the water): `info["ended"]` says so. Raises ActionError (state
+        untouched) and EpisodeError.
         """
         if self._phase != "running":
             raise EpisodeError(
@@ -208,7 +209,7 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
         if ended := self._ended():
             terminated, self._info["ended"] = True, ended
         self._down = self._down + 1 if float(pose.get("upright", 1.0)) < 0 else 0
-        if self._down * self.clock.control_s >= _DOWN_S:
+        if self._down * self.clock.control_s >= _DOWN_S and getattr(self.task, "fall_ends", True):
             terminated, self._info["ended"] = True, f"it fell, and lay on its back from {self.time_s - _DOWN_S:.3g} s"
         if self.bad_action == "clip":
             self._info["clipped"] = clipped

@@ -132,6 +132,7 @@ MEASURES: dict[str, Measure] = {
         _explore.fleeing,
         _explore.threat_response,
         _explore.immobile_share,
+        _explore.fallen_share,
         _explore.correct,
         _explore.happened,
         _quadruped.stride_s,

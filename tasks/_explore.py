@@ -198,6 +198,12 @@ def immobile_share(
     return float(still.sum()), float(len(still))
 
 
+def fallen_share(track: Track) -> tuple[float, float]:
+    """(samples in which the body lies on its side or back: `upright` below 0.3; samples)."""
+    down = track.pose["upright"] < 0.3
+    return float(down.sum()), float(len(down))
+
+
 def correct(track: Track) -> tuple[float, float]:
     """(1 where the task tells at the end that it was `correct`, 1)."""
     return float(track.info["correct"][-1] > 0), 1.0

@@ -39,9 +39,10 @@ def rate_spread(track: Track, cells: str, from_s: float | None = None, to_s: flo
 
 
 def selectivity(track: Track, cells: str, kind: str = "OSI", least_Hz: float = 0.1) -> tuple[float, float]:
-    """(sum, cells) of the global orientation (kind "OSI") or direction ("DSI") selectivity of recorded cells: the length
-    of the mean of exp(2i direction) or exp(i direction), weighted by the rate while each is shown. Cells below
-    least_Hz are left out. Noise of counting makes it larger in cells with few spikes: compare `selectivity_shuffled`."""
+    """(sum, cells) of the global orientation (kind "OSI") or direction ("DSI") selectivity of recorded cells: the
+    length of the mean of exp(2i direction) or exp(i direction), weighted by the rate while each is shown. Cells below
+    least_Hz are left out. Noise of counting makes it larger in cells with few spikes: see `selectivity_shuffled`.
+    """
     return _selectivity(track, cells, kind, least_Hz, None)
 
 

@@ -11,7 +11,8 @@ import numpy as np
 from bestiary.bodies._base import Array, Body
 from bestiary.tasks._arena import floor_of, level
 
-GREY = (0.36, 0.35, 0.34, 0.55)  # films look through; eyes do not
+GREY = (0.62, 0.61, 0.6, 0.45)  # films look through; eyes do not
+_SMOOTH = 0.2  # friction of walls: plastic that paws do not climb (assumed)
 _CONTACT = ("friction", "solref", "solimp", "condim")
 
 
@@ -49,6 +50,8 @@ def walls(
 ) -> None:  # fmt: skip
     """Upright walls along lines (x0, y0, x1, y1) parallel to x or y, of a thickness about the line."""
     contact, half = contact_of(spec), thick_m / 2
+    if contact:  # with priority the wall's friction counts, not the larger one
+        contact |= {"friction": np.array([_SMOOTH, *contact["friction"][1:]]), "priority": 1}
     for i, (x0, y0, x1, y1) in enumerate(lines_m):
         low = min(x0, x1) - half, min(y0, y1) - half, 0.0
         high = max(x0, x1) + half, max(y0, y1) + half, height_m

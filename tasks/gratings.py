@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import mujoco
 import numpy as np
@@ -44,6 +44,7 @@ class Gratings:
     distance_m: float = 0.15
     half_m: float = 0.26
     head_fixed: bool = True
+    fall_ends: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         check_positive(self, "seconds", "sf_per_deg", "on_s", "distance_m", "half_m", "mean")

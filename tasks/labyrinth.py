@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import mujoco
 import numpy as np
@@ -98,6 +98,7 @@ class Labyrinth:
     port: int | None = 116
     again_s: float = 90.0
     start_node: int | None = None
+    fall_ends: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         check_positive(self, "seconds", "width_m", "corridor_m", "height_m")
@@ -123,7 +124,7 @@ class Labyrinth:
         low, high, back = shift - _HOME_CELLS / 2, shift + _HOME_CELLS / 2, -_HOME_CELLS
         cage = [(back, low, 0, low), (back, high, 0, high), (back, low, back, high)]
         every = [tuple((np.array(line) - shift) * self.cell_m) for line in (*lines(), *cage)]
-        walls(spec, body, every, self.height_m, self.cell_m - self.corridor_m, (0.55, 0.53, 0.5, 1))
+        walls(spec, body, every, self.height_m, self.cell_m - self.corridor_m, (0.62, 0.6, 0.57, 1))
         if self.port is not None:
             unit = body.units.length
             x, y = self.port_place_m() / unit

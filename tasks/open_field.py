@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import mujoco
 import numpy as np
@@ -30,6 +30,7 @@ class OpenField:
     side_m: float = 0.42
     height_m: float = 0.35
     middle_m: float = 0.08
+    fall_ends: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         check_positive(self, "seconds", "side_m", "height_m")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import mujoco
 import numpy as np
@@ -29,6 +29,7 @@ class TMaze:
     arm_m: float = 0.25
     width_m: float = 0.08
     height_m: float = 0.15
+    fall_ends: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         check_positive(self, "seconds", "stem_m", "arm_m", "width_m", "height_m")

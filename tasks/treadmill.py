@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import mujoco
 import numpy as np
@@ -34,6 +34,7 @@ class Treadmill:
     ramp_m_per_s2: float = 1.0
     belt_kg: float = 0.03
     head_fixed: bool = False
+    fall_ends: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         check_positive(self, "seconds", "ramp_m_per_s2", "belt_kg")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import mujoco
 import numpy as np
@@ -43,6 +43,7 @@ class Whisker:
     side: int = 0
     pole_radius_m: float = 0.0008
     head_fixed: bool = True
+    fall_ends: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         check_positive(self, "seconds", "pole_radius_m", "aside_m")
