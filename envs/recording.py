@@ -175,7 +175,7 @@ class Recorder:
         over = array.ndim and array.shape[-1] == len(self._names) != len(self._shown)
         return array[..., self._shown] if over else array
 
-    def _create(self, groups: Mapping[str, Mapping[str, Any]]) -> None:
+    def _create(self, now: Mapping[str, Mapping[str, Any]]) -> None:
         env, file = self._env, self._file
         assert file is not None
         row = {
