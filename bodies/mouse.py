@@ -44,6 +44,8 @@ _TRUNK = ("torso", "pelvis", *(f"vertebra_{i}" for i in range(1, 7)), *(f"verteb
 _TAIL = {"vertebra_C1": 0.45, "vertebra_C6": 0.2, "vertebra_C10": -0.3}  # rad, about y: the tip goes up
 _WEIGHT = {"collision_torso": 2.4, **{f"collision_pelvis_{p}": 0.43 for p in ("L", "R", "gut")}}
 _ARMATURE = 5e-6  # kg m^2 of the rat: leg joints below the hips, which have 1e-5; without it paws rattle at 2 ms
+_LEG_STRENGTH = 0.61  # of the scaled rat's, tuned with the gaits: stiffer mice bounce
+_LEG_DAMPING = 0.70  # its time constant, likewise
 _HIP_DAMPING = 0.01  # N m s/rad of the rat, whose own 0.02 is too slow for a gallop
 # Joints that the rat's model holds too tight for a mouse's steps, rad: scapulae turn with every step (Fischer 2002 J
 # Exp Biol 205:1315, memory), digits bend up over the ground
@@ -61,19 +63,20 @@ STANCE = {
     name.replace("_S", f"_{side}"): angle
     for side in "LR"
     for name, angle in {
-        "hip_S_supinate": -0.083,
-        "hip_S_abduct": 0.009,
-        "hip_S_extend": -0.294,
-        "knee_S": -0.339,
-        "ankle_S": 0.064,
-        "scapula_S_supinate": 0.11,
-        "scapula_S_abduct": -0.127,
-        "scapula_S_extend": 0.015,
-        "shoulder_S": 0.573,
-        "shoulder_sup_S": 0.397,
-        "elbow_S": -0.574,
-        "wrist_S": 0.372,
-        "finger_S": 0.42,
+        "hip_S_supinate": 0.08,
+        "hip_S_abduct": 0.108,
+        "hip_S_extend": -0.157,
+        "knee_S": -0.519,
+        "ankle_S": 0.065,
+        "toe_S": -0.372,
+        "scapula_S_supinate": 0.108,
+        "scapula_S_abduct": -0.05,
+        "scapula_S_extend": 0.116,
+        "shoulder_S": 0.769,
+        "shoulder_sup_S": 0.451,
+        "elbow_S": -0.764,
+        "wrist_S": 0.483,
+        "finger_S": 0.386,
     }.items()
 }
 _WELDED = ("vertebra_", "toe_", "finger_")  # joints that `welded` takes out, but for those of the neck
@@ -127,6 +130,12 @@ def _shrunk(welded: bool) -> mujoco.MjSpec:
         spec.body(name).quat = [math.cos(angle / 2), 0, math.sin(angle / 2), 0]
     rescale(spec, Units(LENGTH, MASS_KG / RAT_KG), Units(1.0, 1.0))
     spec.option.gravity = [0, 0, -9.81]
+    for actuator in spec.actuators:
+        if actuator.name.startswith(_LEG):
+            joint = spec.joint(actuator.name)
+            for values in (actuator.gainprm, actuator.biasprm, actuator.forcerange, joint.damping):
+                values *= _LEG_STRENGTH
+            joint.damping *= _LEG_DAMPING
     stronger = 1 / LENGTH**2  # `rescale` keeps seconds and takes torques by mass * length^2: here they go by mass
     for thing in (*spec.joints, *spec.tendons):
         thing.stiffness *= stronger
@@ -180,7 +189,7 @@ class Mouse:
     whiskers: 24 rods a side, that touch the world and nothing of the mouse itself.
     self_contact: parts of the body collide with one another too.
     eyes: both eyes, 2 x 1289 pixels of 4 degrees, as the sense `luminance`, 50 times a second.
-    motor_tau_s: activation of the servos, first order; 0.01, of fast muscle (memory); the shrunk rat would have 0.026.
+    motor_tau_s: activation of the servos, first order; 0.003, of fast muscle (memory); the shrunk rat would have 0.026.
     control_s, physics_s: default clock periods. units: of the model, for tests.
 
     An action is (n_motors,) in [-1, 1] in the order of `motors`. Servos: the angle goes linearly from its low end at -1
@@ -194,7 +203,7 @@ class Mouse:
     whiskers: bool = True
     self_contact: bool = False
     eyes: bool = True
-    motor_tau_s: float = 0.01
+    motor_tau_s: float = 0.003
     control_s: str = "0.01"
     physics_s: str = "0.002"
     units: Units = CM_G

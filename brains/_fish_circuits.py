@@ -266,7 +266,7 @@ def descending(clock: Clock) -> Circuit:
     return Circuit(table, weigh, bias, clock, taus_s=np.array([0.05] * 2 + [0.03] * 8))
 
 
-def balance(clock: Clock) -> Circuit:
+def depth(clock: Clock) -> Circuit:
     """Depth: the swim bladder's wall is stretched above the depth where it is neutral and slack below; vagal motor
     neurons, tonic at what holds the fish up, give it gas or take it. Fish do fill it by such reflexes; which neurons do
     it in larvae is not known (`tuned`)."""

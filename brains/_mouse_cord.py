@@ -70,7 +70,7 @@ def units() -> list[Unit]:
     for side in "LR":
         words = ("V0Ddiag", "V0Vdiagfh", "V0Vdiaghf", "InHom", "Shox2fh", "Shox2hf")
         out += [Unit(f"{w}_{side}", w, part=1) for w in words]
-    out += [Unit("speed", "speed", tau_s=0.15, top_Hz=100 * ALPHA_TOP, bias_mV=IDLE_HZ / 10)]
+    out += [Unit("speed", "speed", tau_s=0.32, top_Hz=100 * ALPHA_TOP, bias_mV=IDLE_HZ / 10)]
     out += [Unit("stop", "stop", tau_s=0.03, gain_Hz_per_mV=20, bias_mV=10)]
     out += [Unit(f"turn_{s}", "turn", tau_s=0.05) for s in "LR"]
     out += [Unit("rear", "rear", "motor", tau_s=0.1), Unit("crouch", "crouch", "motor", tau_s=0.05)]
@@ -101,8 +101,8 @@ def _edges() -> list[tuple[str, str, float, str, tuple[str, ...]]]:
             ("speed", f, 0.1), ("speed", f"V0V_{limb}", -0.15), ("speed", f"V0D_{limb}", -0.75),
         ):  # fmt: skip
             add(pre, post, weight, *parts)
-        add(f"load_{limb}", f"InE_{limb}", 0.06, "load-feedback", by="tuned")
-        add(f"stretch_{limb}", f, 0.006, "stretch-feedback", by="tuned")
+        add(f"load_{limb}", f"InE_{limb}", 0.067, "load-feedback", by="tuned")
+        add(f"stretch_{limb}", f, 0.0109, "stretch-feedback", by="tuned")
     for s in "LR":
         c = _OTHER[s]
         for pre, post, weight, *parts in (

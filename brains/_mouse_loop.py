@@ -174,14 +174,14 @@ def _kind(word: str) -> str:
 
 def psp_per_pA(tau_s: float) -> float:
     """Peak of the potential (mV) after one synaptic current of 1 pA that decays with tau_s."""
-    m, r = float(CELL.tau_s), float(CELL.resistance_MOhm) * 1e-3  # type: ignore[arg-type]
+    m, r = float(CELL.tau_s), float(CELL.resistance_MOhm) * 1e-3
     t = m * tau_s / (m - tau_s) * math.log(m / tau_s)
     return r * tau_s / (m - tau_s) * (math.exp(-t / m) - math.exp(-t / tau_s))
 
 
 def loop_network(table: Connectome, dt_s: float, current: bool = True, gap_nS: float = 0.0) -> Network:
     """LIF with two currents; resistance 1 mV/pA for the input alone is made good in the weights."""
-    scale = float(CELL.resistance_MOhm) * 1e-3  # type: ignore[arg-type]
+    scale = float(CELL.resistance_MOhm) * 1e-3
     cell = replace(CELL, resistance_MOhm=1e3)  # an input of 1 pA is 1 mV
     projections = (
         Projection(Exponential(EXCITES_S), scale, "excitatory"),

@@ -162,9 +162,11 @@ class Rows:
     source: Array
     first: Array
     size: Array
+    wide: Array  # cells of a side of the target's sheet, and of the other
+    high: Array
     mean: Array  # synapses of one source cell
     table: Array  # row of `codes`
-    reach: Array
+    reach: Array  # of 2^16
     key: Array  # uint64
     projection: Array
     delays: Array
@@ -220,6 +222,7 @@ def make_rows(network: SampledNetwork) -> Rows:
     kinds, table = np.unique(np.stack([p.mean_pA, p.spread, p.lognormal.astype(float)], 1), axis=0, return_inverse=True)
     codes, level_pA, level, unit = weight_codes(kinds)
     bounds = shards(network)
+    wide = np.ceil(np.sqrt(sizes)).astype(np.int64)
     t0, t1 = first[target], first[target] + sizes[target]
     of = np.empty((len(bounds) - 1, len(at) - 1), np.int32)
     upto = np.empty_like(of)
@@ -236,9 +239,11 @@ def make_rows(network: SampledNetwork) -> Rows:
         source=source.astype(np.int32),
         first=t0.astype(np.int64),
         size=sizes[target].astype(np.int64),
+        wide=wide[target],
+        high=-(-sizes[target] // wide[target]),
         mean=p.synapses[which] * share / sizes[source],
         table=table.ravel()[which].astype(np.int32),
-        reach=p.reach[which].astype(np.float32),
+        reach=np.rint(p.reach[which] * 2**16).astype(np.int64),
         key=key ^ seed,
         projection=which.astype(np.int32),
         delays=delays.astype(np.int32),

@@ -20,7 +20,7 @@ GOLD = np.uint64(0x9E3779B97F4A7C15)
 _FAST = {"contract", "nsz"}  # no reordering: results do not depend on vectors
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def prefetch(typing: Any, array: Any, index: Any) -> Any:
     """Asks for array[index] before it is needed: rows of edges lie anywhere in memory."""
 
@@ -78,23 +78,32 @@ def poisson(mean: Any, key: Any) -> Any:
     return out
 
 
+@numba.njit(inline="always", error_model="numpy")
+def place_of(at: Any, size: Any) -> Any:
+    """(x, y) of cell number `at` of a population on its sheet, a side of which is 2^32: it closes on itself."""
+    wide = np.int64(np.ceil(np.sqrt(size)))
+    high = (size + wide - 1) // wide
+    x = np.uint32((2 * (at % wide) + 1) * np.int64(2**31) // wide)
+    return x, np.uint32((2 * (at // wide) + 1) * np.int64(2**31) // high)
+
+
 @numba.njit(inline="always")
-def target_of(z: Any, cell: Any, s_first: Any, s_size: Any, first: Any, size: Any, reach: Any, normal: Any) -> Any:
-    """The target cell of a synapse."""
+def target_of(
+    z: Any, x: Any, y: Any, first: Any, size: Any, wide: Any, high: Any, grain_x: Any, grain_y: Any, reach: Any,
+    normal: Any,
+) -> Any:  # fmt: skip
+    """The target cell of a synapse of a source cell at (x, y). wide, high: of the target's sheet; grain: a cell of it,
+    of 2^16; reach: of 2^16; normal: quantiles of a normal number, of 2^16."""
     if reach == 0:
         return first + np.int64(((z >> np.uint64(32)) * np.uint64(size)) >> np.uint64(32))
-    ws = np.int64(np.ceil(np.sqrt(s_size)))
-    hs = (s_size + ws - 1) // ws
-    wt = np.int64(np.ceil(np.sqrt(size)))
-    ht = (size + wt - 1) // wt
-    row, col = divmod(cell - s_first, ws)
-    x = (col + 0.5) / ws + reach * normal[(z >> np.uint64(40)) & np.uint64(4095)]
-    y = (row + 0.5) / hs + reach * normal[(z >> np.uint64(52)) & np.uint64(4095)]
-    # 20 more bits place it inside the cell of the grid
-    x += (float((z >> np.uint64(8)) & np.uint64(65535)) / 65536.0 - 0.5) / wt
-    y += (float((z >> np.uint64(24)) & np.uint64(65535)) / 65536.0 - 0.5) / ht
-    at = np.int64((y - np.floor(y)) * ht) * wt + np.int64((x - np.floor(x)) * wt)
-    return first + (at if at < size else at - wt)
+    # the last terms place it inside the cell of the grid
+    x = np.uint32(np.int64(x) + reach * normal[(z >> np.uint64(40)) & np.uint64(4095)]
+                  + (np.int64((z >> np.uint64(8)) & np.uint64(65535)) - 32768) * grain_x)  # fmt: skip
+    y = np.uint32(np.int64(y) + reach * normal[(z >> np.uint64(52)) & np.uint64(4095)]
+                  + (np.int64((z >> np.uint64(24)) & np.uint64(65535)) - 32768) * grain_y)  # fmt: skip
+    row, column = (np.int64(y) * high) >> 32, (np.int64(x) * wide) >> 32
+    at = row * wide + column
+    return first + (at if at < size else at - wide)
 
 
 @numba.njit(nogil=True)
@@ -128,7 +137,8 @@ def how_many(
 @numba.njit(nogil=True)
 def edges_of(
     fill: Any, shard: Any, pop_of: Any, pop_first: Any, pop_base: Any, n_delays: Any, at: Any, of: Any, upto: Any,
-    bounds: Any, first: Any, size: Any, mean: Any, table: Any, reach: Any, key: Any, codes: Any, normal: Any,
+    bounds: Any, first: Any, size: Any, wide: Any, high: Any, mean: Any, table: Any, reach: Any, key: Any,
+    codes: Any, normal: Any,
     exact: Any, counts: Any, ptr: Any, idx: Any, code: Any,
 ) -> Any:  # fmt: skip
     """All edges into one shard, by source cell and delay. fill False: only counts them into ptr[1:]."""
@@ -138,6 +148,7 @@ def edges_of(
         p = pop_of[cell]
         s_first, s_size = pop_first[p], pop_first[p + 1] - pop_first[p]
         r0, width = at[p * n_delays], at[(p + 1) * n_delays] - at[p * n_delays]
+        x, y = place_of(cell - s_first, s_size)
         for d in range(n_delays):
             place = np.int64(ptr[cell * n_delays + d]) if fill else 0
             for r in range(of[shard, p * n_delays + d], upto[shard, p * n_delays + d]):
@@ -147,9 +158,11 @@ def edges_of(
                     total += m
                     continue
                 k = mix64(key[r] ^ (np.uint64(cell) * np.uint64(0xA24BAED4963EE407)))
+                w_t, h_t = wide[r], high[r]
+                g_x, g_y = 65536 // w_t, 65536 // h_t
                 for j in range(m):
                     z = mix64(k + np.uint64(j + 1) * GOLD)
-                    t = target_of(z, cell, s_first, s_size, first[r], size[r], reach[r], normal)
+                    t = target_of(z, x, y, first[r], size[r], w_t, h_t, g_x, g_y, reach[r], normal)
                     if t < lo or t >= hi:
                         continue
                     if fill:
@@ -171,7 +184,7 @@ def stepper(stored: bool, two: bool, glif: bool, drive: bool, parallel: bool, mo
     source = f"""
 def step(steps, V, IE, II, ACC, A1, A2, until, hist, meta, count, start, rng_key,
          pop_of, pop_first, pop_base, pop_sign, seg_pop, seg_lo, seg_hi, seg_at, P, T, G, fit_of,
-         bounds, delays, at, of, upto, first, size, mean, table, reach, key, codes, level, normal,
+         bounds, delays, at, of, upto, first, size, wide, high, mean, table, reach, key, codes, level, normal,
          exact, counts, ptr, ptr_at, idx, code, unit, steady, heard, out_step, out_cell, found, events):
     # meta: step, head of the ring
     n_shards, slots, cap, n_d = bounds.size - 1, count.size, hist.size, delays.size
@@ -291,12 +304,16 @@ def step(steps, V, IE, II, ACC, A1, A2, until, hist, meta, count, start, rng_key
             + """
                     s_first, s_size = pop_first[p], pop_first[p + 1] - pop_first[p]
                     r0, width = at[p * n_d], at[(p + 1) * n_d] - at[p * n_d]
+                    if of[sh, p * n_d + d] == upto[sh, p * n_d + d]: continue
+                    px, py = place_of(cell - s_first, s_size)
                     for r in range(of[sh, p * n_d + d], upto[sh, p * n_d + d]):
                         many_s = how_many(r, cell, s_first, r0, width, mean, key, exact, pop_base[p], counts)
                         ks = mix64(key[r] ^ (np.uint64(cell) * np.uint64(0xA24BAED4963EE407)))
+                        w_t, h_t = wide[r], high[r]
+                        g_x, g_y = 65536 // w_t, 65536 // h_t
                         for j in range(many_s):
                             z = mix64(ks + np.uint64(j + 1) * GOLD)
-                            t = target_of(z, cell, s_first, s_size, first[r], size[r], reach[r], normal)
+                            t = target_of(z, px, py, first[r], size[r], w_t, h_t, g_x, g_y, reach[r], normal)
                             if t < lo or t >= hi: continue
                             seen += 1
                             ACC[base + t] += SIGN level[codes[table[r], z & np.uint64(255)]]"""
@@ -353,6 +370,7 @@ def step(steps, V, IE, II, ACC, A1, A2, until, hist, meta, count, start, rng_key
     source = source.replace("RESET", put)
     space: dict[str, Any] = {
         "np": np, "numba": numba, "mix32": mix32, "mix64": mix64, "how_many": how_many, "target_of": target_of,
+        "place_of": place_of,
         "GOLD": GOLD, "prefetch": prefetch,
     }  # fmt: skip
     exec(source, space)

@@ -66,7 +66,7 @@ class SampledSimulation:
         self._counts, self._base = self._exact_counts(d)
         from scipy.special import ndtri
 
-        self._normal = ndtri((np.arange(4096) + 0.5) / 4096).astype(np.float32)
+        self._normal = np.rint(ndtri((np.arange(4096) + 0.5) / 4096) * 2**16).astype(np.int64)
         self._ptr = np.zeros(2, np.int64)
         self._ptr_at = np.zeros(1, np.int64)
         self._idx, self._code = np.zeros(1, np.uint16), np.zeros(1, np.uint8)
@@ -99,7 +99,9 @@ class SampledSimulation:
         base = np.zeros(pops + 1, np.int64)
         if not net.exact:
             return np.zeros(1, np.uint8), base
-        from bestiary.brains._sampled_kernel import count_exact
+        from bestiary.brains import _sampled_kernel
+
+        count_exact: Any = _sampled_kernel.count_exact
 
         width = np.array([rows.at[(p + 1) * d] - rows.at[p * d] for p in range(pops)], np.int64)
         base[1:] = np.cumsum(width * net.sizes)
@@ -124,10 +126,12 @@ class SampledSimulation:
 
     def _row_arrays(self) -> tuple[Any, ...]:
         r = self.rows
-        return r.first, r.size, r.mean, r.table, r.reach, r.key, r.codes
+        return r.first, r.size, r.wide, r.high, r.mean, r.table, r.reach, r.key, r.codes
 
     def _store(self) -> None:
-        from bestiary.brains._sampled_kernel import edges_of
+        from bestiary.brains import _sampled_kernel
+
+        edges_of: Any = _sampled_kernel.edges_of
 
         net, rows, d = self.network, self.rows, len(self.rows.delays)
         many = len(rows.bounds) - 1
@@ -250,7 +254,7 @@ class SampledSimulation:
         if self.threads > 1:
             import numba
 
-            numba.set_num_threads(min(self.threads, numba.config.NUMBA_NUM_THREADS))
+            numba.set_num_threads(min(self.threads, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
         given = np.zeros(net.n if self._drive else 1, np.float32) if drive is None else np.asarray(drive, np.float32)
         room = max(2 * net.n, 1 << 20)
         out = np.empty((2, room), np.int32)
@@ -296,7 +300,7 @@ def _carried(tau_m: float, tau_s: float, r: float, dt: float) -> float:
 def _thresholds(mean: float) -> Array:
     """uint32 that a random one must be above for 1, 2, 3, ... events, up to what comes once in a million draws."""
     p = total = math.exp(-mean)
-    out = []
+    out: list[int] = []
     k = 0
     while len(out) < 16 and 1 - total > 2.0**-20:
         out.append(min(round(total * 2.0**32), 2**32 - 1))

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -152,6 +152,7 @@ class WormBrain:
     clock: Clock
     lesioned: tuple[int, ...] = ()
     backend: str = "kernel"
+    constant: ClassVar[tuple[str, ...]] = ("release_rest", "release_max")  # of what `read` gives
     names: tuple[str, ...] = field(init=False)
     groups: tuple[str, ...] = field(init=False)
     rest_nS: Array = field(init=False)

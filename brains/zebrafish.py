@@ -35,7 +35,7 @@ PARTS = {
     "tectum": "prey, large spots and looming",
     "mauthner": "Mauthner cells and homologues",
     "integrator": "holds the eyes; measured wiring where it was fetched",
-    "balance": "depth: the swim bladder's reflex (a slot: which neurons do it is not known)",
+    "depth": "the swim bladder's reflex (a slot: which neurons do it is not known)",
     "descending": "nMLF, vSPN and MeL, the tonic drive of the cord",
 }
 
@@ -50,7 +50,7 @@ def parts(clock: Clock, without: Sequence[str] = (), spiking: bool = False) -> d
         "tectum": lambda: circuits.tectum(clock),
         "mauthner": lambda: MauthnerArray(clock),
         "integrator": lambda: integrator(clock, spiking),
-        "balance": lambda: circuits.balance(clock),
+        "depth": lambda: circuits.depth(clock),
         "descending": lambda: circuits.descending(clock),
     }
     return {name: make() for name, make in makers.items() if name not in without}

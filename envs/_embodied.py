@@ -133,6 +133,7 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
         self._phase = "new"  # new, running, or why no step is possible
         self._state: dict[str, Any] = {}
         self._obs: dict[str, Array] = {}
+        self.last_pose: dict[str, Array] = {}  # of the last step or reset: `pose` without working it out again
         self._info: dict[str, Any] = {}
         self._picture: Any = None
         self._window: Any = None
@@ -168,7 +169,8 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
         self._move()
         mujoco.mj_forward(self.model, self.data)
         self._obs = self.body.sense(self.bound, self.data, self._world)
-        self._info = {"time_s": 0.0, **self.task.judge(self._state, self.pose(), 0.0)[2]}
+        self.last_pose = self.pose()
+        self._info = {"time_s": 0.0, **self.task.judge(self._state, self.last_pose, 0.0)[2]}
         if self.bad_action == "clip":
             self._info["clipped"] = 0
         if self.render_mode == "human":
@@ -180,8 +182,9 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
 
         A body that diverges ends the episode: terminated, with `info["divergence"]` saying what and when; observation
         and measures are then the last good ones. So does one that stands (its pose tells `upright`, the cosine of its
-        tilt) and lies on its back for 1 s, and one that its body says cannot go on where it is (`Body.ended`: a fish
-        out of the water): `info["ended"]` says so. Raises ActionError (state untouched) and EpisodeError.
+        tilt) and lies on its back for 1 s (not where the task has `fall_ends` False), and one that its body says cannot
+        go on where it is (`Body.ended`: a fish out of the water): `info["ended"]` says so. Raises ActionError (state
+        untouched) and EpisodeError.
         """
         if self._phase != "running":
             raise EpisodeError(
@@ -200,13 +203,13 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
             info = {**self._info, "time_s": self.time_s, "divergence": divergence}
             return dict(self._obs), 0.0, True, False, info
         self._obs = self.body.sense(self.bound, self.data, self._world)
-        pose = self.pose()
+        self.last_pose = pose = self.pose()
         reward, terminated, measures = self.task.judge(self._state, pose, self.time_s)
         self._info = {"time_s": self.time_s, **measures}
         if ended := self._ended():
             terminated, self._info["ended"] = True, ended
         self._down = self._down + 1 if float(pose.get("upright", 1.0)) < 0 else 0
-        if self._down * self.clock.control_s >= _DOWN_S:
+        if self._down * self.clock.control_s >= _DOWN_S and getattr(self.task, "fall_ends", True):
             terminated, self._info["ended"] = True, f"it fell, and lay on its back from {self.time_s - _DOWN_S:.3g} s"
         if self.bad_action == "clip":
             self._info["clipped"] = clipped
@@ -323,6 +326,7 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
         mujoco.mj_step1(self.model, self.data)  # what depends on positions and velocities; touches no state
         if resume := getattr(self.body, "resume", None):
             resume(self.bound, self.data, self._obs)
+        self.last_pose = self.pose()
         return dict(self._obs)
 
     def _view(self, com_m: Array) -> mujoco.MjvCamera:

@@ -158,15 +158,22 @@ def _module(file: Any, name: str) -> Any:
 
 
 def _stream(series: Any) -> Any:
-    """Data that are read from the disk piece by piece while they are written."""
-    from hdmf.backends.hdf5 import H5DataIO
-    from hdmf.data_utils import DataChunkIterator
+    """Data that are read from the disk block by block while they are written."""
+    from hdmf.data_utils import GenericDataChunkIterator
 
-    rows = (row for i in range(0, len(series), _ROWS) for row in series[i : i + _ROWS])
-    chunks = DataChunkIterator(
-        data=rows, maxshape=(None, *series.shape[1:]), dtype=series.data.dtype, buffer_size=min(_ROWS, 1000)
-    )
-    return H5DataIO(chunks, compression="gzip", compression_opts=1)
+    class Blocks(GenericDataChunkIterator):
+        def _get_data(self, selection: Any) -> Array:
+            return np.asarray(series[selection])
+
+        def _get_maxshape(self) -> tuple[int, ...]:
+            return tuple(series.shape)
+
+        def _get_dtype(self) -> Any:
+            return series.data.dtype
+
+    rows = min(len(series), _ROWS)
+    chunk = (min(rows, series.data.chunks[0]), *series.shape[1:])
+    return Blocks(buffer_shape=(chunk[0] * max(1, rows // chunk[0]), *series.shape[1:]), chunk_shape=chunk)
 
 
 def read_nwb(path: str | Path) -> tuple[dict[str, Quantity], dict[str, Any]]:

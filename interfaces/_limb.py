@@ -40,8 +40,9 @@ class Limb:
         limits = np.array([model.jnt_range[model.joint(name).id] for name in joints])
         return cls(tuple(reversed(links)), end.pos.copy(), limits[:, 0] + margin_rad, limits[:, 1] - margin_rad)
 
-    def forward(self, angle: Array) -> tuple[Array, Array, Array]:
-        """From angles (m, n) rad: tip (m, 3), its Jacobian (m, 3, n), and the axes (m, 3, 3) of the last link."""
+    def forward(self, angle: Array) -> tuple[Array, Array, Array, Array]:
+        """From angles (m, n) rad: tip (m, 3), axes (m, 3, 3) of the last link, and the Jacobians of the tip (m, 3, n)
+        and of the height of the link's own x axis (m, n)."""
         m, n = angle.shape
         place, turn = np.zeros((m, 3)), np.broadcast_to(np.eye(3), (m, 3, 3))
         axes, anchors = np.zeros((n, m, 3)), np.zeros((n, m, 3))
@@ -53,24 +54,37 @@ class Limb:
                 turn = turn @ rotation(axis, angle[:, j])
                 place = anchors[j] - turn @ anchor
         tip = place + turn @ self.tip
-        return tip, np.cross(axes, tip - anchors).transpose(1, 2, 0), turn
+        return tip, turn, np.cross(axes, tip - anchors).transpose(1, 2, 0), np.cross(axes, turn[:, :, 0])[..., 2].T
 
     def solve(
-        self, target: Array, start: Array, rest: Array | None = None, steps: int = 30, home: float = 0.2
+        self,
+        target: Array,
+        start: Array,
+        rest: Array | None = None,
+        steps: int = 30,
+        home: float = 0.2,
+        rise: Array | None = None,
     ) -> Array:
         """Angles (m, n) that bring the tip to target (m, 3), else as near as the limits allow.
 
         Damped least squares; what the target leaves free stays near `rest` (n,) or (m, n), by the share `home` a step.
+        rise (m,): the sine at which the last link's x axis is to rise, NaN where it does not matter.
         """
         angle = np.array(np.broadcast_to(start, (len(target), len(self.low))), float)
         rest = np.asarray(start if rest is None else rest)
         reach = np.abs(self.tip).max() + sum(np.abs(o).max() for o, _, _ in self.links)
+        wish_rise = np.full(len(target), np.nan) if rise is None else rise
+        free_rise = np.isnan(wish_rise)
         for _ in range(steps):
-            tip, jacobian, _ = self.forward(angle)
+            tip, turn, jacobian, tilts = self.forward(angle)
             error, back_home, free = target - tip, home * (rest - angle), np.ones_like(angle)
+            if not free_rise.all():
+                arm = 0.2 * reach
+                jacobian = np.concatenate([jacobian, arm * np.where(free_rise[:, None], 0, tilts)[:, None]], 1)
+                error = np.concatenate([error, arm * np.where(free_rise, 0, wish_rise - turn[:, 2, 0])[:, None]], 1)
             for _ in range(3):  # joints that would leave their range stand still, the others take over
                 able = jacobian * free[:, None]
-                square = able @ able.transpose(0, 2, 1) + (1e-3 * reach) ** 2 * np.eye(3)
+                square = able @ able.transpose(0, 2, 1) + (3e-3 * reach) ** 2 * np.eye(able.shape[1])
                 back = np.linalg.solve(square, able).transpose(0, 2, 1)
                 wish = back_home * free
                 step = (back @ (error - (able @ wish[..., None])[..., 0])[..., None])[..., 0] + wish

@@ -26,12 +26,26 @@ FORE = ("scapula_S_supinate", "scapula_S_abduct", "scapula_S_extend", "shoulder_
         "wrist_S")  # fmt: skip
 HIND = ("hip_S_supinate", "hip_S_abduct", "hip_S_extend", "knee_S", "ankle_S")
 JOINTS = 8  # room for those of a limb and its digits
-GRID_MM = (np.linspace(-30, 30, 16), np.linspace(-9, 9, 5), np.linspace(-4, 14, 10))  # about the paw as it stands
-# Drive of the cord (alpha), speed in m/s of the body that it stands for: the published network steps at 2.7, 5.8 and
-# 9.6 Hz at 0.1, 0.5 and 0.94; strides of M20 (3.4, 7.7, 9.2 cm)
-AIR = 0.7  # of the time that its flexors are active, a paw is in the air
-SINK_MM_PER_S = 200.0  # a paw whose flexors fall silent in mid-air goes down so fast
-SPEEDS = ((0.05, 0.03), (0.1, 0.093), (0.2, 0.19), (0.5, 0.45), (0.8, 0.73), (0.95, 0.90), (1.03, 0.95))
+GRID_MM = (np.linspace(-30, 30, 16), np.linspace(-9, 9, 5), np.linspace(-6, 14, 11))  # about the paw as it stands
+RISE = {"F": (0.39, 0.004), "H": (-0.3, 0.012)}  # sine at which hand and foot rise ahead: middle, more per mm ahead
+CANALS_S = 0.03  # of turning that counts as much as a tilt
+CROUCH_MM = 5.0
+# Paws of a rearing mouse, mm from where they stand, in the frame of a trunk that is pitched up by 55 degrees, and the
+# sine at which hand and foot rise there: the centre of mass is above the hind paws
+REAR = {"F": ((4.0, 0.0, 8.0), np.nan), "H": ((-12.0, 0.0, -2.0), -0.82)}
+# Drive of the cord (alpha); speed in m/s of the body that it stands for, from strides of M20 (3.4, 7.7, 9.2 cm) at the
+# rhythm that the network then has; how long a stance lasts, s, which a swing needs to know where to put the paw
+SPEEDS = (
+    (0.05, 0.04, 0.39),
+    (0.1, 0.1, 0.28),
+    (0.2, 0.2, 0.175),
+    (0.3, 0.3, 0.147),
+    (0.5, 0.46, 0.108),
+    (0.7, 0.65, 0.083),
+    (0.9, 0.86, 0.062),
+    (0.95, 0.90, 0.056),
+    (1.03, 0.95, 0.050),
+)
 
 
 @dataclass(frozen=True)
@@ -45,6 +59,7 @@ class Template:
     centre: Array  # (n_motors,) angle of action 0
     half: Array
     neutral: Array
+    rear: Array  # (4, 8) rad: limbs of a mouse that stands on its hind paws
     lead_s: Array  # (n_motors,) lag of each servo by its joint's damping
     delay_s: Array  # (n_motors,) of its activation
     motors: Mapping[str, int] = field(repr=False)
@@ -60,9 +75,9 @@ def _template(body: Any) -> Template:
     model = body.spec().compile()
     mm = 1e-3 / body.units.length
     motors = {name: i for i, name in enumerate(body.motors)}
-    tables, origin, worst = {}, np.zeros((4, 3)), 0.0
+    tables, rear, origin, worst = {}, {}, np.zeros((4, 3)), 0.0
     grid = np.stack(np.meshgrid(*GRID_MM, indexing="ij"), -1)
-    for kind, joints, digit in (("F", FORE, "finger_S"), ("H", HIND, "toe_S")):
+    for kind, joints in (("F", FORE), ("H", HIND)):
         chain = Limb.of(model, [j.replace("_S", "_L") for j in joints], f"paw_{kind}L", "torso")
         rest = np.array([STANCE[j.replace("_S", "_L")] for j in joints])
         middle = chain.forward(rest[None])[0][0]
@@ -77,17 +92,22 @@ def _template(body: Any) -> Template:
             near = min(done, key=lambda d: abs(d - a)) if done else None
             start = rest if near is None else angle[near, ..., :n].reshape(-1, n)
             target = middle + grid[a].reshape(-1, 3) * mm
-            found = chain.solve(target, start, rest, 60 if near is None else 25, home=0.05)
-            tip, _, turn = chain.forward(found)
+            planted = grid[a][..., 2].ravel() < 1
+            sole = np.where(planted, RISE[kind][0] + RISE[kind][1] * GRID_MM[0][a], np.nan)
+            found = chain.solve(target, start, rest, 60 if near is None else 25, 0.05, sole)
+            tip, turn = chain.forward(found)[:2]
             angle[a, ..., :n] = found.reshape(*grid.shape[1:3], n)
             level = np.arctan2(turn[:, 2, 0], turn[:, 2, 2])  # digits lie flat
             angle[a, ..., n] = np.clip(level, -0.88, 0.88).reshape(grid.shape[1:3])
             miss = np.linalg.norm(tip - target, axis=1).reshape(grid.shape[1:3]) / mm
             if abs(GRID_MM[0][a]) < 19:
-                worst = max(worst, float(miss[1:-1, 2:6].max()))
+                worst = max(worst, float(miss[1:-1, 2:7].max()))
             done.append(int(a))
         tables[kind] = angle
-        _ = digit
+        way, sole = REAR[kind]
+        found = chain.solve(middle + np.array([way]) * mm, rest, rest, 200, 0.05, np.array([sole]))
+        level = np.arctan2(*chain.forward(found)[1][0, 2, [0, 2]])
+        rear[kind] = np.r_[found[0], np.clip(level, -0.88, 0.88), np.zeros(JOINTS - n - 1)]
     where = np.full((4, JOINTS), -1)
     for i, paw in enumerate(PAWS):
         names = (*FORE, "finger_S") if paw[0] == "F" else (*HIND, "toe_S")
@@ -109,35 +129,42 @@ def _template(body: Any) -> Template:
         centre=body.middle,
         half=body.half,
         neutral=body.neutral,
+        rear=np.array([rear[paw[0]] for paw in PAWS]),
         lead_s=lead,
         delay_s=delay,
         motors=motors,
     )
 
 
-class Motor:
-    """Rates of the cord's units to the action. period_s: of control.
+# Of assets/mouse/parameters.json, in the order in which `_limbs` takes them
+MOTOR_PARAMETERS = (
+    "lift_mm",
+    "fore_lift",
+    "push_mm",
+    "air",
+    "blend",
+    "down",
+    "place_mm",
+    "early_Hz",
+    "settle_s",
+    "reach_mm",
+    "sink_mm_per_s",
+    "turn_rad_per_s",
+)
 
-    lift_mm: height of a swing's arc. push_mm: how much planted legs stretch, as they give way under the body. turn_rad_per_s: of the body at full turn. rear_rad: how far up it rears.
-    """
+
+class Motor:
+    """Rates of the cord's units to the action. period_s: of control. parameters: at least MOTOR_PARAMETERS, by name."""
 
     # the units that it reads, in this order
     OUTPUTS = (
         *(f"RGF_{paw}" for paw in PAWS),
+        *(f"load_{paw}" for paw in PAWS),
         *("speed", "stop", "turn_L", "turn_R", "rear", "crouch", "nod", "lick", "FN_L", "FN_R"),
         *("nose_up", "nose_down", "lean_L", "lean_R"),
     )
 
-    def __init__(
-        self,
-        template: Template,
-        period_s: float,
-        *,
-        lift_mm: float = 8.0,
-        push_mm: float = 0.8,
-        turn_rad_per_s: float = 4.0,
-        lean_mm: tuple[float, float] = (0.4, 0.25),
-    ) -> None:
+    def __init__(self, template: Template, period_s: float, parameters: Mapping[str, float]) -> None:
         t = self.template = template
         self.period_s = period_s
         share = np.where(t.delay_s > 0, -np.expm1(-period_s / np.maximum(t.delay_s, 1e-9)), 1.0)
@@ -145,10 +172,11 @@ class Motor:
                  "whisk_L", "whisk_R")  # fmt: skip
         others = np.array([t.motors.get(name, -1) for name in names])
         self._fixed = (
-            *(t.table, t.origin, t.where, t.centre, t.half, t.neutral, t.lead_s, share, others),
+            *(t.table, t.origin, t.rear, t.where, t.centre, t.half, t.lead_s, share, others),
             np.array([[g[0], g[1] - g[0]] for g in GRID_MM]),
             np.array(SPEEDS),
-            np.array((period_s, lift_mm, push_mm, turn_rad_per_s, *lean_mm)),
+            tuple(float(parameters[name]) for name in MOTOR_PARAMETERS),
+            period_s,
         )
 
     def init(self) -> dict[str, Array]:
@@ -157,14 +185,14 @@ class Motor:
         state = {
             "paws": t.origin.copy(),  # mm, trunk frame: where each is told to be
             "lifted": t.origin[:, :2].copy(),
-            "clock": np.array(
-                [[0.0, 0.1, 2.0, 0.2]] * 4
-            ),  # s since flexors changed, last swing; phase (2 at rest); last stance
+            "clock": np.array([[0.0, 0.1, 2.0]] * 4),  # s since flexors changed; last swing, s; share of this, 2 at rest
             "told": np.full((4, JOINTS), np.nan),
             "active": t.centre + t.half * t.neutral,
             "action": t.neutral.copy(),
         }
-        self.advance(state, np.zeros(len(self.OUTPUTS)))
+        rate = np.zeros(len(self.OUTPUTS))
+        rate[[self.OUTPUTS.index(name) for name in ("stop", "nod", "FN_L", "FN_R")]] = 100, 50, 50, 50
+        self.advance(state, rate)
         return state
 
     def advance(self, state: dict[str, Array], rate_Hz: Array) -> None:
@@ -196,82 +224,79 @@ def _look(table: Array, grid: Array, at: Array) -> Array:
 
 @numba.njit(cache=True, nogil=True)
 def _limbs(
-    paws, lifted, clock, told, active, action, rate, table, origin, where, centre, half, neutral, lead_s, share, others,
-    grid, speeds, numbers,
+    paws, lifted, clock, told, active, action, rate, table, origin, rear, where, centre, half, lead_s, share, others,
+    grid, speeds, numbers, dt,
 ):  # fmt: skip
-    dt, lift, push, turn_top, lean_pitch, lean_roll = numbers
-    alpha = rate[4] / 100
-    walks = rate[5] < 50
-    ahead = 1e3 * np.interp(alpha, speeds[:, 0], speeds[:, 1]) * (1 - min(rate[5] / 50, 1.0))  # mm/s
-    turn = turn_top * (rate[6] - rate[7]) / 100  # rad/s, to the left
+    flexor, load = rate[:4], rate[4:8]
+    speed, stop, turn_L, turn_R, rears = rate[8], rate[9], rate[10], rate[11], rate[12]
+    crouch, nod, lick, FN_L, FN_R = rate[13], rate[14], rate[15], rate[16], rate[17]
+    up, down, lean_L, lean_R = rate[18], rate[19], rate[20], rate[21]
+    lift, fore_lift, push, air, blend, falls, place, early, settle_s, deeper, sink, turn_top = numbers
+    go = 1 - min(stop / 50, 1.0)
+    ahead = 1e3 * np.interp(speed / 100, speeds[:, 0], speeds[:, 1]) * go  # mm/s
+    stance_s = np.interp(speed / 100, speeds[:, 0], speeds[:, 2])
+    turn = turn_top * (turn_L - turn_R) / 100 * go  # rad/s, to the left
+    upright = min(rears / 100, 1.0)
     at = np.zeros(3)
     for i in range(4):
         vx, vy = ahead - turn * origin[i, 1], turn * origin[i, 0]
-        flexes = rate[i] > 10
         clock[i, 0] += dt
-        if flexes and walks and clock[i, 2] >= 2:  # it lifts
-            clock[i, 3] = min(max(clock[i, 0], 0.03), 0.35)
-            clock[i, 0] = 0.0
-            clock[i, 2] = 0.0
+        if flexor[i] > 10 and go > 0 and clock[i, 2] >= 2:  # it lifts
+            clock[i, 0] = clock[i, 2] = 0.0
             lifted[i] = paws[i, :2]
-        if not flexes and clock[i, 2] < 2:  # its flexors fall silent
+        if flexor[i] <= 10 and clock[i, 2] < 2:  # its flexors fall silent
             clock[i, 1] = min(max(clock[i, 0], 0.05), 0.16)
-            clock[i, 0] = 0.0
-            clock[i, 2] = 2.0
+            clock[i, 0], clock[i, 2] = 0.0, 2.0
         if clock[i, 2] < 1:
-            clock[i, 2] = min(clock[i, 0] / (AIR * clock[i, 1]), 1.0)
-        swings = clock[i, 2] < 1
-        if swings:
+            clock[i, 2] = min(clock[i, 0] / (air * clock[i, 1]), 1.0)
+            if clock[i, 2] > 0.5 and load[i] > early:  # it meets the ground early, and stays there
+                clock[i, 2] = 1.0
+        ground = origin[i, 2] - push
+        if clock[i, 2] < 1:
             s = clock[i, 2]
-            way = min(max((s - 0.12) / 0.8, 0.0), 1.0)  # first up, then ahead, then down
-            ease = way - np.sin(2 * np.pi * way) / (2 * np.pi)
-            reach = clock[i, 3] / 2
-            paws[i, 0] = lifted[i, 0] + (origin[i, 0] + vx * reach - lifted[i, 0]) * ease
-            paws[i, 1] = lifted[i, 1] + (origin[i, 1] + vy * reach - lifted[i, 1]) * ease
-            up = min(s / 0.3, 1.0, (1 - s) / 0.35)
-            paws[i, 2] = origin[i, 2] - push + (lift + push) * (1 - np.cos(np.pi * up)) / 2
+            # to where its next stance should begin, and to the side that the trunk sinks to, to catch it
+            x = origin[i, 0] + place * (down - up) / 100 + vx * stance_s / 2
+            y = origin[i, 1] + place * (lean_L - lean_R) / 100 + vy * stance_s / 2
+            # by a cubic that leaves and meets the ground at the ground's own speed
+            there, out = s * s * (3 - 2 * s), s * (1 - s) * (1 - 2 * s) * air * clock[i, 1] * blend
+            paws[i, 0] = lifted[i, 0] + (x - lifted[i, 0]) * there - vx * out
+            paws[i, 1] = lifted[i, 1] + (y - lifted[i, 1]) * there - vy * out
+            arc = min(s / 0.35, 1.0, (1 - s) / falls)
+            height = lift * (fore_lift if i < 2 else 1.0) + push
+            paws[i, 2] = ground + height * (1 - np.cos(np.pi * arc)) / 2
         else:
             x, y = paws[i, 0], paws[i, 1]
             paws[i, 0] = min(max(x - dt * (ahead - turn * y), origin[i, 0] - 24), origin[i, 0] + 24)
             paws[i, 1] = min(max(y - dt * turn * x, origin[i, 1] - 7), origin[i, 1] + 7)
-            paws[i, 2] = max(origin[i, 2] - push, paws[i, 2] - SINK_MM_PER_S * dt)
+            if load[i] > early:
+                paws[i, 2] += (ground - paws[i, 2]) * min(dt / settle_s, 1.0)
+            else:  # it goes down to where the ground should be, and a little deeper
+                paws[i, 2] = max(ground - deeper, paws[i, 2] - sink * dt)
         for k in range(3):
             at[k] = paws[i, k] - origin[i, k]
-        if not swings:
-            front, left = (1.0 if i < 2 else -1.0), (1.0 if i % 2 == 0 else -1.0)
-            at[2] += front * lean_pitch * (rate[14] - rate[15]) / 10 + left * lean_roll * (rate[17] - rate[16]) / 10
-        at[2] += 5.0 * rate[9] / 100
+        at[2] += CROUCH_MM * crouch / 100
         if i % 2:
             at[1] = -at[1]
         angle = _look(table[i], grid, at)
+        angle += upright * (rear[i] - angle)
         for j in range(angle.size):
             m = where[i, j]
-            if m < 0:
-                continue
-            before = told[i, j] if told[i, j] == told[i, j] else angle[j]
-            _drive(m, angle[j], (angle[j] - before) / dt, active, action, centre, half, lead_s, share)
-            told[i, j] = angle[j]
+            if m >= 0:
+                before = told[i, j] if told[i, j] == told[i, j] else angle[j]
+                _drive(m, angle[j], (angle[j] - before) / dt, active, action, centre, half, lead_s, share)
+                told[i, j] = angle[j]
     # trunk, head, mouth and whiskers
-    bend = (rate[6] - rate[7]) / 100
-    goals = (
-        0.0,
-        0.35 * bend,
-        -0.3 * (rate[10] - 50) / 50,
-        0.4 * bend,
-        0.0,
-        -0.2 * rate[11] / 100,
-        rate[11] / 100,
-        (rate[12] - 50) / 50,
-        (rate[13] - 50) / 50,
-    )
+    bend, mouth = (turn_L - turn_R) / 100, lick / 100
+    posture = np.array([0.0, 0.35 * bend, -0.3 * (nod - 50) / 50, 0.4 * bend, 0.0, -0.2 * mouth])
+    direct = np.array([mouth, (FN_L - 50) / 50, (FN_R - 50) / 50])
     for k in range(others.size):
         m = others[k]
         if m < 0:
             continue
         if k >= 6:
-            action[m] = min(max(goals[k], -1.0), 1.0)
+            action[m] = min(max(direct[k - 6], -1.0), 1.0)
         else:
-            _drive(m, goals[k], 0.0, active, action, centre, half, lead_s, share)
+            _drive(m, posture[k], 0.0, active, action, centre, half, lead_s, share)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -288,7 +313,8 @@ class Proprioception:
     """What the limbs and the labyrinth feel, as drive of named units of the cord, mV.
 
     load: 10 for the whole weight on one paw. stretch: 10 with the paw 15 mm behind the middle of its stance, from the
-    joint angles (a linear read-out of the step template). Tilts: 10 times the share of gravity along that axis.
+    joint angles (a linear read-out of the step template). Tilts: 10 times the share of gravity along that axis, as the
+    otoliths feel it, and CANALS_S times the turning that the semicircular canals feel.
     """
 
     def __init__(self, body: Any, template: Template, names: Sequence[str], weight_N: float = 0.245) -> None:
@@ -311,6 +337,6 @@ class Proprioception:
         drive[self._load] = 10 / self._weight * obs["paw_load_N"]
         for row, joints, fit in zip(self._stretch, self._joints, self._fit, strict=True):
             drive[row] = min(max(-10 / 15 * float(fit[:-1] @ obs["joint_rad"][joints] + fit[-1]), 0.0), 15.0)
-        x, y, _ = obs["gravity"]
-        drive[self._tilt] = -10 * x, 10 * x, 10 * y, -10 * y
+        pitch, roll = obs["gravity"][:2] + CANALS_S * obs["gyro_rad_per_s"][1::-1] * (1, -1)
+        drive[self._tilt] = -10 * pitch, 10 * pitch, 10 * roll, -10 * roll
         return drive

@@ -24,6 +24,7 @@ class Task(Protocol):
     """
 
     seconds: float  # the episode is truncated here; infinite: never
+    # fall_ends: bool = True  # what a task may have: False where a body that lies on its back goes on
 
     def furnish(self, spec: mujoco.MjSpec, body: Body) -> None:
         """Adds arena, odour sources, lights: before the model is compiled."""

@@ -22,15 +22,68 @@ from typing import Any
 import numpy as np
 
 from bestiary.brains._mouse_microcircuit import microcircuit, parameters
-from bestiary.brains._sampled import SampledNetwork
+from bestiary.brains._sampled import SampledNetwork, available_bytes, memory
 from bestiary.brains._sampled_run import SampledSimulation
-from bestiary.errors import BestiaryError
+from bestiary.errors import BestiaryError, DataError
 from bestiary.tasks._bench_engine import peak_bytes
 from bestiary.tasks._spikes import spike_statistics
 
 Progress = Callable[[str], None]
 NEST = "3.10.0"
-WARM_S = 0.2
+WARM_S = 0.1
+
+
+def bench(quick: bool = False) -> tuple[dict[str, Any], list[tuple[str, Any, str]]]:
+    """What `bestiary bench mouse` adds: (for JSON, rows of its table). quick: the microcircuit at a tenth.
+
+    On two cores where there are. NEST that cannot be had or run is said, and left out.
+    """
+    threads = min(2, os.cpu_count() or 1)
+    scale = 0.1 if quick else 1.0
+    try:
+        found = bench_microcircuit(scale, threads=threads)
+    except BestiaryError as error:
+        found = bench_microcircuit(scale, threads=threads, nest=False) | {"nest_missing": str(error)}
+    rows: list[tuple[str, Any, str]] = []
+    for who in ("ours", "nest"):
+        if who in found:
+            name = f"microcircuit, {found['neurons']:,} neurons, {'ours' if who == 'ours' else 'NEST'}"
+            rows += [
+                (name, found[who]["wall_s_per_s"], f"wall s per s of life, {threads} cores"),
+                ("  synaptic events", found[who]["synaptic_events_per_wall_s"] / 1e6, "million per wall s"),
+                ("  peak memory", found[who]["bytes_per_synapse"], "bytes per synapse"),
+            ]
+    if "times_faster" in found:
+        rows.append(("  ours over NEST", found["times_faster"], "times faster"))
+    if "nest_missing" in found:
+        rows.append((f"  {found['nest_missing']}", float("nan"), ""))
+    return {"microcircuit": found, "scales": scales()}, rows
+
+
+def scales() -> dict[str, dict[str, Any]]:
+    """What the microcircuit, and the 86-area cortex where its data are, would take at each scale, unbuilt."""
+    out: dict[str, dict[str, Any]] = {}
+    networks: dict[str, Callable[[], SampledNetwork]] = {"microcircuit": microcircuit}
+    try:
+        from bestiary.brains._mouse_cortex import cortex86
+        from bestiary.brains._mouse_tables import load
+
+        tables = load()
+        for scale in (0.001, 0.01, 0.1, 1.0):
+            networks[f"cortex86:{scale:g}"] = lambda s=scale: cortex86(s, tables=tables)  # type: ignore[misc]
+    except DataError:
+        pass
+    for name, make in networks.items():
+        need = memory(make())
+        out[name] = {
+            "neurons": need.neurons,
+            "synapses": need.synapses,
+            "stored_bytes": need.stored,
+            "made_bytes": need.made,
+            "account": need.text(),
+        }
+    return out
+
 
 _OURS = """
 import json, sys
@@ -135,6 +188,7 @@ def _child_nest(network: SampledNetwork, seconds: float, threads: int, folder: s
         "run_ms": 1e3 * seconds,
         "threads": threads,
         "seed": 1,
+        "limit_bytes": int(0.75 * available_bytes()),
     }
     Path(f"{folder}/in.json").write_text(json.dumps(given), encoding="utf-8")
     script = Path(__file__).parent / "_peers" / "nest_microcircuit.py"
@@ -143,7 +197,8 @@ def _child_nest(network: SampledNetwork, seconds: float, threads: int, folder: s
     command = [str(nest_python()), str(script), f"{folder}/in.json", f"{folder}/nest.npz"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode:
-        raise BestiaryError(f"NEST did not run: {(done.stderr.strip().splitlines() or [str(done.returncode)])[-1]}")
+        why = "; ".join([f"status {done.returncode}", *done.stderr.strip().splitlines()[-2:]])
+        raise BestiaryError(f"NEST did not run (out of memory?): {why}; a smaller scale, or nest=False")
     got = np.load(f"{folder}/nest.npz")
     out_degree = np.bincount(network.projections.source, network.projections.synapses, len(network.sizes))
     pop = np.repeat(np.arange(len(network.sizes)), network.sizes)[got["neuron"]]

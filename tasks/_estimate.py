@@ -14,9 +14,9 @@ integrate-and-fire 5, his own model 13, Hodgkin-Huxley 1200 in steps of 0.1 ms (
 give the 4 to 40 FLOP per ms of a LIF neuron of the State of Brain Emulation report. f_s 2 to 10 by synapse: 5 here;
 f_p about 10. The graded network solves its gap junctions with a dense matrix: the terms in brackets are its alone; its
 f_n 40 and f_g 4 are counted in brains/graded.py, an exponential as 10, those of rate units (20 and 2) in
-brains/_rate_part.py. b_n counts float32 state, b_s an int32 target and a float32 weight; 8 bytes are what an event reads and writes at its target. Time
-is a bound from below, on one machine as if its memory held the network: no code reaches the limits, and exchange
-between machines is not in it.
+brains/_rate_part.py. b_n counts float32 state, b_s an int32 target and a float32 weight; 8 bytes are what an event
+reads and writes at its target. Time is a bound from below, on one machine as if its memory held the network: no code
+reaches the limits, and exchange between machines is not in it.
 """
 
 from __future__ import annotations

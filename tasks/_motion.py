@@ -15,11 +15,22 @@ def start_at_random(
     body: Body, bound: Any, model: mujoco.MjModel, data: mujoco.MjData, rng: np.random.Generator
 ) -> dict[str, Any]:
     """Puts the body at the origin, heading drawn from the whole circle; returns the account for `advance`."""
-    body.place(bound, model, data, np.zeros(3), float(rng.uniform(-np.pi, np.pi)))
+    return start_at(body, bound, model, data, np.zeros(3), float(rng.uniform(-np.pi, np.pi)))
+
+
+def start_at(
+    body: Body, bound: Any, model: mujoco.MjModel, data: mujoco.MjData, position_m: Array, heading_rad: float
+) -> dict[str, Any]:
+    """Puts the body somewhere; returns the account for `advance`."""
+    body.place(bound, model, data, position_m, heading_rad)
     mujoco.mj_kinematics(model, data)
     mujoco.mj_comPos(model, data)
-    com_m = body.pose(bound, data)["com_m"].copy()
-    return {"start_m": com_m, "com_m": com_m, "time_s": 0.0, "forward_m": 0.0, "length_m": body.length_m}
+    return account(body.pose(bound, data)["com_m"].copy(), body.length_m)
+
+
+def account(com_m: Array, length_m: float) -> dict[str, Any]:
+    """The account for `advance` of a body whose centre of mass starts at com_m (3,)."""
+    return {"start_m": com_m, "com_m": com_m, "time_s": 0.0, "forward_m": 0.0, "length_m": length_m}
 
 
 def advance(state: dict[str, Any], pose: dict[str, Array], time_s: float) -> tuple[float, dict[str, float]]:

@@ -44,7 +44,7 @@ def spike_statistics(
         np.add.at(table, (rows[who[mine]], (when[mine] - start) // width), 1)
         if len(some) > 1:
             with np.errstate(invalid="ignore"):
-                r = np.corrcoef(table)
+                r: Array = np.atleast_2d(np.corrcoef(table))
             out["correlation"].append(float(np.nanmean(r[np.triu_indices(len(some), 1)])))
         else:
             out["correlation"].append(float("nan"))

@@ -143,7 +143,7 @@ def run_trial(
         done = terminated or truncated
         divergence, ended = info.get("divergence", ""), info.get("ended", "")
         if k % every == 0 and not divergence:
-            samples.add(inner.pose(), info)
+            samples.add(inner.last_pose, info)
         if on_step is not None:  # may add numbers to info
             on_step(action, obs, float(reward), info)
     return samples.track(

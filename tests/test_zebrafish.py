@@ -231,7 +231,7 @@ def test_the_bladders_reflex_lifts_a_fish_that_is_too_deep():
             animal.act({**obs, "depth_m": np.array([depth_m], np.float32)})
         lift.append(float(animal.probe()["motor"][-1]))
     assert lift[1] == pytest.approx(0.55, abs=0.02) and lift[0] < 0.5 < 0.6 < lift[2]
-    assert "balance" in brains.PARTS
+    assert "depth" in brains.PARTS
 
 
 def test_the_scaffold_drives_nmlf():
@@ -306,3 +306,18 @@ def test_every_id_can_be_made_and_stepped(name):
     obs, _ = env.reset(seed=0)
     obs, reward, *_ = env.step(env.action_space.sample())
     assert env.observation_space.contains(obs) and np.isfinite(reward)
+
+
+def test_measures_of_eyes_beats_and_first_bouts():
+    t = np.arange(0, 6, 0.005)
+    eye = np.radians(10) * np.exp(-np.maximum(t - 1, 0) / 5)
+    still = np.zeros((len(t), 3))
+    bend = np.where(t > 2.5, 1000 * np.sin(2 * np.pi * 25 * t), 0)[:, None].repeat(5, 1)
+    info = {"pattern_deg_per_s": np.full(len(t), -2.0), "since_tap_s": t - 2.5}
+    pose = {"eye_rad": np.stack([eye, eye], 1)}
+    track = Track(t, np.stack([still, still], 1), still, bend, info, 4e-3, pose=pose)
+    assert _bouts.eye_decay_s(track, 1.5, 6.0) == pytest.approx(5.0, rel=0.01)
+    assert 0.5 < _bouts.eye_gain(track, 1.0, 2.0) < 1.0  # 10 deg with 5 s, against 2 deg/s
+    assert _bouts.first_beat_s(track, 2.0) == pytest.approx(0.505, abs=0.01)
+    assert _bouts.escape_beat_Hz(track) == pytest.approx(25, rel=0.05)
+    assert np.isnan(_bouts.first_bout_s(track, 1.0)) and _bouts.bouts_per_s(track) == 0

@@ -181,10 +181,9 @@ class Stimulate:
 class Bench:
     """Speed against real time and against its bare parts, start-up times, peak memory; on one core."""
 
-    name: Positional[str]  # an animal; engine: a spiking network of the fly's size; scale: many worms at once
-    seconds: Annotated[float | None, arg(metavar="FLOAT", help_behavior_hint="")] = (
-        None  # simulated in each repeat; else 5 of an animal, 0.3 of the engine
-    )
+    name: Positional[str]  # an animal; engine: a spiking network; runs: keeping a run; scale: many worms at once
+    # simulated in each repeat; else 5 of an animal, 0.3 of the engine, 60 of runs
+    seconds: Annotated[float | None, arg(metavar="FLOAT", help_behavior_hint="")] = None
     repeats: int = 5  # of which the median is taken
     quick: Flag = False  # of engine and scale: less of it, two repeats
     threads: Count = None  # of the engine: cores of its kernel, else 1; of scale: else all cores

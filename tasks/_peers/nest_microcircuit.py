@@ -3,22 +3,27 @@
     python nest_microcircuit.py in.json out.npz
 
 in.json: names, sizes, cells' and synapses' parameters, `synapses` [target][source], weights and delays likewise,
-background, current_pA, dt_ms, warm_ms, run_ms, threads, seed. out.npz: step, neuron of every spike after warm_ms,
-wall_s of these run_ms, build_s, cpu_s, bytes (most memory held), synapses. Written for nest-simulator 3.10 of PyPI;
-bestiary.tasks._bench_mouse makes its environment.
+background, current_pA, dt_ms, warm_ms, run_ms, threads, seed, limit_bytes. out.npz: step, neuron of spikes after
+warm_ms, wall_s of these run_ms, build_s, cpu_s, bytes (most memory held), synapses. Written for nest-simulator 3.10 of
+PyPI; bestiary.tasks._bench_mouse makes its environment.
 """
 
 import json
 import re
+import resource
 import sys
 import time
 from pathlib import Path
 
-import nest
 import numpy as np
 
 given = json.loads(Path(sys.argv[1]).read_text())
+if given["limit_bytes"]:  # dies alone, and takes no other process with it
+    resource.setrlimit(resource.RLIMIT_AS, (given["limit_bytes"], given["limit_bytes"]))
 started = time.perf_counter()
+
+import nest  # noqa: E402
+
 nest.set_verbosity("M_ERROR")
 nest.ResetKernel()
 dt = given["dt_ms"]
@@ -45,7 +50,7 @@ for t, target in enumerate(populations):
         spread = abs(weight) * given["weight_cv"]
         low, high = (0.0, float("inf")) if weight > 0 else (float("-inf"), 0.0)
         model = f"static_synapse_{s}_{t}"  # one model holds 134,217,726 synapses of a thread and no more
-        nest.CopyModel("static_synapse", model)
+        nest.CopyModel("static_synapse_hpc", model)  # the smallest
         nest.Connect(
             source,
             target,

@@ -1,8 +1,9 @@
-"""`bestiary bench NAME`, `bestiary bench engine`."""
+"""`bestiary bench NAME`, `bestiary bench engine`, `bestiary bench runs`."""
 
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,17 @@ def command(options: Any) -> Outcome:
         if options.body:
             raise BestiaryError("--body is of an animal, not of the engine")
         return _engine(options)
+    if options.name == "runs":
+        return _runs(options)
     if options.name == "scale":
         return _scale(options)
     if options.name not in bestiary.animals("interfaces"):
-        names = [*bestiary.animals("interfaces"), "engine", "scale"]
+        names = [*bestiary.animals("interfaces"), "engine", "runs", "scale"]
         raise LookupError(f"no animal {options.name!r}; {bestiary.nearest(options.name, names, 'animal')}")
     seconds = 5.0 if options.seconds is None else options.seconds
     _check(options, seconds)
-    if options.quick or options.threads is not None or options.brian2 is not None:
+    own = importlib.util.find_spec(f"bestiary.tasks._bench_{options.name}")  # what this animal alone has to time
+    if (options.quick and own is None) or options.threads is not None or options.brian2 is not None:
         raise BestiaryError("--quick, --threads and --brian2 are of `bestiary bench engine`")
     if options.n != 256 or options.device is not None:
         raise BestiaryError("--n and --device are of `bestiary bench scale`")
@@ -48,6 +52,10 @@ def command(options: Any) -> Outcome:
             for kind, animal in kinds.items()
         }
     rows = [row for kind, loop in loops.items() for row in _rows(kind, loop)]
+    more: dict[str, Any] = {}
+    if own is not None:
+        more, added = importlib.import_module(own.name).bench(options.quick)
+        rows += added
     if startup:
         rows.append(("import bestiary", startup["import_bestiary_s"], "s, new process"))
         if "make_s" in startup:
@@ -60,7 +68,7 @@ def command(options: Any) -> Outcome:
         f"({here['cores']} cores, load {number(here['load'])})\n  "
         + ", ".join(f"{name} {version}" for name, version in here["versions"].items())
     )
-    return Outcome({"loops": loops, "startup": startup, "machine": here}, text)
+    return Outcome({"loops": loops, "startup": startup, **more, "machine": here}, text)
 
 
 def _rows(kind: str, loop: dict[str, Any]) -> list[tuple[str, Any, str]]:
@@ -160,6 +168,32 @@ def _check(options: Any, seconds: float) -> None:
         raise BestiaryError(
             f"a bench needs seconds above 0 and repeats of 1 or more, got {seconds:g} s and {options.repeats}"
         )
+
+
+def _runs(options: Any) -> Outcome:
+    """What recording, checkpoints, export and resume cost beside the worm's loop."""
+    seconds = 60.0 if options.seconds is None else options.seconds
+    _check(options, seconds)
+    physics()
+    from bestiary.tasks import _bench
+    from bestiary.tasks._bench_runs import bench_runs
+
+    form = "{desc} {n}/{total} [{elapsed}] {postfix}"
+    with bar(options.repeats + 1, "bench runs", "parts", form) as progress:
+
+        def note(text: str) -> None:
+            progress.set_postfix_str(text, refresh=False)
+            progress.update()
+
+        here = _bench.machine()
+        found = bench_runs("worm", seconds, options.repeats, options.seed, seconds / 3, note)
+    wall, cpu = found["wall_share"], found["cpu_share"]
+    rows = [(part, 100 * wall[part], 100 * cpu[part]) for part in wall]
+    text = table(rows, ("the worm's loop, on top", "% of its wall time", "% of its CPU time")) + (
+        f"\n  medians of {options.repeats} over {seconds:g} s of life, a checkpoint every {seconds / 3:g} s, "
+        f"one core of {here['processor']} (load {number(here['load'])})"
+    )
+    return Outcome({"runs": found, "machine": here}, text)
 
 
 def _engine(options: Any) -> Outcome:
