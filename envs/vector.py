@@ -218,8 +218,11 @@ class EmbodiedVectorEnv(gymnasium.vector.VectorEnv[dict[str, Array], Array, Arra
         time_s = self._steps * self.clock.control_s
         b.time[go] = time_s[go]
         whole = len(go) == n and not lost
+        going = np.zeros(n, bool)
+        going[go] = True
+        going[list(lost)] = False
         for env, group in kinds:
-            good = group if whole else np.array([i for i in group if i in set(go.tolist()) - set(lost)], int)
+            good = group[going[group]]
             if not len(good):
                 continue
             rows = b if len(good) == n else _Rows(b, good)
