@@ -1,0 +1,284 @@
+"""The mouse's spinal cord: the published network of four half-centres, and the units that command it and feel for it.
+
+Published (Danner, Shevtsova, Frigon & Rybak 2017 eLife 6:e31050): per limb a rhythm generator of a flexor and an
+extensor half-centre (persistent sodium current), commissural V0V, V0D, V3 and CINi neurons, long propriospinal V0V, V0D,
+Shox2 and inhibitory neurons between fore and hind limbs; equations, weights and drives are theirs, without noise. Drive
+`speed` (alpha, 0 to 1.05) excites flexor half-centres and inhibits V0V and V0D: walk, trot, gallop and bound follow.
+Numbers were typed in from a public re-implementation of that model, not from the paper's own tables.
+
+Ours, `tuned`: the units of descending commands, the stop cells that keep paws on the ground while a mouse is not told
+to walk (after the V2a stop cells of Bouvier 2015 Cell 163:1191, which however halt the rhythm itself), the feedback of load and hip stretch, the motoneurons of the whisker pads.
+Rates are Hz: for the published neurons 100 times their output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numba
+import numpy as np
+
+from bestiary.brains._parts import Rewire, check_components
+from bestiary.brains.connectome import Connectome
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+LIMBS = ("FL", "FR", "HL", "HR")
+STEP_S = 5e-4
+SETTLE_S = 3.0  # the rhythm runs so long before an episode
+ALPHA_TOP = 1.03  # of the drive: the flexors of the published network no longer fall silent from about 1.07 on
+IDLE_HZ = 5.0  # of `speed` at rest: the rhythm idles at 2 Hz, unheard, so that a walk begins in step
+_OTHER = {"L": "R", "R": "L"}
+
+COMPONENTS = {
+    "V0V": "commissural V0V neurons: left and right alternate at middle speeds (Talpalar 2013)",
+    "V0D": "commissural V0D neurons: left and right alternate at low speeds (Talpalar 2013)",
+    "V3": "commissural V3 neurons: left and right together at high speeds",
+    "Shox2": "long propriospinal Shox2 neurons: fore and hind limbs of a side take turns",
+    "LPN": "all long propriospinal neurons between fore and hind limbs",
+    "load-feedback": "a loaded paw holds back its flexors (Ib)",
+    "stretch-feedback": "a paw far behind helps its flexors to begin (Ia and II of hip and shoulder flexors)",
+    "vestibulospinal": "legs lengthen on the side that a tilted trunk sinks to",
+    "stop-cells": "a mouse that is not told to walk stands",
+}
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Of commands and afferents: rate = clip(gain * potential, 0, top). `nap`, `extensor`: of the published neurons."""
+
+    name: str
+    type: str
+    kind: str = "inter"
+    tau_s: float = 0.02
+    gain_Hz_per_mV: float = 10.0
+    top_Hz: float = 100.0
+    bias_mV: float = 0.0
+    part: int = 0  # 0 a rate unit, 1 a published neuron, 2 one with persistent sodium current
+    excited: float = 0.0  # constant excitatory drive of a published neuron
+
+
+def units() -> list[Unit]:
+    """Every unit, in order."""
+    out = []
+    for limb in LIMBS:
+        out += [Unit(f"RGF_{limb}", "RGF", "motor", part=2), Unit(f"RGE_{limb}", "RGE", "motor", part=2, excited=0.1)]
+        words = ("InF", "InE", "CINi", "V0V", "V0D", "V3", "V2a", "V2adiag", "InV0V")
+        out += [Unit(f"{w}_{limb}", w, part=1) for w in words]
+    for side in "LR":
+        words = ("V0Ddiag", "V0Vdiagfh", "V0Vdiaghf", "InHom", "Shox2fh", "Shox2hf")
+        out += [Unit(f"{w}_{side}", w, part=1) for w in words]
+    out += [Unit("speed", "speed", tau_s=0.32, top_Hz=100 * ALPHA_TOP, bias_mV=IDLE_HZ / 10)]
+    out += [Unit("stop", "stop", tau_s=0.03, gain_Hz_per_mV=20, bias_mV=10)]
+    out += [Unit(f"turn_{s}", "turn", tau_s=0.05) for s in "LR"]
+    out += [Unit("rear", "rear", "motor", tau_s=0.1), Unit("crouch", "crouch", "motor", tau_s=0.05)]
+    out += [Unit("nod", "nod", "motor", tau_s=0.1, bias_mV=5), Unit("lick", "lick", "motor", tau_s=0.01)]
+    out += [Unit(f"FN_{s}", "FN", "motor", tau_s=0.005, bias_mV=2) for s in "LR"]  # protractors; 50 Hz is the middle
+    out += [Unit(f"{w}_{limb}", w, "sensory", tau_s=0.005) for w in ("load", "stretch") for limb in LIMBS]
+    out += [Unit(w, "tilt", "sensory", tau_s=0.02) for w in ("nose_up", "nose_down", "lean_L", "lean_R")]
+    return out
+
+
+def _edges() -> list[tuple[str, str, float, str, tuple[str, ...]]]:
+    """(source, target, weight, provenance, components it belongs to). Onto published neurons: of the conductance 10 nS
+    per full output; onto rate units: mV per Hz."""
+    out: list[tuple[str, str, float, str, tuple[str, ...]]] = []
+
+    def add(pre: str, post: str, weight: float, *parts: str, by: str = "functional_fit") -> None:
+        out.append((pre, post, weight, by, parts))
+
+    for limb in LIMBS:
+        across = limb[0] + _OTHER[limb[1]]
+        f, e = f"RGF_{limb}", f"RGE_{limb}"
+        for pre, post, weight, *parts in (
+            (f, f"InF_{limb}", 0.4), (f"InF_{limb}", e, -1.0), (e, f"InE_{limb}", 0.4), (f"InE_{limb}", f, -0.08),
+            (e, f"CINi_{limb}", 0.4), (f"CINi_{limb}", f"RGF_{across}", -0.03),
+            (f, f"V2a_{limb}", 1.0), (f"V2a_{limb}", f"V0V_{limb}", 1.0), (f"V0V_{limb}", f"InV0V_{across}", 0.6, "V0V"),
+            (f"InV0V_{limb}", f, -0.07), (f, f"V0D_{limb}", 0.7), (f"V0D_{limb}", f"RGF_{across}", -0.07, "V0D"),
+            (f, f"V3_{limb}", 0.35), (f"V3_{limb}", f"RGF_{across}", 0.03, "V3"), (f, f"V2adiag_{limb}", 0.5),
+            ("speed", f, 0.1), ("speed", f"V0V_{limb}", -0.15), ("speed", f"V0D_{limb}", -0.75),
+        ):  # fmt: skip
+            add(pre, post, weight, *parts)
+        add(f"load_{limb}", f"InE_{limb}", 0.067, "load-feedback", by="tuned")
+        add(f"stretch_{limb}", f, 0.0109, "stretch-feedback", by="tuned")
+    for s in "LR":
+        c = _OTHER[s]
+        for pre, post, weight, *parts in (
+            (f"RGE_F{s}", f"Shox2fh_{s}", 0.5), (f"Shox2fh_{s}", f"RGF_H{s}", 0.01, "Shox2", "LPN"),
+            (f"RGE_H{s}", f"Shox2hf_{s}", 0.5), (f"Shox2hf_{s}", f"RGF_F{s}", 0.125, "Shox2", "LPN"),
+            (f"RGF_F{s}", f"InHom_{s}", 0.7), (f"InHom_{s}", f"RGF_H{s}", -0.01, "LPN"),
+            (f"RGF_F{s}", f"V0Ddiag_{s}", 0.5), (f"V0Ddiag_{s}", f"RGF_H{c}", -0.075, "V0D", "LPN"),
+            (f"V2adiag_F{s}", f"V0Vdiagfh_{s}", 0.9), (f"V0Vdiagfh_{s}", f"RGF_H{c}", 0.02, "V0V", "LPN"),
+            (f"V2adiag_H{s}", f"V0Vdiaghf_{s}", 0.9), (f"V0Vdiaghf_{s}", f"RGF_F{c}", 0.065, "V0V", "LPN"),
+            ("speed", f"V0Ddiag_{s}", -0.75),
+        ):  # fmt: skip
+            add(pre, post, weight, *parts)
+        add(f"turn_{s}", "speed", 0.008, by="tuned")  # a mouse that turns steps
+        add(f"turn_{s}", f"turn_{c}", -0.1, by="tuned")
+    add("speed", "stop", -1.25, "stop-cells", by="tuned")
+    add("rear", "speed", -0.15, by="tuned")
+    add("speed", "rear", -0.1, by="tuned")
+    return out
+
+
+def table(without: Sequence[str] = ()) -> Connectome:
+    """The cord's units and edges, less those of the components named."""
+    check_components(without, COMPONENTS)
+    every = units()
+    row = {u.name: i for i, u in enumerate(every)}
+    edges = [e for e in _edges() if not set(e[4]) & set(without)]
+    weight = np.array([e[2] for e in edges])
+    return Connectome(
+        ids=np.array([u.name for u in every]),
+        types=np.array([u.type for u in every]),
+        kinds=np.array([u.kind for u in every]),
+        sides=np.array([u.name[-1] if u.name[-1] in "LR" and u.type != u.name else "" for u in every]),
+        pre=np.array([row[e[0]] for e in edges]),
+        post=np.array([row[e[1]] for e in edges]),
+        weight=np.abs(weight),
+        sign=np.sign(weight).astype(np.int8),
+        sign_by="assumed",  # type: ignore[arg-type]
+        provenance=np.array([e[3] for e in edges]),  # type: ignore[arg-type]
+        source="the mouse's cord: Danner 2017, with commands and feedback of our own",
+    )
+
+
+class MouseCord:
+    """The cord as a part of a brain (`bestiary.brains._parts.Part`); its `motor` is the action of the body.
+
+    decoder: `bestiary.interfaces._mouse_motor.Motor`. without: words of COMPONENTS.
+    """
+
+    def __init__(
+        self,
+        decoder: Any,
+        *,
+        without: Sequence[str] = (),
+        table_: Connectome | None = None,
+        lesioned: Array | None = None,
+        silenced: Array | None = None,
+    ) -> None:
+        check_components(without, COMPONENTS)
+        self.decoder, self.without = decoder, tuple(without)
+        self.table = table(without) if table_ is None else table_
+        n = len(self.table)
+        self._lesioned = np.zeros(n, bool) if lesioned is None else lesioned
+        self._silenced = np.zeros(n, bool) if silenced is None else silenced
+        every = units()
+        self._steps = max(1, round(decoder.period_s / STEP_S))
+        self._unit = np.array(
+            [(u.part, -np.expm1(-STEP_S / u.tau_s), u.gain_Hz_per_mV, u.top_Hz, u.bias_mV, u.excited) for u in every]
+        )
+        self._speaks = (~(self._lesioned | self._silenced)).astype(float)
+        self._alive = (~self._lesioned).astype(float)
+        t = self.table
+        order = np.argsort(t.post, kind="stable")
+        self._pre, self._post = t.pre[order].astype(np.int64), t.post[order].astype(np.int64)
+        self._weight = (t.weight * t.sign)[order].astype(float)
+        row = {name: i for i, name in enumerate(t.ids.tolist())}
+        if "vestibulospinal" in without:
+            self._speaks[[row[w] for w in ("nose_up", "nose_down", "lean_L", "lean_R")]] = 0
+        self._outputs = np.array([row[name] for name in decoder.OUTPUTS])
+
+    def init(self, seed: int) -> dict[str, Any]:
+        """Standing, the rhythm idling; where it is in its cycle comes from the seed."""
+        rng = np.random.default_rng(seed)
+        published = self._unit[:, 0] > 0
+        n = len(self.table)
+        state: dict[str, Any] = {
+            "potential": np.where(published, -60.0 + rng.uniform(0, 5, n), self._unit[:, 4]),
+            "inactivation": rng.uniform(0.3, 0.7, n) * (self._unit[:, 0] == 2),
+            "rate": np.zeros(n),
+        }
+        for _ in range(round(SETTLE_S / self.decoder.period_s)):
+            self._step(state, np.zeros(n))
+        return {**state, "limbs": self.decoder.init()}
+
+    def _step(self, state: dict[str, Any], drive_mV: Array) -> None:
+        _network(
+            state["potential"],
+            state["inactivation"],
+            state["rate"],
+            np.asarray(drive_mV, float),
+            self._unit,
+            self._alive,
+            self._speaks,
+            self._pre,
+            self._post,
+            self._weight,
+            self._steps,
+        )
+
+    def advance(self, state: dict[str, Any], drive_mV: Array) -> dict[str, Any]:
+        """One control period. drive_mV: of a published neuron, the millivolts by which it shifts its leak."""
+        new = {k: v.copy() for k, v in state.items() if k != "limbs"}
+        new["limbs"] = {k: v.copy() for k, v in state["limbs"].items()}
+        self._step(new, drive_mV)
+        self.decoder.advance(new["limbs"], (new["rate"] * self._speaks)[self._outputs])
+        return new
+
+    def rate_Hz(self, state: dict[str, Any]) -> Array:
+        return np.asarray(state["rate"], np.float32)
+
+    def voltage_mV(self, state: dict[str, Any]) -> Array:
+        """(n,) membrane potential of the published neurons, above rest of the others."""
+        return np.asarray(state["potential"], np.float32)
+
+    def motor(self, state: dict[str, Any]) -> Array:
+        """Action (n_motors,) in [-1, 1]."""
+        return np.asarray(state["limbs"]["action"], np.float32)
+
+    def cut(self, lesioned: Array, silenced: Array) -> MouseCord:
+        gone, quiet = self._lesioned.copy(), self._silenced.copy()
+        gone[lesioned], quiet[silenced] = True, True
+        return MouseCord(self.decoder, without=self.without, table_=self.table, lesioned=gone, silenced=quiet)
+
+    def rewired(self, rewire: Rewire) -> MouseCord:
+        return MouseCord(
+            self.decoder,
+            without=self.without,
+            table_=rewire(self.table),
+            lesioned=self._lesioned,
+            silenced=self._silenced,
+        )
+
+
+@numba.njit(cache=True, nogil=True)
+def _network(potential, inactivation, rate, drive, unit, alive, speaks, pre, post, weight, steps):
+    """Exponential Euler: C = 10 pF, synapses of 10 nS at -10 and -75 mV, output (V + 50 mV) / 50 mV in 0..1."""
+    n, dt_ms = potential.size, 0.5
+    for _ in range(steps):
+        excites, inhibits = np.zeros(n), np.zeros(n)
+        for e in range(pre.size):
+            out = rate[pre[e]] * speaks[pre[e]]
+            if unit[post[e], 0] > 0:
+                if weight[e] > 0:
+                    excites[post[e]] += weight[e] * out / 100
+                else:
+                    inhibits[post[e]] -= weight[e] * out / 100
+            else:
+                excites[post[e]] += weight[e] * out  # mV
+        for i in range(n):
+            part = unit[i, 0]
+            if part == 0:
+                goal = excites[i] + drive[i] + unit[i, 4]
+                potential[i] += (goal - potential[i]) * unit[i, 1]
+                rate[i] = min(max(unit[i, 2] * potential[i], 0.0), unit[i, 3]) * alive[i]
+                continue
+            v = potential[i]
+            leak, rest = (4.5, -62.5) if part == 2 else (2.8, -60.0)
+            up, down = 10 * (excites[i] + unit[i, 5]), 10 * inhibits[i]
+            conductance = leak + up + down
+            current = leak * (rest + drive[i]) - 10 * up - 75 * down
+            if part == 2:
+                sodium = 4.5 * inactivation[i] / (1 + np.exp(-(v + 40) / 6))
+                conductance += sodium
+                current += 50 * sodium
+                tau_ms = 80 + 80 / np.cosh((v + 35) / 15)
+                goal = 1 / (1 + np.exp((v + 45) / 4))
+                inactivation[i] += (goal - inactivation[i]) * (1 - np.exp(-dt_ms / tau_ms))
+            v += (current / conductance - v) * (1 - np.exp(-conductance * dt_ms / 10))
+            potential[i] = v
+            rate[i] = 100 * min(max((v + 50) / 50, 0.0), 1.0) * alive[i]
