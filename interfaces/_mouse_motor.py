@@ -185,7 +185,9 @@ class Motor:
         state = {
             "paws": t.origin.copy(),  # mm, trunk frame: where each is told to be
             "lifted": t.origin[:, :2].copy(),
-            "clock": np.array([[0.0, 0.1, 2.0]] * 4),  # s since flexors changed; last swing, s; share of this, 2 at rest
+            "clock": np.array(
+                [[0.0, 0.1, 2.0]] * 4
+            ),  # s since flexors changed; last swing, s; share of this, 2 at rest
             "told": np.full((4, JOINTS), np.nan),
             "active": t.centre + t.half * t.neutral,
             "action": t.neutral.copy(),
