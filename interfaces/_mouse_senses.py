@@ -87,7 +87,7 @@ class EyeSense:
                 masks.append(self._disc(ways[eye], eye, c + 0.25 * (1 - 2 * n) + 0.5, r + 0.5))
             rows.append((i, CHANNELS.index(channel), places[key]))
         self._cells = np.array(rows, int).reshape(-1, 3)
-        self._pool = np.array(masks, np.float32).reshape(len(masks), -1)
+        self._pool = np.array(masks, np.float32).reshape(len(masks), ways[..., 0].size)
         up = np.degrees(np.arcsin(ways[0, :, 2]))
         self._above = up > 15
         row_of = {name: i for i, name in enumerate(brainstem)}
