@@ -45,8 +45,8 @@ _TAIL = {"vertebra_C1": 0.45, "vertebra_C6": 0.2, "vertebra_C10": -0.3}  # rad, 
 _WEIGHT = {"collision_torso": 2.4, **{f"collision_pelvis_{p}": 0.43 for p in ("L", "R", "gut")}}
 _ARMATURE = 5e-6  # kg m^2 of the rat: leg joints below the hips, which have 1e-5; without it paws rattle at 2 ms
 _SPINE_NM = 1.0  # N m of the rat
-_LEG_STRENGTH = 0.61  # of the scaled rat's, tuned with the gaits: stiffer mice bounce
-_LEG_DAMPING = 0.70  # its time constant, likewise
+LEG_STRENGTH = 0.61  # of the scaled rat's, tuned with the gaits: stiffer mice bounce
+LEG_DAMPING = 0.70  # its time constant, likewise
 _HIP_DAMPING = 0.01  # N m s/rad of the rat, whose own 0.02 is too slow for a gallop
 # Joints that the rat's model holds too tight for a mouse's steps, rad: scapulae turn with every step (Fischer 2002 J
 # Exp Biol 205:1315, memory), digits bend up over the ground
@@ -137,8 +137,8 @@ def _shrunk(welded: bool) -> mujoco.MjSpec:
         if actuator.name.startswith(_LEG):
             joint = spec.joint(actuator.name)
             for values in (actuator.gainprm, actuator.biasprm, actuator.forcerange, joint.damping):
-                values *= _LEG_STRENGTH
-            joint.damping *= _LEG_DAMPING
+                values *= LEG_STRENGTH
+            joint.damping *= LEG_DAMPING
     stronger = 1 / LENGTH**2  # `rescale` keeps seconds and takes torques by mass * length^2: here they go by mass
     for thing in (*spec.joints, *spec.tendons):
         thing.stiffness *= stronger
