@@ -44,8 +44,9 @@ _TRUNK = ("torso", "pelvis", *(f"vertebra_{i}" for i in range(1, 7)), *(f"verteb
 _TAIL = {"vertebra_C1": 0.45, "vertebra_C6": 0.2, "vertebra_C10": -0.3}  # rad, about y: the tip goes up
 _WEIGHT = {"collision_torso": 2.4, **{f"collision_pelvis_{p}": 0.43 for p in ("L", "R", "gut")}}
 _ARMATURE = 5e-6  # kg m^2 of the rat: leg joints below the hips, which have 1e-5; without it paws rattle at 2 ms
-_LEG_STRENGTH = 0.61  # of the scaled rat's, tuned with the gaits: stiffer mice bounce
-_LEG_DAMPING = 0.70  # its time constant, likewise
+_SPINE_NM = 1.0  # N m of the rat
+LEG_STRENGTH = 0.61  # of the scaled rat's, tuned with the gaits: stiffer mice bounce
+LEG_DAMPING = 0.70  # its time constant, likewise
 _HIP_DAMPING = 0.01  # N m s/rad of the rat, whose own 0.02 is too slow for a gallop
 # Joints that the rat's model holds too tight for a mouse's steps, rad: scapulae turn with every step (Fischer 2002 J
 # Exp Biol 205:1315, memory), digits bend up over the ground
@@ -126,6 +127,8 @@ def _shrunk(welded: bool) -> mujoco.MjSpec:
                 stiffness = -actuator.biasprm[1]
                 spec.joint(actuator.name).range = [low, high]
                 actuator.gainprm[0], actuator.biasprm[0] = stiffness * (high - low) / 2, stiffness * (high + low) / 2
+        if actuator.name.startswith(("lumbar", "cervical")):  # nothing limits the rat's: at 2 ms it whips itself apart
+            actuator.forcerange, actuator.forcelimited = [-_SPINE_NM, _SPINE_NM], mujoco.mjtLimited.mjLIMITED_TRUE
     for name, angle in _TAIL.items():  # the rat's hangs down to the ground
         spec.body(name).quat = [math.cos(angle / 2), 0, math.sin(angle / 2), 0]
     rescale(spec, Units(LENGTH, MASS_KG / RAT_KG), Units(1.0, 1.0))
@@ -134,8 +137,8 @@ def _shrunk(welded: bool) -> mujoco.MjSpec:
         if actuator.name.startswith(_LEG):
             joint = spec.joint(actuator.name)
             for values in (actuator.gainprm, actuator.biasprm, actuator.forcerange, joint.damping):
-                values *= _LEG_STRENGTH
-            joint.damping *= _LEG_DAMPING
+                values *= LEG_STRENGTH
+            joint.damping *= LEG_DAMPING
     stronger = 1 / LENGTH**2  # `rescale` keeps seconds and takes torques by mass * length^2: here they go by mass
     for thing in (*spec.joints, *spec.tendons):
         thing.stiffness *= stronger

@@ -40,7 +40,7 @@ COMPONENTS = {
     "LPN": "all long propriospinal neurons between fore and hind limbs",
     "load-feedback": "a loaded paw holds back its flexors (Ib)",
     "stretch-feedback": "a paw far behind helps its flexors to begin (Ia and II of hip and shoulder flexors)",
-    "vestibulospinal": "legs lengthen on the side that a tilted trunk sinks to",
+    "vestibulospinal": "a swinging paw lands further to the side that the trunk sinks to",
     "stop-cells": "a mouse that is not told to walk stands",
 }
 

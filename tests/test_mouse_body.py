@@ -12,7 +12,7 @@ import pytest
 
 from bestiary.bodies._base import Units
 from bestiary.bodies._mouse_whiskers import REACH_RAD, whisker_array
-from bestiary.bodies.mouse import MASS_KG, PAWS, WHISKERS, Mouse, model_path
+from bestiary.bodies.mouse import LEG_DAMPING, LEG_STRENGTH, MASS_KG, PAWS, WHISKERS, Mouse, model_path
 from bestiary.errors import MediumError
 
 WEIGHT_N = MASS_KG * 9.81
@@ -83,8 +83,8 @@ def test_the_laws_of_its_shrinking():
 
     for name in ("knee_R", "elbow_L", "ankle_L"):
         (k_rat, c_rat), (k, c) = joint(rat, name), joint(mouse, name)
-        assert k * u.torque == pytest.approx(k_rat * mass, rel=1e-6)
-        assert c / k == pytest.approx(c_rat / k_rat * length**0.5, rel=1e-6)
+        assert k * u.torque == pytest.approx(k_rat * mass * LEG_STRENGTH, rel=1e-6)
+        assert c / k == pytest.approx(c_rat / k_rat * length**0.5 * LEG_DAMPING, rel=1e-6)
     thigh = np.linalg.norm(mouse.body("lower_leg_L").pos) * u.length
     assert thigh == pytest.approx(np.linalg.norm(rat.body("lower_leg_L").pos) * length)
     assert -mouse.opt.gravity[2] * u.length == pytest.approx(9.81)
