@@ -94,8 +94,8 @@ class Whisker:
         side = self.side or side
         pole = pose["midline_m"][0] + self.places_m[place] * flat
         pole = pole + side * self.aside_m * np.array([-flat[1], flat[0], 0])
-        if self.head_fixed:  # 2 mm of tongue reach it
-            tip = data.site("tongue").xpos + 0.0036 / unit * (0.97 * axes[:, 0] - 0.24 * axes[:, 2])
+        if self.head_fixed:  # 1.5 mm of tongue reach it
+            tip = data.site("tongue").xpos + 0.0031 / unit * (0.97 * axes[:, 0] - 0.24 * axes[:, 2])
             data.mocap_pos[model.body_mocapid[model.body("spout").id]] = tip
         com_m = pose["com_m"].copy()
         state = {"pole": pole, "place": place, "unit_m": unit, **account(com_m, body.length_m)}
