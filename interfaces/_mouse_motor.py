@@ -104,8 +104,8 @@ def _template(body: Any) -> Template:
                 worst = max(worst, float(miss[1:-1, 2:7].max()))
             done.append(int(a))
         tables[kind] = angle
-        way, sole = REAR[kind]
-        found = chain.solve(middle + np.array([way]) * mm, rest, rest, 200, 0.05, np.array([sole]))
+        way, flat = REAR[kind]
+        found = chain.solve(middle + np.array([way]) * mm, rest, rest, 200, 0.05, np.array([flat]))
         level = np.arctan2(*chain.forward(found)[1][0, 2, [0, 2]])
         rear[kind] = np.r_[found[0], np.clip(level, -0.88, 0.88), np.zeros(JOINTS - n - 1)]
     where = np.full((4, JOINTS), -1)
