@@ -43,10 +43,10 @@ TRUNK = 1.19
 _TRUNK = ("torso", "pelvis", *(f"vertebra_{i}" for i in range(1, 7)), *(f"vertebra_cervical_{i}" for i in range(1, 6)))
 _TAIL = {"vertebra_C1": 0.45, "vertebra_C6": 0.2, "vertebra_C10": -0.3}  # rad, about y: the tip goes up
 _WEIGHT = {"collision_torso": 2.4, **{f"collision_pelvis_{p}": 0.43 for p in ("L", "R", "gut")}}
-_ARMATURE = 5e-6  # kg m^2 of the rat: leg joints below the hips, which have 1e-5; without it paws rattle at 2 ms
+_ARMATURE = 1e-5  # kg m^2 of the rat: leg joints, as its hips; without it paws rattle at 2 ms
 _SPINE_NM = 1.0  # N m of the rat
-LEG_STRENGTH = 0.61  # of the scaled rat's, tuned with the gaits: stiffer mice bounce
-LEG_DAMPING = 0.70  # its time constant, likewise
+LEG_STRENGTH = 0.75  # of the scaled rat's, tuned with the gaits: stiffer mice bounce
+LEG_DAMPING = 1.0  # of its time constant, likewise
 _HIP_DAMPING = 0.01  # N m s/rad of the rat, whose own 0.02 is too slow for a gallop
 # Joints that the rat's model holds too tight for a mouse's steps, rad: scapulae turn with every step (Fischer 2002 J
 # Exp Biol 205:1315, memory), digits bend up over the ground
@@ -64,20 +64,20 @@ STANCE = {
     name.replace("_S", f"_{side}"): angle
     for side in "LR"
     for name, angle in {
-        "hip_S_supinate": 0.08,
-        "hip_S_abduct": 0.108,
-        "hip_S_extend": -0.157,
-        "knee_S": -0.519,
-        "ankle_S": 0.065,
-        "toe_S": -0.372,
-        "scapula_S_supinate": 0.108,
-        "scapula_S_abduct": -0.05,
-        "scapula_S_extend": 0.116,
-        "shoulder_S": 0.769,
-        "shoulder_sup_S": 0.451,
-        "elbow_S": -0.764,
-        "wrist_S": 0.483,
-        "finger_S": 0.386,
+        "hip_S_supinate": 0.181,
+        "hip_S_abduct": 0.139,
+        "hip_S_extend": -0.078,
+        "knee_S": -0.436,
+        "ankle_S": 0.014,
+        "toe_S": -0.326,
+        "scapula_S_supinate": 0.155,
+        "scapula_S_abduct": -0.02,
+        "scapula_S_extend": 0.237,
+        "shoulder_S": 0.746,
+        "shoulder_sup_S": 0.419,
+        "elbow_S": -0.785,
+        "wrist_S": 0.621,
+        "finger_S": 0.401,
     }.items()
 }
 _WELDED = ("vertebra_", "toe_", "finger_")  # joints that `welded` takes out, but for those of the neck

@@ -104,8 +104,8 @@ def _template(body: Any) -> Template:
                 worst = max(worst, float(miss[1:-1, 2:7].max()))
             done.append(int(a))
         tables[kind] = angle
-        way, sole = REAR[kind]
-        found = chain.solve(middle + np.array([way]) * mm, rest, rest, 200, 0.05, np.array([sole]))
+        way, flat = REAR[kind]
+        found = chain.solve(middle + np.array([way]) * mm, rest, rest, 200, 0.05, np.array([flat]))
         level = np.arctan2(*chain.forward(found)[1][0, 2, [0, 2]])
         rear[kind] = np.r_[found[0], np.clip(level, -0.88, 0.88), np.zeros(JOINTS - n - 1)]
     where = np.full((4, JOINTS), -1)
@@ -185,7 +185,9 @@ class Motor:
         state = {
             "paws": t.origin.copy(),  # mm, trunk frame: where each is told to be
             "lifted": t.origin[:, :2].copy(),
-            "clock": np.array([[0.0, 0.1, 2.0]] * 4),  # s since flexors changed; last swing, s; share of this, 2 at rest
+            "clock": np.array(
+                [[0.0, 0.1, 2.0]] * 4
+            ),  # s since flexors changed; last swing, s; share of this, 2 at rest
             "told": np.full((4, JOINTS), np.nan),
             "active": t.centre + t.half * t.neutral,
             "action": t.neutral.copy(),
