@@ -9,7 +9,7 @@ import functools
 import importlib.util
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -212,10 +212,6 @@ class Fly:
     def bind(self, model: mujoco.MjModel) -> Bound:
         """Indices of the fly in a compiled model."""
         return Bound.of(self, model)
-
-    def another(self, bound: Bound) -> Bound:
-        """The same for one more fly of that model, whose eyes hold what it has seen itself."""
-        return bound if bound.sight is None else replace(bound, sight=Sight(bound.sight.eye, bound.sight.frame_s))
 
     def set_medium(self, bound: Bound, model: mujoco.MjModel, medium: Any) -> None:
         """ "air", "vacuum", or (density kg/m^3, viscosity Pa s) of the fluid around it. Raises MediumError."""

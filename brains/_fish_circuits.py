@@ -235,7 +235,7 @@ def tectum(clock: Clock) -> Circuit:
     edges += [("Hunt", "Hunt", 0.5), ("Hunt", "Strike", 0.8)]
     taus = {"Hunt": 0.25, "TeO_L": 0.05, "TeO_R": 0.05, "Loom_L": 0.005, "Loom_R": 0.005, "Strike": 0.03}
     table = circuit_table(names, edges, "tectal prey and loom pathways, strengths fitted")
-    biases = {"Hunt": -0.45, "Strike": -1.3}
+    biases = {"Hunt": -0.45, "Strike": -1.85}
     bias = np.array([biases.get(n, 0.0) for n in names], np.float32)
     return Circuit(table, weigh, bias, clock, taus_s=np.array([taus.get(n, 0.02) for n in names]))
 
@@ -266,7 +266,7 @@ def descending(clock: Clock) -> Circuit:
     return Circuit(table, weigh, bias, clock, taus_s=np.array([0.05] * 2 + [0.03] * 8))
 
 
-def balance(clock: Clock) -> Circuit:
+def depth(clock: Clock) -> Circuit:
     """Depth: the swim bladder's wall is stretched above the depth where it is neutral and slack below; vagal motor
     neurons, tonic at what holds the fish up, give it gas or take it. Fish do fill it by such reflexes; which neurons do
     it in larvae is not known (`tuned`)."""

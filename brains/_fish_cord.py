@@ -213,7 +213,8 @@ class FishCord:
             "mean": np.zeros(k["n"], np.float32),
             "motor": np.zeros(2 * SEGMENTS, np.float32),
             "plant": np.zeros(len(self.table) - k["n"] - 2 * SEGMENTS, np.float32),
-            "gate": gate,  # accumulator, drive, its first value, s since the start, bias, bend side, s since the bend, bias time
+            # accumulator, drive, its first value, s since the start, bias, bend side, s since the bend, bias time
+            "gate": gate,
             "key": np.array([rng.integers(2**32), 0], np.uint32),
             "at": np.zeros(1, np.int64),
         }
@@ -226,19 +227,24 @@ class FishCord:
         rest = np.maximum(drive_mV[n + 2 * SEGMENTS :] / UNIT_MV, -2) * k["alive"][n + 2 * SEGMENTS :]
         port = dict(zip(PORTS, rest[: len(PORTS)].tolist(), strict=True))
         gate, vigour, quick = self._gate(state["gate"], port, key, dt)
-        size = vigour * (k["share"] * (1 - quick) + k["quick"] * quick)
-        drive = size + drive_mV[:n] / UNIT_MV + port["speed_L"] * vigour * k["quick"] * k["left"]
-        drive = (drive + port["speed_R"] * vigour * k["quick"] * ~k["left"]).astype(np.float32)
-        if vigour:
-            # a rhythm begins on the side of the bias, else on either
-            lean = 0.02 * (np.sign(gate[4]) if gate[4] else normal(key[0], key[1], 7)) * max(0.0, 1 - gate[3] / 5e-3)
-            drive += np.float32(lean) * np.where(k["left"], 1, -1).astype(np.float32)
-        r, past, mean = state["r"].copy(), state["past"].copy(), state["mean"].copy()
-        at = int(state["at"][0])
-        _run(
-            k["steps"], at, r, past, drive * k["alive"][:n], k["blend"], k["heard"][:n],
-            k["row_of"], k["ptr"], k["pre"], k["weight"], k["lag"], mean
-        )  # fmt: skip
+        r, past, mean, at = state["r"], state["past"], state["mean"], int(state["at"][0])
+        given = drive_mV[:n]
+        if vigour or given.any() or r.max() > 1e-6:
+            size = vigour * (k["share"] * (1 - quick) + k["quick"] * quick)
+            drive = size + given / UNIT_MV
+            for port_side, here in ((port["speed_L"], k["left"]), (port["speed_R"], ~k["left"])):
+                drive = drive + port_side * vigour * k["quick"] * here
+            if vigour:
+                # a rhythm begins on the side of the bias, else on either
+                lean = 0.02 * (np.sign(gate[4]) if gate[4] else normal(key[0], key[1], 7))
+                drive += lean * max(0.0, 1 - gate[3] / 5e-3) * np.where(k["left"], 1, -1)
+            r, past, mean = r.copy(), past.copy(), mean.copy()
+            _run(
+                k["steps"], at, r, past, (drive * k["alive"][:n]).astype(np.float32), k["blend"], k["heard"][:n],
+                k["row_of"], k["ptr"], k["pre"], k["weight"], k["lag"], mean
+            )  # fmt: skip
+        elif r.any():  # between bouts nothing moves: not worked out
+            r, past, mean = np.zeros_like(r), np.zeros_like(past), np.zeros_like(mean)
         motor = p["muscle"] * (k["to_motor"] @ mean[k["used"]])
         early = math.exp(-float(gate[3]) / float(gate[7])) if vigour else 0.0
         turn = p["bias_muscle"] * float(gate[4]) * early * vigour

@@ -56,7 +56,7 @@ def advance(
     rhs = np.empty((n, WIDTH), np.float32)
     g, ge = np.empty(WIDTH, np.float32), np.empty(WIDTH, np.float32)
     mixed, kick = np.empty(WIDTH, np.uint32), np.empty(WIDTH, np.float32)
-    half, one = np.float32(0.5), np.float32(1)
+    half = np.float32(0.5)
     for _ in range(steps):
         for a in range(WIDTH):
             count[a] += np.uint32(1)

@@ -224,7 +224,8 @@ class Composite:
         new: dict[str, Any] = {"links": links}
         for key, slow in self._turns:
             part, args = self.parts[key], (before[key], drive[self._slice[key]])
-            new[key] = self._background(part.begin(*args)) if slow else part.advance(*args)
+            begin = part.begin if slow else None  # type: ignore[attr-defined]
+            new[key] = self._background(begin(*args)) if begin else part.advance(*args)
         return new
 
     def _background(self, finish: Callable[[], Any]) -> Future[Any]:

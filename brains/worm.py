@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -49,6 +49,9 @@ def parameters(given: Mapping[str, float] | str | Path | None = None) -> dict[st
 
 def network(connectome: Connectome, p: Mapping[str, float], without: tuple[str, ...] = ()) -> GradedNetwork:
     """The graded network of the neurons of a connectome (muscles apart) at parameters `p`."""
+    unknown = connectome.kind.mask("chemical") & connectome.sign_by.mask("assumed")
+    weight = np.where(unknown, connectome.weight * p["unknown_strength"], connectome.weight)
+    connectome = replace(connectome, weight=weight)
     rows = connectome.neurons
     n = len(rows)
     types = connectome.types[rows]
@@ -74,6 +77,9 @@ def network(connectome: Connectome, p: Mapping[str, float], without: tuple[str, 
     strength = strength * np.where(np.outer(~motor, inter), p["inter_strength"], 1.0)
     gap = table("gap")
     np.fill_diagonal(gap, 0)
+    for command, motor in (("AVB", GROUPS["b"]), ("AVA", GROUPS["a"])):
+        joint = np.outer(of(command), of(*motor))
+        gap[joint | joint.T] *= p["command_gap"]
 
     plateau, adaptation = np.zeros(n), np.zeros(n)
     for name, classes in GROUPS.items():
@@ -146,6 +152,7 @@ class WormBrain:
     clock: Clock
     lesioned: tuple[int, ...] = ()
     backend: str = "kernel"
+    constant: ClassVar[tuple[str, ...]] = ("release_rest", "release_max")  # of what `read` gives
     names: tuple[str, ...] = field(init=False)
     groups: tuple[str, ...] = field(init=False)
     rest_nS: Array = field(init=False)

@@ -35,7 +35,7 @@ PARTS = {
     "tectum": "prey, large spots and looming",
     "mauthner": "Mauthner cells and homologues",
     "integrator": "holds the eyes; measured wiring where it was fetched",
-    "balance": "depth: the swim bladder's reflex (a slot: which neurons do it is not known)",
+    "depth": "the swim bladder's reflex (a slot: which neurons do it is not known)",
     "descending": "nMLF, vSPN and MeL, the tonic drive of the cord",
 }
 
@@ -50,7 +50,7 @@ def parts(clock: Clock, without: Sequence[str] = (), spiking: bool = False) -> d
         "tectum": lambda: circuits.tectum(clock),
         "mauthner": lambda: MauthnerArray(clock),
         "integrator": lambda: integrator(clock, spiking),
-        "balance": lambda: circuits.balance(clock),
+        "depth": lambda: circuits.depth(clock),
         "descending": lambda: circuits.descending(clock),
     }
     return {name: make() for name, make in makers.items() if name not in without}
@@ -152,6 +152,8 @@ def _into_regions(there: Mapping[str, Part]) -> list[Link]:
             continue
         rows = np.flatnonzero(np.isin(there["regions"].table.types, seats))
         n = len(there[name].table)
+        if not len(rows):
+            continue  # an imported table may have no such region
         matrix = scipy.sparse.lil_array((len(there["regions"].table), n))
         for i, r in enumerate(rows.tolist()):
             matrix[r, i % n] = 0.05

@@ -133,6 +133,7 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
         self._phase = "new"  # new, running, or why no step is possible
         self._state: dict[str, Any] = {}
         self._obs: dict[str, Array] = {}
+        self.last_pose: dict[str, Array] = {}  # of the last step or reset: `pose` without working it out again
         self._info: dict[str, Any] = {}
         self._picture: Any = None
         self._window: Any = None
@@ -168,7 +169,8 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
         self._move()
         mujoco.mj_forward(self.model, self.data)
         self._obs = self.body.sense(self.bound, self.data, self._world)
-        self._info = {"time_s": 0.0, **self.task.judge(self._state, self.pose(), 0.0)[2]}
+        self.last_pose = self.pose()
+        self._info = {"time_s": 0.0, **self.task.judge(self._state, self.last_pose, 0.0)[2]}
         if self.bad_action == "clip":
             self._info["clipped"] = 0
         if self.render_mode == "human":
@@ -201,7 +203,7 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
             info = {**self._info, "time_s": self.time_s, "divergence": divergence}
             return dict(self._obs), 0.0, True, False, info
         self._obs = self.body.sense(self.bound, self.data, self._world)
-        pose = self.pose()
+        self.last_pose = pose = self.pose()
         reward, terminated, measures = self.task.judge(self._state, pose, self.time_s)
         self._info = {"time_s": self.time_s, **measures}
         if ended := self._ended():
@@ -324,6 +326,7 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
         mujoco.mj_step1(self.model, self.data)  # what depends on positions and velocities; touches no state
         if resume := getattr(self.body, "resume", None):
             resume(self.bound, self.data, self._obs)
+        self.last_pose = self.pose()
         return dict(self._obs)
 
     def _view(self, com_m: Array) -> mujoco.MjvCamera:

@@ -117,7 +117,7 @@ def save(path: str | Path, state: Any, about: Mapping[str, Any] | None = None) -
     """
     tree, arrays = pack(state)
     head = {"format": FORMAT, "version": VERSION, "about": about or {}, "state": tree}
-    given = {f"a{i}": array for i, array in enumerate(arrays)}
+    given: dict[str, Any] = {f"a{i}": array for i, array in enumerate(arrays)}
     text = np.frombuffer(json.dumps(head).encode(), np.uint8)
     try:
         with whole_or_nothing(Path(path)) as file:
@@ -248,7 +248,7 @@ def _model(env: Any) -> str:
         mujoco.mj_saveModel(model, None, buffer)
     finally:
         model.actuator_biasprm[:, 2], size.offwidth, size.offheight = kept, wide, high
-    return hashlib.sha256(buffer).hexdigest()
+    return hashlib.sha256(buffer.data).hexdigest()
 
 
 def _wiring(brain: Any) -> str:
@@ -259,7 +259,7 @@ def _wiring(brain: Any) -> str:
         for array in arrays:
             flat = np.ascontiguousarray(array)
             out.update(f"{flat.dtype.str}{flat.shape}".encode())
-            out.update(flat)
+            out.update(flat.tobytes())
 
     parts = getattr(brain, "parts", None)
     tables = [p.table for p in parts.values()] if parts is not None else [getattr(brain, "connectome", None)]

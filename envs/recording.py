@@ -48,7 +48,7 @@ class Recorder:
 
     path: is created or replaced. env: an EmbodiedEnv or a wrapper of one. animal: anything whose `probe()` gives
     arrays by name, with `names` for their last axis and, if it likes, a group for each in `groups`, and in `shown` the
-    rows that are kept; None for none.
+    rows that are kept; None for none. What its brain names in `constant` is left out.
     every: keep one control step in `every`. chunk: rows between two writes to the disk. metadata: anything that JSON
     takes, kept beside versions, seed and options.
 
@@ -56,8 +56,8 @@ class Recorder:
 
     Rows: `time_s`, `reward`, `action`, `obs/<sense>`, `pose/<key>`, `brain/<probe>`, `info/<number>`; each after its
     control step. The file appears at `path` with its first row, readable from then on at any moment, also after a kill.
-    Attribute `complete` turns true in `close`. Raises DataError when the disk refuses; what was written before stays
-    readable.
+    Nothing is compressed: that would take longer than all the rest, and save a third. Attribute `complete` turns true
+    in `close`. Raises DataError when the disk refuses; what was written before stays readable.
     """
 
     def __init__(
@@ -78,10 +78,13 @@ class Recorder:
         self._file: h5py.File | None = None
         self._sets: dict[str, h5py.Dataset] = {}
         self._rows: dict[str, Array] = {}
+        self._slots: list[tuple[str, str, Array]] = []
         self._filled = self._written = self._seen = 0
         self._broken, self._divergence = False, ""
         self._names = np.asarray(getattr(animal, "names", ()))
         self._shown = np.asarray(getattr(animal, "shown", np.arange(len(self._names))))
+        self._whole = len(self._shown) == len(self._names)
+        self._left_out = tuple(getattr(getattr(animal, "brain", None), "constant", ()))
         self._part = self.path.with_name(f".{self.path.name}.part")  # until it can be read after a kill
         try:
             self._file = h5py.File(self._part, "w", libver="latest")
@@ -116,16 +119,22 @@ class Recorder:
         self._seen += 1
         if (self._seen - 1) % self._every:
             return
-        row: dict[str, Any] = {"time_s": info["time_s"], "reward": reward, "action": action}
-        row.update((f"obs/{name}", value) for name, value in obs.items())
-        row.update((f"pose/{name}", value) for name, value in self._env.pose().items())
+        told: Mapping[str, Any] = {}
         if self._animal is not None and hasattr(self._animal, "probe"):
-            row.update((f"brain/{name}", self._kept(value)) for name, value in self._animal.probe().items())
-        row.update((f"info/{k}", v) for k, v in info.items() if k != "time_s" and isinstance(v, (int, float)))
+            told = self._animal.probe()
+        now = {"time_s": info["time_s"], "reward": reward, "action": action}
+        groups: dict[str, Mapping[str, Any]]
+        groups = {"": now, "obs": obs, "pose": self._env.last_pose, "brain": told, "info": info}
         if not self._sets:
-            self._create(row)
-        for name, buffer in self._rows.items():
-            buffer[self._filled] = row.get(name, np.nan)
+            self._create(groups)
+        if not self._slots:
+            for path, buffer in self._rows.items():
+                folder, _, name = path.rpartition("/")
+                self._slots.append((folder, name, buffer))
+        i = self._filled
+        for folder, name, buffer in self._slots:
+            value = groups[folder].get(name, np.nan)
+            buffer[i] = value if self._whole or folder != "brain" else self._kept(value)
         self._filled += 1
         if (self._written + self._filled) % self._chunk == 0:
             self._write()
@@ -153,8 +162,8 @@ class Recorder:
                 series = old[name]
                 stored = self._dataset(file, name, series.shape[1:], series.data.dtype, series.unit)
                 stored.resize(rows, 0)
-                for i in range(0, rows, self._chunk):
-                    stored[i : min(i + self._chunk, rows)] = series[i : min(i + self._chunk, rows)]
+                for i in range(0, rows, many := 50 * self._chunk):
+                    stored[i : min(i + many, rows)] = series[i : min(i + many, rows)]
                 if series.names:
                     _label(file, name, series.names)
         self._written = rows
@@ -166,9 +175,19 @@ class Recorder:
         over = array.ndim and array.shape[-1] == len(self._names) != len(self._shown)
         return array[..., self._shown] if over else array
 
-    def _create(self, row: dict[str, Any]) -> None:
+    def _create(self, groups: Mapping[str, Mapping[str, Any]]) -> None:
         env, file = self._env, self._file
         assert file is not None
+        row = {
+            f"{folder}/{name}".lstrip("/"): value for folder, group in groups.items() for name, value in group.items()
+        }
+        for path in list(row):
+            folder, _, name = path.rpartition("/")
+            numbers = folder != "info" or (name != "time_s" and isinstance(row[path], int | float))
+            if not numbers or (folder == "brain" and name in self._left_out):
+                del row[path]
+            elif folder == "brain":
+                row[path] = self._kept(row[path])
         about = {s.name: s for s in env.body.senses}
         file.attrs["format"], file.attrs["version"] = FORMAT, 1
         groups = getattr(self._animal, "groups", None)
@@ -199,9 +218,8 @@ class Recorder:
         self, file: h5py.File, name: str, shape: tuple[int, ...], kind: np.dtype[Any], unit: str
     ) -> h5py.Dataset:
         """A quantity without rows yet, and the buffer of its next ones."""
-        packing = {"compression": "gzip", "compression_opts": 1, "shuffle": True} if shape else {}
         chunks = (self._chunk, *(max(n, 1) for n in shape))
-        stored = file.create_dataset(name, (0, *shape), kind, maxshape=(None, *shape), chunks=chunks, **packing)
+        stored = file.create_dataset(name, (0, *shape), kind, maxshape=(None, *shape), chunks=chunks)
         stored.attrs["unit"] = unit
         self._sets[name], self._rows[name] = stored, np.empty((self._chunk, *shape), kind)
         return stored
@@ -218,7 +236,9 @@ class Recorder:
         assert self._file is not None
         end = self._written + self._filled
         try:
-            for name, made in sorted(self._sets.items(), key=lambda item: item[0] == "time_s"):  # time_s last
+            # One by one, so that a full disk is met before the file says that it is longer; times last: they say how
+            # many rows there are.
+            for name, made in sorted(self._sets.items(), key=lambda item: item[0] == "time_s"):
                 made.resize(end, 0)
                 made[self._written : end] = self._rows[name][: self._filled]
                 made.flush()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import gymnasium
@@ -38,8 +38,8 @@ class EmbodiedVectorEnv(gymnasium.vector.VectorEnv[dict[str, Array], Array, Arra
 
     `batched`: whether the physics is on `mujoco.batch`. A body that writes into its model before every physics step
     (`Body.before_step`: drag that grows with the square of speed), and either cannot do so for many (`before_steps`) or
-    differs between environments, runs in a loop of single ones instead: the same results, at their speed. `observed`: "together", few array operations for all
-    bodies, where the body can (`Body.leading`), else "one by one".
+    differs between environments, runs in a loop of single ones instead: the same results, at their speed. `observed`:
+    "together", in few array operations for all bodies, where the body can (`Body.leading`), else "one by one".
 
     Other arguments are those of EmbodiedEnv; render_mode is None or "rgb_array". Raises what EmbodiedEnv raises.
     """
@@ -371,7 +371,7 @@ class EmbodiedVectorEnv(gymnasium.vector.VectorEnv[dict[str, Array], Array, Arra
         self._phase = "closed"
 
 
-@dataclass
+@dataclasses.dataclass
 class _Out:
     """What a step gives, while it is put together."""
 
@@ -442,8 +442,9 @@ def _kinds(each: Sequence[Mapping[str, Any]] | None, n: int) -> tuple[list[dict[
 def _sibling(env: EmbodiedEnv) -> EmbodiedEnv:
     """One more environment of the same model that shares its MjData, as a place to work in."""
     new = copy.copy(env)
-    if (another := getattr(env.body, "another", None)) is not None:
-        new.bound = another(env.bound)
+    if dataclasses.is_dataclass(env.bound) and not isinstance(env.bound, type):
+        held = {f.name: getattr(env.bound, f.name) for f in dataclasses.fields(env.bound)}
+        new.bound = dataclasses.replace(env.bound, **{k: v.fresh() for k, v in held.items() if hasattr(v, "fresh")})
     new._np_random = None
     return new
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -278,7 +279,8 @@ def build(
 ) -> Animal:
     """The animal `name`, ready for `reset`.
 
-    connectome: a name that ships (None: the animal's own default) or a Connectome. parameters: values that replace
+    connectome: a name that ships (None: the animal's own default), the path of a file that `read_connectome` reads, or
+    a Connectome. parameters: values that replace
     the shipped ones, or the path of a file that `bestiary fit` wrote. lesion: neurons removed; silence: neurons whose
     outputs are cut. Both leave every other parameter as in the intact animal. stimulate: `Stimulus` objects or texts
     like "AVA:20pA@5-8", "AVB:light=1@2-4". control: a name from `controls()`; control_seed: of its permutations.
@@ -296,6 +298,10 @@ def build(
             f"connectome is a name or a Connectome, got {type(connectome).__name__}; "
             "bestiary.brains.connectome has from_table, from_scipy and read_connectome"
         )
+    if isinstance(connectome, str) and Path(connectome).is_file():
+        from bestiary.brains.connectome import read_connectome
+
+        connectome = read_connectome(connectome)
     module = bestiary.load("interfaces", name)
     body = bestiary.load("bodies", name).BODY
     clock = Clock(**module.CLOCK) if clock is None else clock if isinstance(clock, Clock) else Clock(**clock)

@@ -211,8 +211,8 @@ class _Pack:
         if not np.isfinite(action.sum()):
             k = int(np.flatnonzero(~np.isfinite(action).all(1))[0])
             raise DivergenceError(
-                f"the brain of animal {self.ids[k]} is no longer finite at {self.steps[k] * self.clock.control_s:.3f} s; "
-                "a shorter brain period helps"
+                f"the brain of animal {self.ids[k]} is no longer finite at "
+                f"{self.steps[k] * self.clock.control_s:.3f} s; a shorter brain period helps"
             )
         return action
 

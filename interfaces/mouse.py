@@ -70,7 +70,11 @@ class MouseInterface:
         has, loop = senses(body), names.get("loop", [])
         felt = Proprioception(body, template, names["cord"])
         whiskers = WhiskerSense(loop, clock.control_s) if has["whiskers"] and loop else None
-        seen = EyeSense(loop, names.get("brainstem", []), clock.control_s) if has["eyes"] and (loop or "brainstem" in names) else None
+        seen = (
+            EyeSense(loop, names.get("brainstem", []), clock.control_s)
+            if has["eyes"] and (loop or "brainstem" in names)
+            else None
+        )
         return cls(len(brain.names), places, felt, whiskers, seen)
 
     @property

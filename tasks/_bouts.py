@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -126,7 +127,7 @@ def bend_L(track: Track) -> float:
     """Largest curvature of the tail times length of the body: the median over bouts."""
     bend = np.abs(track.curvature_per_m).max(1) * track.length_m
     starts = bouts(track)["start"].tolist()
-    return _median(np.array([bend[a:b].max() for a, b in zip(starts, starts[1:], strict=False)]))
+    return _median(np.array([bend[a:b].max() for a, b in pairwise(starts)]))
 
 
 def first_bout_s(track: Track, from_s: float = 0.0) -> float:

@@ -303,7 +303,8 @@ def run_screen(
     store = Store(folder, screen)
     items = ((INTACT, ()), *screen.items)
     records = store.read()
-    began, fresh = time.perf_counter(), []
+    began = time.perf_counter()
+    fresh: list[dict[str, Any]] = []
     for _ in range(retries + 1):
         good = {r["item"] for r in records if not r.get("error")}
         tries = {name: sum(r["item"] == name for r in records) for name, _ in items}
@@ -314,7 +315,7 @@ def run_screen(
             progress(len(good), len(items))
         results = _workers.over(place, work, screen, left, jobs, folder, dict(options or {}))
         for done, (number, got, error) in enumerate(results, 1):
-            record = got if got is not None else {"item": left[number][0], "error": error}
+            record: dict[str, Any] = got if got is not None else {"item": left[number][0], "error": error}
             store.add(record)
             records.append(record)
             fresh.append(record)

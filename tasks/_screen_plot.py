@@ -17,7 +17,7 @@ _NAMED = 8  # items named at each end
 
 
 def draw(screen: Screen, rows: Sequence[Mapping[str, Any]], path: Path) -> Path:
-    """Writes a PNG: items in the order of their difference, the ends named; of pairs a matrix."""
+    """Writes a PNG: items in the order of their value, the ends named; of pairs a matrix."""
     with matplotlib.rc_context(STYLE):
         figure = _matrix(screen, rows) if screen.kind == "pairs" else _ranks(screen, rows)
         figure.savefig(path)
@@ -36,11 +36,11 @@ def _ranks(screen: Screen, rows: Sequence[Mapping[str, Any]]) -> Figure:
         values = np.array([r["value"] for r in items], float)
         axis.axhline(intact, color="#009E73", lw=1, label="intact")
         axis.plot(np.arange(len(values)), values, ".", ms=3, color="#333333")
-        ends = {*range(min(_NAMED, len(items))), *range(max(0, len(items) - _NAMED), len(items))}
-        for i in sorted(ends):
-            if values[i] != intact:
-                axis.annotate(items[i]["item"], (i, values[i]), fontsize=5, rotation=60, xytext=(2, 2),
-                              textcoords="offset points")  # fmt: skip
+        below = [r["item"] for r in items if r["value"] < intact][:_NAMED]
+        above = [r["item"] for r in items[::-1] if r["value"] > intact][:_NAMED]
+        for names, word, x, y, side in ((below, "lowest", 0.07, 0.05, "left"), (above, "highest", 0.93, 0.92, "right")):
+            if names:
+                axis.text(x, y, f"{word}: {', '.join(names)}", ha=side, fontsize=7, transform=axis.transAxes)
         axis.set_title(f"{arm}: {measure}")
         axis.set_xticks([])
         axis.legend(frameon=False, fontsize=7)

@@ -92,7 +92,7 @@ class Samples:
         state = self.state()
         pose, info = state["pose"], state["info"]
         none = np.array([])
-        first = {key: pose.get(key, none) for key in _FIELDS}
+        first: dict[str, Any] = {key: pose.get(key, none) for key in _FIELDS}
         rest = {key: rows for key, rows in pose.items() if key not in _FIELDS}
         return Track(info.get("time_s", none), **first, info=info, length_m=length_m, pose=rest, **options)
 
@@ -143,7 +143,7 @@ def run_trial(
         done = terminated or truncated
         divergence, ended = info.get("divergence", ""), info.get("ended", "")
         if k % every == 0 and not divergence:
-            samples.add(inner.pose(), info)
+            samples.add(inner.last_pose, info)
         if on_step is not None:  # may add numbers to info
             on_step(action, obs, float(reward), info)
     return samples.track(

@@ -56,11 +56,9 @@ def _cores(work: Work, about: Any, items: Sequence[Any], jobs: int) -> Iterator[
         for number, item in enumerate(items):
             yield _try(work, about, number, item)
         return
-    try:
-        import joblib
-        from joblib.externals.loky.process_executor import TerminatedWorkerError
-    except ImportError:
-        raise _missing("joblib", "cluster") from None
+    import joblib
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
+
     left = dict(enumerate(items))
     one = joblib.delayed(_try)
     try:

@@ -28,9 +28,9 @@ class Optomotor:
     "square". direction: drum 1 to the left, -1 to the right; ground 1 the way the animal heads at the start, -1
     against it; 0 draws it. loop: "closed", what the animal does changes what it sees; "open", the grating goes with it,
     so that it always slips at the same speed. drum_L: radius of the drum, as high as wide.
-    Of the ground's: with_heading keeps it at one angle to the animal, way_deg (+ to the left), however that turns; left,
-    right: how often the speed it has on the animal's two sides: 1, 0 shows motion to one eye; -1, 1 with way_deg=90
-    motion from both sides to the middle (Naumann 2016).
+    Of the ground's: with_heading keeps it at one angle to the animal, way_deg (+ to the left), however that turns;
+    left, right: how often the speed it has on the animal's two sides: 1, 0 shows motion to one eye; -1, 1 with
+    way_deg=90 motion from both sides to the middle (Naumann 2016).
 
     Eyes that cast rays see the grating itself (the field `luminance`, NaN where the world is left as it is); drawn
     are panels. info: pattern_deg_per_s (+ to the left, 0 while it stands; ground: 0), pattern_m_per_s (ground),

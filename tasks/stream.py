@@ -22,10 +22,10 @@ class Stream:
     seconds: length of the episode. reward: the sum of the three tasks'. info: that of the three.
     """
 
-    seconds: float = 14.0
-    current_m_per_s: float = 0.005
-    still_s: float = 6.0
-    tap_s: float = 12.0
+    seconds: float = 15.0
+    current_m_per_s: float = 0.004
+    still_s: float = 8.0
+    tap_s: float = 14.0
 
     def __post_init__(self) -> None:
         check_positive(self, "seconds", "still_s", "tap_s")

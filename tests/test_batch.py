@@ -123,3 +123,14 @@ def test_bad_calls_are_named():
         many.act(obs)
     with pytest.raises(ObservationError, match=r"'touch_N'.*\(2, 25\)"):
         many.act({**observations(2), "touch_N": np.zeros(25, np.float32)})
+
+
+@pytest.mark.slow
+def test_the_bench_of_many_says_what_it_ran_on_and_what_they_take():
+    from bestiary.tasks._bench_scale import bench_scale
+
+    got = bench_scale("worm", n=8, seconds=0.1, repeats=2, device="cpu")
+    assert got["together"] and got["observed"] == "together" and got["steps"] == 10
+    assert 0 < got["share_of_raw"] < 1.5 and got["steps_per_s"]["loop"] < got["steps_per_s"]["bodies"]
+    assert got["device"]["platform"] == "cpu" and got["device"]["brains_per_s"] > 0
+    assert len(got["memory"]["bytes_per_animal"]) == 2
