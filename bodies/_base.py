@@ -128,10 +128,15 @@ class Body(Protocol):
         """Observation: every `Sense` by name, float32, clipped into its bounds."""
         ...
 
-    # What a body may have besides. before_step(bound, model, data): called before every physics step (drag that depends
-    # on speed). resume(bound, data, obs): called after a jump to another moment, whose observation was `obs`, for what
-    # receptors hold between frames. view_deg: (azimuth, elevation) from where it is best seen. ground_m: the height of
-    # the ground below a position of height 0.
+    # What a body may have besides.
+    # before_step(bound, model, data): called before every physics step (drag that depends on speed).
+    # before_steps(many, batch): the same of all bodies of a `mujoco.batch.Batch`, with many = `many(bound, batch)`.
+    # resume(bound, data, obs): called after a jump to another moment, whose observation was `obs`, for what receptors
+    #   hold between frames. What a bound holds of one simulation alone (`_eye.Sight`) has `fresh()`, for another one.
+    # leading: True where `apply`, `sense` and `posture` (`pose` but for what needs a whole MjData, which a task then
+    #   does without) take arrays with a leading axis of many simulations; such a body has no `ended` or `upright`.
+    # view_deg: (azimuth, elevation) from where it is best seen.
+    # ground_m: the height of the ground below a position of height 0.
 
     def pose(self, bound: Any, data: mujoco.MjData) -> dict[str, Array]:
         """Ground truth for measures and plots: at least `midline_m` (n, 3), head first, and `com_m` (3,)."""

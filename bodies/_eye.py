@@ -214,6 +214,10 @@ class Sight:
         """Takes `frame` for what was seen last, after a jump to another moment."""
         self._tick, self._frame = self._ticks(data), np.array(frame, np.float32)
 
+    def fresh(self) -> Sight:
+        """The same eyes of another animal, which has seen nothing yet."""
+        return Sight(self.eye, self.frame_s)
+
     def _ticks(self, data: mujoco.MjData) -> int:
         return math.floor(data.time / self.frame_s + 1e-6)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import mujoco
 import numpy as np
@@ -66,6 +66,7 @@ class Worm:
     control_s: str = "0.01"
     physics_s: str = "0.005"
     units: Units = MM_MG
+    leading: ClassVar[bool] = True
     motors: tuple[str, ...] = field(init=False)
     senses: tuple[Sense, ...] = field(init=False)
 
@@ -390,42 +391,53 @@ class Worm:
 
     def apply(self, bound: Bound, data: mujoco.MjData, action: Array) -> None:
         """action (95,) in [-1, 1], in the order of `motors`: -1 is a silent muscle, 0 half tone, 1 full activation."""
-        data.ctrl[bound.muscles] = 0.5 * action + 0.5
+        data.ctrl[..., bound.muscles] = 0.5 * action + 0.5
 
     def sense(self, bound: Bound, data: mujoco.MjData, world: World) -> dict[str, Array]:
         """Observation: every `Sense` by name, float32, within its bounds."""
         size, now, sites = self.units.length, data.time, data.site_xpos
-        out = {"stretch": _bounded(bound.strain @ data.qpos[bound.hinges], -1, 1).reshape(4, -1)}
-        skin, nose = sites[bound.links] * size, sites[bound.amphids] * size
-        out["touch_N"] = _bounded(world.sample("touch_N", skin, bound.link_fraction, now), 0, self.senses[1].high)
-        for s in self.senses[2:]:
-            out[s.name] = _bounded(world.sample(s.name, nose, _AT_NOSE, now), s.low, s.high)
-        return out
+        skin, nose = sites.take(bound.links, -2) * size, sites.take(bound.amphids, -2) * size
+        many = sites.shape[:-2]
+        value = np.empty((*many, len(bound.low)))
+        value[:] = bound.low
+        for name, where, _ in bound.fields:
+            if name == "stretch":
+                bent = data.qpos.take(bound.bend, -1) * bound.bend_strain
+                turned = data.qpos.take(bound.side, -1) * bound.side_strain
+                rows = [-bent - turned, turned - bent, bent - turned, bent + turned]  # DL, DR, VL, VR
+                value[..., where] = np.concatenate(rows, -1)
+            elif name == "touch_N":
+                value[..., where] = world.sample(name, skin, bound.link_fraction, now)
+            else:
+                value[..., where] = world.sample(name, nose, _AT_NOSE, now)
+        seen = np.minimum(np.maximum(value, bound.low), bound.high).astype(np.float32)
+        return {name: seen[..., where].reshape(*many, *shape) for name, where, shape in bound.fields}
 
     def pose(self, bound: Bound, data: mujoco.MjData) -> dict[str, Array]:
         """midline_m (n_links + 1, 3) nose to tail, com_m (3,), velocity_m_per_s (3,) of the centre of mass,
         curvature_per_m (n_joints,) dorsal positive, muscle (95,) activation in [0, 1]."""
-        size = self.units.length
-        midline = np.empty((self.n_links + 1, 3))
-        midline[1:-1] = data.xpos[bound.joint_bodies]
-        midline[[0, -1]] = data.site_xpos[bound.tips]
-        midline *= size
+        out = self.posture(bound, data)
         # the generalised momentum of a free joint's translation is the momentum of the whole tree
         mujoco.mj_mulM(bound.model, data, bound.momentum, data.qvel)
+        out["velocity_m_per_s"] = bound.momentum[bound.root_dof] * (self.units.length / bound.mass)
+        return out
+
+    def posture(self, bound: Bound, data: Any) -> dict[str, Array]:
+        """`pose` but for the velocity."""
+        size = self.units.length
+        midline = np.empty((*data.xpos.shape[:-2], self.n_links + 1, 3))
+        midline[..., 1:-1, :] = data.xpos.take(bound.joint_bodies, -2)
+        midline[..., :: self.n_links, :] = data.site_xpos.take(bound.tips, -2)
+        midline *= size
         return {
             "midline_m": midline,
-            "com_m": data.subtree_com[bound.body] * size,
-            "velocity_m_per_s": bound.momentum[bound.root_dof] * (size / bound.mass),
-            "curvature_per_m": data.qpos[bound.bend] * (self.n_links / self.length_m),
-            "muscle": data.act[bound.act].copy(),
+            "com_m": data.subtree_com[..., bound.body, :] * size,
+            "curvature_per_m": data.qpos.take(bound.bend, -1) * (self.n_links / self.length_m),
+            "muscle": data.act[..., bound.act].copy(),
         }
 
 
 _AT_NOSE = np.zeros(2)
-
-
-def _bounded(value: Array, low: float, high: float) -> Array:
-    return np.minimum(np.maximum(value, low), high).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -443,7 +455,9 @@ class Bound:
     hinge_dof: Array
     hinge_joints: Array  # for how many joints each hinge stands
     bend: Array  # (n_joints,) in qpos
-    strain: Array  # (4 n_joints, n_hinges): strain of each row at each joint, per rad
+    side: Array  # (n_joints,) in qpos: the side hinge that stands for each joint
+    bend_strain: Array  # (n_joints,) strain of the rows at each joint, per rad of its bend
+    side_strain: Array  # (n_joints,) likewise, of its side hinge
     joint_bodies: Array
     tips: Array
     links: Array
@@ -452,6 +466,9 @@ class Bound:
     muscles: Any  # in ctrl
     act: Any
     drags: dict[str, Any]
+    fields: tuple[tuple[str, slice, tuple[int, ...]], ...]  # name, place among all receptors, shape: of each sense
+    low: Array  # of all receptors
+    high: Array
 
     @classmethod
     def of(cls, body: Worm, model: mujoco.MjModel) -> Bound:
@@ -466,13 +483,13 @@ class Bound:
         joints = ids("joint", [*(f"bend{j:02d}" for j in range(1, n)), *(f"side{j:02d}" for j in sides)])
         links = ids("body", [f"link{i:02d}" for i in range(n)])
         muscles = ids("actuator", body.motors)
-        # one row's strain: minus its moment arm, over the length that a joint stands for
-        per_rad = np.diag(body.radius_at_m(body.joint_fraction) / math.sqrt(2) * n / body.length_m)
-        shared = per_rad @ (body.side_joint[:, None] == sides) / body.side_every
-        strain = np.vstack([np.hstack([-_DORSAL[row[0]] * per_rad, -_LEFT[row[1]] * shared]) for row in ROWS])
+        # one row's strain: its moment arm, over the length that a joint stands for
+        per_rad = body.radius_at_m(body.joint_fraction) / math.sqrt(2) * n / body.length_m
         kinds = {"along": range(n), "dorsal": range(n), "right": range(n)}
         kinds["roll"] = range(mid % _ROLL_EVERY, n, _ROLL_EVERY)
         kinds["film"] = range(0, n, _HOLD_EVERY)
+        sizes = [math.prod(s.shape) for s in body.senses]
+        ends = np.cumsum(sizes).tolist()
         root_dof = int(root.dofadr[0])
         hinge_dof = model.jnt_dofadr[joints]
         return cls(
@@ -487,7 +504,9 @@ class Bound:
             hinge_dof=hinge_dof,
             hinge_joints=np.where(np.arange(len(joints)) < n - 1, 1, body.side_every),
             bend=model.jnt_qposadr[joints[: n - 1]],
-            strain=strain,
+            side=model.jnt_qposadr[ids("joint", [f"side{j:02d}" for j in body.side_joint])],
+            bend_strain=per_rad,
+            side_strain=per_rad / body.side_every,
             # the frame of every link but the root's is at its joint toward the middle
             joint_bodies=np.delete(links, mid),
             tips=ids("site", ["nose", "tail"]),
@@ -496,6 +515,11 @@ class Bound:
             amphids=ids("site", ["amphid_L", "amphid_R"]),
             muscles=_slice(muscles),
             act=_slice(model.actuator_actadr[muscles]),
+            fields=tuple(
+                (s.name, slice(end - size, end), s.shape) for s, size, end in zip(body.senses, sizes, ends, strict=True)
+            ),
+            low=np.repeat([float(s.low) for s in body.senses], sizes),
+            high=np.repeat([float(s.high) for s in body.senses], sizes),
             drags={kind: ids("actuator", [f"{kind}{i:02d}" for i in where]) for kind, where in kinds.items()},
         )
 

@@ -7,7 +7,7 @@ plane z = 0 lies between its surface and its bottom.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import mujoco
@@ -15,8 +15,10 @@ import numpy as np
 
 from bestiary import nearest
 from bestiary.bodies._base import MM_MG, Array, Sense, Units, World
-from bestiary.bodies._eye import Eye
+from bestiary.bodies._fish_bound import EYE_RAD, Bound
+from bestiary.bodies._fish_drag import WATER_KG_PER_M3, add_drag, resistance
 from bestiary.bodies._fish_retina import covered, fish_retina
+from bestiary.bodies._fish_skin import draw
 from bestiary.errors import MediumError
 
 __all__ = ["BODY", "Zebrafish"]
@@ -39,14 +41,11 @@ _OUTLINE = np.array(
         (1.00, 0.01, 0.02, 0.10),
     ]
 )
-_WATER_KG_PER_M3, _WATER_PA_S, _GRAVITY = 1000.0, 1e-3, 9.81
+_WATER_PA_S, _GRAVITY = 1e-3, 9.81
 _LEAN, _FULL = 1.063, 1.011  # specific gravity without and with the bladder's gas: Stewart & McHenry 2010
 _BLADDER_RANGE = 0.02  # of specific gravity, down or up at full command: assumed
-_EYE_RAD = math.radians(40)  # reach of the eyes either way
 _EYE_KG = 0.01e-6  # of one, part of the head's
 _FIN_LEAN, _FIN_TAU_S = math.radians(25), 0.03  # of a fin's plate from upright, and how soon it is out: assumed
-_ALONG = (0, 3, 6, 9)  # links that carry the drag along the body, and
-_UP = (0, 4, 8)  # the drag up and down: the totals do not depend on how many
 
 
 @dataclass(frozen=True)
@@ -151,11 +150,11 @@ class Zebrafish:
     @property
     def mass_kg(self) -> float:
         """Of the whole: the volume of the outline times the specific gravity."""
-        return self.volume_m3 * self.specific_gravity * _WATER_KG_PER_M3
+        return self.volume_m3 * self.specific_gravity * WATER_KG_PER_M3
 
     @property
     def volume_m3(self) -> float:
-        return float(self._sections()["volume"].sum())
+        return float(self.sections()["volume"].sum())
 
     @property
     def edges_m(self) -> Array:
@@ -177,7 +176,7 @@ class Zebrafish:
         scale = self.length_m / 4.0
         return np.stack([np.interp(fraction, _OUTLINE[:, 0], column) * scale for column in _OUTLINE[:, 1:].T])
 
-    def _sections(self) -> dict[str, Array]:
+    def sections(self) -> dict[str, Array]:
         """Of each link: volume, mean half width w, mean half height h, mean height with fins H, wetted girth; SI."""
         at = np.linspace(self.edges_m[:-1], self.edges_m[1:], 33) / self.length_m
         w, h, fin = self.outline_m(at)
@@ -212,10 +211,10 @@ class Zebrafish:
         off = mujoco.mjtDisableBit
         spec.option.disableflags = int(off.mjDSBL_CONTACT | off.mjDSBL_CONSTRAINT | off.mjDSBL_SENSOR)
         seen = 2 * int(np.prod(self.senses[0].shape)) if self.eyes else 0
-        spec.nuserdata = seen + (len(self._resistance(self.medium)) if self.reactive else 0)
+        spec.nuserdata = seen + (len(resistance(self, self.medium)) if self.reactive else 0)
         spec.worldbody.add_site(name="water", group=4)
-        part, edges = self._sections(), self.edges_m / u.length
-        mass = part["volume"] * self.specific_gravity * _WATER_KG_PER_M3 / u.mass
+        part, edges = self.sections(), self.edges_m / u.length
+        mass = part["volume"] * self.specific_gravity * WATER_KG_PER_M3 / u.mass
         mass[0] -= 2 * _EYE_KG / u.mass
         bending, spacing = self.bending_Nm2(), self.edges_m[2] - self.edges_m[1]
         parent = root = spec.worldbody.add_body(name="link00")
@@ -257,8 +256,8 @@ class Zebrafish:
         parent.add_site(name="tail", pos=[-2 * half, 0, 0], group=4)
         self._head(spec, root, edges)
         self._muscles(spec)
-        self._drag(spec, part)
-        self._draw(spec, root)
+        add_drag(spec, self)
+        draw(spec, root, self)
         return spec
 
     def _head(self, spec: mujoco.MjSpec, root: Any, edges: Array) -> None:
@@ -300,7 +299,7 @@ class Zebrafish:
     def _balance_m(self) -> float:
         """Centre of mass of the straight fish ahead of the middle of its head, m."""
         middles = self.head_m / 2 - (self.edges_m[1:] + self.edges_m[:-1]) / 2
-        volume = self._sections()["volume"]
+        volume = self.sections()["volume"]
         return float((middles * volume).sum() / volume.sum())
 
     def _muscles(self, spec: mujoco.MjSpec) -> None:
@@ -330,7 +329,7 @@ class Zebrafish:
                 target=f"eye_{side}",
                 biastype=mujoco.mjtBias.mjBIAS_AFFINE,
                 ctrllimited=True,
-                ctrlrange=[-_EYE_RAD, _EYE_RAD],
+                ctrlrange=[-EYE_RAD, EYE_RAD],
             )
             servo.gainprm[0], servo.biasprm[1] = 0.05 * nN_mm, -0.05 * nN_mm
         long = 0.4e-3 * self.length_m / 4e-3
@@ -362,106 +361,6 @@ class Zebrafish:
         lift.biasprm[0] = weight * (1 / self.specific_gravity - 1 / _LEAN)
         lift.gainprm[0] = weight * _BLADDER_RANGE / self.specific_gravity
 
-    def _drag(self, spec: mujoco.MjSpec, part: dict[str, Array]) -> None:
-        """Actuators on sites whose force is -(c + q control) v along an axis of a link; `before_step` gives |v|.
-
-        MuJoCo integrates it implicitly (linearised drag), so that it is stable at any step.
-        """
-        for name, axis, linear, square, _ in self._resistance(self.medium):
-            gear = np.zeros(6)
-            gear[axis] = 1
-            drag = spec.add_actuator(
-                name=name,
-                trntype=mujoco.mjtTrn.mjTRN_SITE,
-                target=name.split("_", 1)[1],
-                gaintype=mujoco.mjtGain.mjGAIN_AFFINE,
-                biastype=mujoco.mjtBias.mjBIAS_AFFINE,
-            )
-            drag.gear = gear
-            drag.gainprm[:3] = 0, 0, -square
-            drag.biasprm[2] = -linear
-
-    def _resistance(self, viscosity_Pa_s: float) -> list[tuple[str, int, float, float, float]]:
-        """(name, axis, force per speed, force per speed squared, added mass) of every drag actuator, model units.
-
-        The names end in the site on which they act. Along the body and up, a few links carry the drag of all.
-        """
-        u, n, part = self.units, self.n_links, self._sections()
-        half_rho, long = _WATER_KG_PER_M3 / 2, part["long"]
-        across = self.normal_viscous * viscosity_Pa_s * long
-        across2 = half_rho * self.normal_drag * part["height"] * long
-        along = self.tangential_viscous * viscosity_Pa_s * long
-        along2 = half_rho * self.tangential_drag * part["girth"] * long
-        up2 = half_rho * self.normal_drag * 2 * part["w"] * long
-        added = self.reactive * math.pi / 4 * _WATER_KG_PER_M3 * part["height"] ** 2 * long
-        speed2 = u.force / u.length**2
-        rows = [
-            (f"across_link{i:02d}", 1, across[i] / u.drag, across2[i] / speed2, added[i] / u.mass) for i in range(n)
-        ]
-        for role, axis, carriers, lin, quad in (("along", 0, _ALONG, along, along2), ("up", 2, _UP, across, up2)):
-            owner = np.abs(np.arange(n)[:, None] - carriers).argmin(1)
-            for k, i in enumerate(carriers):
-                mine = owner == k
-                rows.append((f"{role}_link{i:02d}", axis, lin[mine].sum() / u.drag, quad[mine].sum() / speed2, 0.0))
-        # turning of the head as a cylinder; rolling of the whole, 4 pi viscosity r^2 per length
-        end_on = self.normal_viscous * viscosity_Pa_s * self.head_m**3 / 12 / u.torque
-        roll = 4 * math.pi * viscosity_Pa_s * (part["height"] ** 2 / 4 * long).sum() / u.torque
-        rows += [("roll_link00", 3, roll, 0.0, 0.0), ("nod_link00", 4, end_on, 0.0, 0.0)]
-        return [*rows, ("turn_link00", 5, end_on, 0.0, 0.0)]
-
-    def _draw(self, spec: mujoco.MjSpec, root: Any) -> None:
-        """A see-through skin with a darker back, eyes and fins, and two cameras. Ground and light are the world's."""
-        mm = 1e-3 / self.units.length
-        spec.stat.extent = 8 * mm
-        spec.stat.center = [0, 0, 0]
-        spec.visual.map.znear = 0.01
-        spec.visual.map.zfar = 100
-        root.add_camera(name="tracking", mode=mujoco.mjtCamLight.mjCAMLIGHT_TRACKCOM, pos=[0, 0, 12 * mm], fovy=35)
-        spec.worldbody.add_camera(name="overview", pos=[0, 0, 60 * mm], fovy=40)
-        self._skin(spec, "skin", np.linspace(0, 2 * np.pi, 25), 1.0, [0.80, 0.74, 0.60, 1])
-        self._skin(spec, "back", np.radians(np.linspace(-32, 32, 7)), 1.015, [0.30, 0.26, 0.18, 1])
-        self._skin(spec, "fold", np.array([0.0, np.pi]), 1.0, [0.85, 0.82, 0.74, 0.75], fins=True)
-
-    def _skin(
-        self, spec: mujoco.MjSpec, name: str, angle: Array, swell: float, rgba: list[float], fins: bool = False
-    ) -> None:
-        """A tube (angle from dorsal), a strip of it, or the median fin fold, bent with the two nearest links."""
-        n, u = self.n_links, self.units.length
-        size = self.length_m / u
-        along = np.unique(np.concatenate([(1 - np.cos(np.linspace(0, np.pi, 40))) / 2, np.linspace(0, 1, 50)]))
-        w, h, fin = self.outline_m(along) / u
-        up = fin if fins else h * swell
-        vertices = np.stack(
-            [
-                np.repeat((0.5 - along) * size, len(angle)),
-                np.outer(w * swell * (not fins), np.sin(angle)).ravel(),
-                np.outer(up, np.cos(angle)).ravel(),
-            ],
-            axis=1,
-        )
-        corner = (np.arange(len(along) - 1)[:, None] * len(angle) + np.arange(len(angle) - 1)).ravel()
-        across, ahead = corner + 1, corner + len(angle)
-        faces = np.concatenate([np.stack(f, 1) for f in ((corner, across, ahead), (across, ahead + 1, ahead))])
-        if fins:
-            faces = np.concatenate([faces, faces[:, ::-1]])
-        middles = (self.edges_m[1:] + self.edges_m[:-1]) / 2 / self.length_m
-        middles[0] = self.edges_m[1] / self.length_m - 0.02  # the head is rigid up to its end
-        nearness = np.stack([np.interp(along, middles, np.eye(n)[i]) for i in range(n)])
-        owned = [np.flatnonzero(weight) for weight in nearness]
-        # the frame of a link is at its joint, the head's in its own middle
-        frames = (0.5 - np.concatenate([[self.edges_m[1] / 2], self.edges_m[1:-1]]) / self.length_m) * size
-        spec.add_skin(
-            name=name,
-            rgba=rgba,
-            vert=vertices.ravel().tolist(),
-            face=faces.ravel().tolist(),
-            bodyname=[f"link{i:02d}" for i in range(n)],
-            bindpos=np.stack([frames, 0 * frames, 0 * frames], 1).ravel().tolist(),
-            bindquat=np.tile([1.0, 0, 0, 0], n).tolist(),
-            vertid=[(o[:, None] * len(angle) + np.arange(len(angle))).ravel().tolist() for o in owned],
-            vertweight=[np.repeat(wt[o], len(angle)).tolist() for wt, o in zip(nearness, owned, strict=True)],
-        )
-
     # Running
 
     def bind(self, model: mujoco.MjModel) -> Bound:
@@ -471,7 +370,7 @@ class Zebrafish:
     def set_medium(self, bound: Bound, model: mujoco.MjModel, medium: Any) -> float:
         """Another viscosity, in Pa s or "water", without compiling. Raises MediumError, and then changes nothing."""
         value = viscosity_Pa_s(medium)
-        bound.slope[:] = [-row[2] for row in self._resistance(value)] - bound.added_rate
+        bound.slope[:] = [-row[2] for row in resistance(self, value)] - bound.added_rate
         model.actuator_gainprm[bound.fins, 2] *= value / float(bound.medium[0])
         bound.medium[0] = value
         return value
@@ -523,6 +422,26 @@ class Zebrafish:
             bound.offset[bound.up] += bound.hold * np.maximum(depth, 0)
             bound.resting[0] = True
 
+    def many(self, bound: Bound, batch: Any) -> Bound:
+        """`bound` for all fish of a `mujoco.batch.Batch`, for `before_steps`."""
+        offset = batch.expand("actuator_biasprm")[:, bound.drags, 0]
+        return replace(bound, offset=offset, resting=np.zeros(len(offset), bool))
+
+    def before_steps(self, bound: Bound, batch: Any) -> None:
+        """`before_step` of all fish of a batch."""
+        speed = batch.actuator_velocity[:, bound.drags]
+        np.abs(speed, batch.ctrl[:, bound.drags])
+        if self.reactive:
+            old = batch.userdata[:, bound.memory]
+            np.multiply(bound.added_rate, old, bound.offset)
+            np.add(old, bound.keep * (speed - old), old)
+        elif bound.resting.any():
+            bound.offset[bound.resting] = bound.resting[:] = 0
+        if len(low := np.flatnonzero(batch.qpos[:, bound.root_z] < bound.near_bottom)):
+            depth = bound.bottom + bound.half_height - batch.site_xpos[low][:, bound.up_sites, 2]
+            bound.offset[low, bound.up] += bound.hold * np.maximum(depth, 0)
+            bound.resting[low] = True
+
     def ended(self, bound: Bound, data: mujoco.MjData) -> str:
         """Why the episode cannot go on, or ""."""
         height_m = data.xpos[bound.body, 2] * self.units.length
@@ -539,8 +458,7 @@ class Zebrafish:
         skin = sites[bound.links] * size
         speed = data.actuator_velocity
         lateral = np.stack([speed[bound.along][bound.carrier], -speed[bound.across]], axis=1) * size
-        values = self._see(bound, data, world) if self.eyes else {}
-        values |= {
+        felt = {
             "joint_rad": data.qpos[bound.bend],
             "joint_rad_per_s": data.qvel[bound.bend_dof],
             "eye_rad": data.qpos[bound.eyes],
@@ -552,20 +470,24 @@ class Zebrafish:
             "touch_N": world.sample("touch_N", skin, bound.link_fraction, now),
             "temperature_C": world.sample("temperature_C", skin[_EARS], _AT_NOSE, now),
         }
-        return {s.name: _bounded(values[s.name], s.low, s.high) for s in self.senses}
+        low, high, parts = bound.bounds  # all at once: ten small arrays one by one take ten times as long
+        flat = np.concatenate([felt[name].ravel() for name, _, _ in parts])
+        flat = np.minimum(np.maximum(flat, low), high).astype(np.float32)
+        seen = self._see(bound, data, world) if self.eyes else {}
+        return {**seen, **{name: flat[at].reshape(shape) for name, at, shape in parts}}
 
     def _see(self, bound: Bound, data: mujoco.MjData, world: World) -> dict[str, Array]:
         """Both retinas, taken anew 100 times a second; between, they stand in `userdata`, which is saved."""
         held = data.userdata[: bound.eye[0].retina.directions.shape[1] * 4].reshape(2, 2, -1)
         if round(data.time / 1e-3) % round(1e3 * _LOOK_S) == 0:
             for i, eye in enumerate(bound.eye):
-                held[0, i] = eye.see(bound.model, data, world, data.time)[0]
+                held[0, i] = np.clip(eye.see(bound.model, data, world, data.time)[0], 0, 1)
                 held[1, i] = 0
                 if len(bound.prey):
                     ways = eye.rays[0] @ data.xmat[eye.body].reshape(3, 3).T
                     places, radii = data.geom_xpos[bound.prey], bound.model.geom_size[bound.prey, 0]
                     held[1, i] = covered(ways, data.cam_xpos[eye.cameras[0]], places, radii)
-        return {"luminance": held[0], "uv": held[1]}
+        return {"luminance": held[0].astype(np.float32), "uv": held[1].astype(np.float32)}
 
     def pose(self, bound: Bound, data: mujoco.MjData) -> dict[str, Array]:
         """midline_m (n_links + 1, 3) nose to tail, com_m (3,), velocity_m_per_s (3,) of the centre of mass,
@@ -583,7 +505,7 @@ class Zebrafish:
             "midline_m": midline * size,
             "com_m": data.subtree_com[bound.body] * size,
             "velocity_m_per_s": bound.momentum[bound.root_dof] * (0.0 if self.head_fixed else size / bound.mass),
-            "curvature_per_m": data.qpos[bound.bend] / (self.edges_m[2] - self.edges_m[1]),
+            "curvature_per_m": data.qpos[bound.bend] / bound.spacing_m,
             "heading_rad": np.arctan2(turn[3], turn[0]),
             "pitch_rad": np.arcsin(np.clip(turn[6], -1, 1)),
             "roll_rad": np.arctan2(turn[7], turn[8]),
@@ -607,143 +529,6 @@ def viscosity_Pa_s(medium: Any) -> float:
     if not good or not 1e-4 <= medium <= 1:
         raise MediumError(f"viscosity for a fish must be from 1e-4 to 1 Pa s, got {medium!r}; water is 1e-3")
     return float(medium)
-
-
-def _bounded(value: Array, low: float, high: float) -> Array:
-    return np.minimum(np.maximum(value, low), high).astype(np.float32)
-
-
-@dataclass(frozen=True)
-class Bound:
-    """Where a fish is in a compiled model. What is written in it belongs to the model, which it keeps."""
-
-    model: mujoco.MjModel
-    body: int  # the head
-    mass: float
-    momentum: Array  # (nv,) scratch
-    root: Array  # (7,) in qpos
-    root_z: int
-    root_dof: slice
-    spin: slice  # the head's turning, in its own axes
-    dofs: Array
-    hinges: Array
-    bend: Any
-    bend_dof: Any
-    eyes: Array
-    tail: Array  # bodies whose frames are the joints
-    tips: Array
-    links: Array  # sites
-    link_fraction: Array
-    motors: slice
-    act: slice
-    filtered: Array  # which motors are filtered: muscles and fins
-    full: Array
-    drags: slice
-    across: slice
-    along: slice
-    carrier: Array  # for each link, which of `along` carries it
-    fins: Array
-    medium: Array  # (1,) viscosity, Pa s
-    slope: Array  # of the drags, a view of the model's biasprm
-    offset: Array  # likewise
-    added_rate: Array  # added mass over the filter's time
-    keep: float
-    up: slice  # in the drags
-    up_sites: Array
-    near_bottom: float
-    bottom: float
-    half_height: Array
-    hold: float
-    memory: slice  # of the reaction, in userdata
-    eye: tuple[Eye, ...]
-    prey: Array  # geoms
-    resting: Array  # (1,) whether the bottom pushed at the last step
-
-    @classmethod
-    def of(cls, body: Zebrafish, model: mujoco.MjModel) -> Bound:
-        n, u = body.n_links, body.units
-
-        def ids(kind: str, names: Any) -> Array:
-            return np.array([getattr(model, kind)(name).id for name in names])
-
-        root = model.joint("root")
-        bends = ids("joint", [f"bend{j:02d}" for j in range(1, n)])
-        pitch = ids("joint", ["pitch04"])
-        eyes = ids("joint", ["eye_L", "eye_R"])
-        hinges = np.concatenate([bends, pitch, eyes])
-        links = ids("body", [f"link{i:02d}" for i in range(n)])
-        rows = body._resistance(body.medium)
-        drags = ids("actuator", [row[0] for row in rows])
-        names = [row[0].split("_")[0] for row in rows]
-        first = int(drags[0])
-        whole = slice(first, first + len(drags))
-        biasprm = model.actuator_biasprm
-
-        def part(role: str, start: int = first) -> slice:
-            at = [i for i, name in enumerate(names) if name == role]
-            return slice(start + at[0], start + at[-1] + 1)
-
-        motors = ids("actuator", body.motors)
-        full = np.ones(len(motors))
-        full[-5:-3] = _EYE_RAD
-        filtered = np.flatnonzero([not m.startswith(("eye", "bladder")) for m in body.motors])
-        root_dof = int(root.dofadr[0])
-        step = model.opt.timestep
-        added = np.array([row[4] for row in rows])
-        up_links = [f"link{i:02d}" for i in _UP]
-        biasprm[whole, 2] -= added / body.reactive_tau_s  # the reaction's implicit half
-        return cls(
-            model=model,
-            body=int(links[0]),
-            mass=float(model.body_subtreemass[links[0]]),
-            momentum=np.zeros(model.nv),
-            root=int(root.qposadr[0]) + np.arange(7),
-            root_z=int(root.qposadr[0]) + 2,
-            root_dof=slice(root_dof, root_dof + 3),
-            spin=slice(root_dof + 3, root_dof + 6),
-            dofs=np.concatenate([root_dof + np.arange(6), model.jnt_dofadr[hinges]]),
-            hinges=model.jnt_qposadr[hinges],
-            bend=model.jnt_qposadr[bends],
-            bend_dof=model.jnt_dofadr[bends],
-            eyes=model.jnt_qposadr[eyes],
-            tail=links[1:],
-            tips=ids("site", ["nose", "tail"]),
-            links=ids("site", [f"link{i:02d}" for i in range(n)]),
-            link_fraction=body.link_fraction,
-            motors=_slice(motors),
-            act=_slice(model.actuator_actadr[motors[filtered]]),
-            filtered=filtered,
-            full=full,
-            drags=whole,
-            across=part("across"),
-            along=part("along"),
-            carrier=np.abs(np.arange(n)[:, None] - _ALONG).argmin(1),
-            fins=ids("actuator", ["fin_L", "fin_R"]),
-            medium=np.array([body.medium]),
-            slope=biasprm[whole, 2],
-            offset=biasprm[whole, 0],
-            added_rate=added / body.reactive_tau_s,
-            keep=1 - math.exp(-step / body.reactive_tau_s),
-            up=part("up", 0),
-            up_sites=ids("site", up_links),
-            near_bottom=(body.bottom_m + 0.4 * body.length_m) / u.length,
-            bottom=body.bottom_m / u.length,
-            half_height=body.outline_m(body.link_fraction[list(_UP)])[1] / u.length,
-            hold=2e-3 / (u.force / u.length),  # N/m: the weight of a larva in water dents it by 10 um
-            memory=slice(model.nuserdata - len(rows), model.nuserdata) if body.reactive else slice(0, 0),
-            eye=tuple(Eye.of(model, fish_retina(s), (f"eye_{s}",), u.length, rays=1) for s in "LR")
-            if body.eyes
-            else (),
-            prey=np.array([i for i in range(model.ngeom) if model.geom(i).name.startswith("prey")], int),
-            resting=np.zeros(1, bool),
-        )
-
-
-def _slice(index: Array) -> slice:
-    first = int(index[0])
-    if not (np.diff(index) == 1).all():
-        raise ValueError("the motors of a fish must stand side by side in its model")
-    return slice(first, first + len(index))
 
 
 BODY = Zebrafish

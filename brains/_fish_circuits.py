@@ -22,7 +22,9 @@ from bestiary.envs._streams import stream
 Array = np.ndarray[Any, np.dtype[Any]]
 Edge = tuple[str, str, float]
 
-AZIMUTHS_DEG = tuple(range(-80, 81, 20))  # of the tectum's prey neurons, + to the left
+AZIMUTHS_DEG = tuple(range(0, 121, 15))  # in each eye from straight ahead to the side, of the tectum's prey neurons
+NEUTRAL, GAS = 0.55, 1.4  # command of the bladder at which the fish neither sinks nor rises; strength of its reflex
+BINOCULAR_DEG, TURNED_IN_DEG = 15.0, 24.0  # where eyes see what asks for no turn; by how much they turn in for a hunt
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,26 +206,37 @@ def artr(clock: Clock) -> Circuit:
 def tectum(clock: Clock) -> Circuit:
     """Prey and danger (Bianco 2011; Semmelhack 2014 eLife 3:e04878; Temizer 2015 Curr Biol 25:1823).
 
-    `prey_+40` sees small spots 40 deg to the left. TeO_L gathers what the right eye sees and the other way round;
-    Hunt holds on for half a second and turns the eyes in; Loom answers to a dark thing past its critical size,
-    Avoid to large spots.
+    `prey_L45` sees small ultraviolet spots 45 deg to the left of the left eye's straight ahead, `near_L` large ones in
+    the zone that both eyes share when they are turned in. Prey cells compete, so that one spot wins; those of one eye
+    drive TeO of the other side. Hunt holds on by itself and turns the eyes in; Strike answers to what is near for both
+    eyes during a hunt (Bianco 2015; Henriques 2019 Curr Biol 29:3887). Loom answers to a dark thing past its critical
+    size, Avoid to large spots at the side; a hunt holds Avoid down.
     """
-    names = [f"prey_{a:+d}" for a in AZIMUTHS_DEG] + [f"{k}_{s}" for k in ("spot", "loom") for s in "LR"]
-    names += [f"{k}_{s}" for k in ("TeO", "Avoid", "Loom") for s in "LR"] + ["Hunt"]
+    prey = [(eye, a) for eye in "LR" for a in AZIMUTHS_DEG]
+    names = [f"prey_{e}{a}" for e, a in prey] + [f"{k}_{s}" for k in ("near", "spot", "loom") for s in "LR"]
+    names += [f"{k}_{s}" for k in ("TeO", "Avoid", "Loom") for s in "LR"] + ["Hunt", "Strike"]
     edges: list[Edge] = []
-    for a in AZIMUTHS_DEG:
-        if a:
-            edges.append((f"prey_{a:+d}", "TeO_R" if a > 0 else "TeO_L", 0.3 + abs(a) / 50))
-        edges.append((f"prey_{a:+d}", "Hunt", 1.5))
-        edges += [(f"prey_{a:+d}", f"prey_{b:+d}", -0.4) for b in AZIMUTHS_DEG if b != a]
+    for eye, a in prey:
+        me, side = f"prey_{eye}{a}", _other(eye)
+        if a > BINOCULAR_DEG:
+            edges.append((me, f"TeO_{side}", (a - BINOCULAR_DEG) / 100))
+        edges += [(me, "Hunt", 1.6), (me, me, 0.3)]
+        for other, b in prey:  # cells that may look at one thing do not compete: what one eye, turned in, sees further
+            # out the other sees further in
+            same = abs(a - b) <= 15 if other == eye else abs(a + b - 2 * TURNED_IN_DEG) <= 20
+            if not same:
+                edges.append((me, f"prey_{other}{b}", -1.5))
     for side in "LR":  # named by the side of the brain: what the other eye sees
-        edges.append((f"spot_{_other(side)}", f"Avoid_{side}", 1.5))
-        edges.append((f"loom_{_other(side)}", f"Loom_{side}", 2.0))
-        edges += [(f"Avoid_{side}", "Hunt", -3.0), (f"Loom_{side}", "Hunt", -3.0), ("Hunt", "Hunt", 0.0)]
-    edges = [e for e in edges if e[2]]
-    taus = {"Hunt": 0.5, "TeO_L": 0.1, "TeO_R": 0.1, "Loom_L": 0.005, "Loom_R": 0.005}
+        eye = _other(side)
+        edges += [(f"spot_{eye}", f"Avoid_{side}", 1.5), (f"loom_{eye}", f"Loom_{side}", 2.0)]
+        edges += [(f"Avoid_{side}", "Hunt", -3.0), (f"Loom_{side}", "Hunt", -3.0), ("Hunt", f"Avoid_{side}", -2.0)]
+        edges += [(f"near_{eye}", "Hunt", 0.5), (f"near_{eye}", "Strike", 1.0)]
+        edges += [(f"near_{eye}", f"near_{side}", 0.2), ("Loom_" + side, "Strike", -3.0)]
+    edges += [("Hunt", "Hunt", 0.5), ("Hunt", "Strike", 0.8)]
+    taus = {"Hunt": 0.25, "TeO_L": 0.05, "TeO_R": 0.05, "Loom_L": 0.005, "Loom_R": 0.005, "Strike": 0.03}
     table = circuit_table(names, edges, "tectal prey and loom pathways, strengths fitted")
-    bias = np.array([-0.15 if n == "Hunt" else 0.0 for n in names], np.float32)
+    biases = {"Hunt": -0.45, "Strike": -1.85}
+    bias = np.array([biases.get(n, 0.0) for n in names], np.float32)
     return Circuit(table, weigh, bias, clock, taus_s=np.array([taus.get(n, 0.02) for n in names]))
 
 
@@ -239,14 +252,25 @@ def habenula(clock: Clock) -> Circuit:
 def descending(clock: Clock) -> Circuit:
     """nMLF (how often and how fast: Severi 2014 Neuron 83:692) and vSPN, RoV3, MiV1, MiV2 (turns: Huang 2013 Curr Biol
     23:1566; Orger 2008). At rest nMLF fire at half their rate, which is the tonic drive of 1 under which the cord makes
-    spontaneous bouts."""
-    names = [f"nMLF_{s}" for s in "LR"] + [f"{k}_{s}" for k in ("RoV3", "MiV1", "MiV2") for s in "LR"]
+    spontaneous bouts. MeL stands for MeLr and MeLc, which hear the tectum and without which prey is not caught (Gahtan
+    2005 J Neurosci 25:9294): turns to prey, in bouts that are finer."""
+    names = [f"nMLF_{s}" for s in "LR"] + [f"{k}_{s}" for k in ("RoV3", "MiV1", "MiV2", "MeL") for s in "LR"]
     edges: list[Edge] = []
     for a in ("RoV3", "MiV1", "MiV2"):
         for b in ("RoV3", "MiV1", "MiV2"):
             edges += [(f"{a}_{s}", f"{b}_{_other(s)}", -0.2) for s in "LR"]
     table = circuit_table(names, edges, "spinal projection neurons, strengths fitted")
-    types = np.where(np.char.startswith(table.types, "nMLF"), "nMLF", "vSPN")
+    types = np.where(np.isin(table.types, ("nMLF", "MeL")), table.types, "vSPN")
     object.__setattr__(table, "types", types)
-    bias = np.array([np.arctanh(0.5)] * 2 + [0.0] * 6, np.float32)
-    return Circuit(table, weigh, bias, clock, taus_s=np.array([0.05] * 2 + [0.03] * 6))
+    bias = np.array([np.arctanh(0.5)] * 2 + [0.0] * 8, np.float32)
+    return Circuit(table, weigh, bias, clock, taus_s=np.array([0.05] * 2 + [0.03] * 8))
+
+
+def depth(clock: Clock) -> Circuit:
+    """Depth: the swim bladder's wall is stretched above the depth where it is neutral and slack below; vagal motor
+    neurons, tonic at what holds the fish up, give it gas or take it. Fish do fill it by such reflexes; which neurons do
+    it in larvae is not known (`tuned`)."""
+    edges: list[Edge] = [("slack", "Vagal", GAS), ("stretch", "Vagal", -GAS)]
+    table = circuit_table(["slack", "stretch", "Vagal"], edges, "slot for the bladder's reflex", "tuned")
+    bias = np.array([0, 0, math.atanh(NEUTRAL)], np.float32)
+    return Circuit(table, weigh, bias, clock, taus_s=np.array([0.05, 0.05, 0.1]))

@@ -33,8 +33,8 @@ DELAY_S = {"fast": 2e-4, "slow": 5e-4}  # times 1 + the distance in segments
 INHIBITION, EXCITATION = 0.125, 0.0625  # of one edge: C^2 x strength x speedmix = 0.25 x (1 or 0.5) x 0.5
 REACH = {"V2a fast": 15, "V2a slow": 3, "": 13}  # segments; V2a skip the nearest two
 # What descends and what leaves, beside the segments. `bout` starts swimming; `speed` adds fast drive; `bias` turns the
-# first cycle of a bout to its side; `bend` is a C-bend to its side
-PORTS = tuple(f"{name}_{side}" for name in ("bout", "speed", "bias", "bend") for side in "LR")
+# first cycle of a bout to its side; `bend` is a C-bend to its side; `fine` makes the next bouts smaller, their turn not
+PORTS = tuple(f"{name}_{side}" for name in ("bout", "speed", "bias", "bend", "fine") for side in "LR")
 CRANIAL = ("LR_L", "LR_R", "MR_L", "MR_R", "FIN_L", "FIN_R", "SB")  # rectus muscles of the eyes, fins, swim bladder
 UNIT_MV = 20.0  # of drive that counts as 1
 
@@ -206,14 +206,15 @@ class FishCord:
         k = self._k
         rng = np.random.default_rng(seed)
         gate = np.zeros(8, np.float32)
-        gate[0] = rng.uniform(0, 0.6)
+        gate[0], gate[7] = rng.uniform(0, 0.6), self.p["bias_s"]
         return {
             "r": (1e-3 * rng.random(k["n"])).astype(np.float32),
             "past": np.zeros((k["high"], k["n"]), np.float32),
             "mean": np.zeros(k["n"], np.float32),
             "motor": np.zeros(2 * SEGMENTS, np.float32),
             "plant": np.zeros(len(self.table) - k["n"] - 2 * SEGMENTS, np.float32),
-            "gate": gate,  # accumulator, drive, its first value, s since the start, bias, bend side, s since the bend
+            # accumulator, drive, its first value, s since the start, bias, bend side, s since the bend, bias time
+            "gate": gate,
             "key": np.array([rng.integers(2**32), 0], np.uint32),
             "at": np.zeros(1, np.int64),
         }
@@ -226,21 +227,26 @@ class FishCord:
         rest = np.maximum(drive_mV[n + 2 * SEGMENTS :] / UNIT_MV, -2) * k["alive"][n + 2 * SEGMENTS :]
         port = dict(zip(PORTS, rest[: len(PORTS)].tolist(), strict=True))
         gate, vigour, quick = self._gate(state["gate"], port, key, dt)
-        size = vigour * (k["share"] * (1 - quick) + k["quick"] * quick)
-        drive = size + drive_mV[:n] / UNIT_MV + port["speed_L"] * vigour * k["quick"] * k["left"]
-        drive = (drive + port["speed_R"] * vigour * k["quick"] * ~k["left"]).astype(np.float32)
-        if vigour:
-            # a rhythm begins on the side of the bias, else on either
-            lean = 0.02 * (np.sign(gate[4]) if gate[4] else normal(key[0], key[1], 7)) * max(0.0, 1 - gate[3] / 5e-3)
-            drive += np.float32(lean) * np.where(k["left"], 1, -1).astype(np.float32)
-        r, past, mean = state["r"].copy(), state["past"].copy(), state["mean"].copy()
-        at = int(state["at"][0])
-        _run(
-            k["steps"], at, r, past, drive * k["alive"][:n], k["blend"], k["heard"][:n],
-            k["row_of"], k["ptr"], k["pre"], k["weight"], k["lag"], mean
-        )  # fmt: skip
+        r, past, mean, at = state["r"], state["past"], state["mean"], int(state["at"][0])
+        given = drive_mV[:n]
+        if vigour or given.any() or r.max() > 1e-6:
+            size = vigour * (k["share"] * (1 - quick) + k["quick"] * quick)
+            drive = size + given / UNIT_MV
+            for port_side, here in ((port["speed_L"], k["left"]), (port["speed_R"], ~k["left"])):
+                drive = drive + port_side * vigour * k["quick"] * here
+            if vigour:
+                # a rhythm begins on the side of the bias, else on either
+                lean = 0.02 * (np.sign(gate[4]) if gate[4] else normal(key[0], key[1], 7))
+                drive += lean * max(0.0, 1 - gate[3] / 5e-3) * np.where(k["left"], 1, -1)
+            r, past, mean = r.copy(), past.copy(), mean.copy()
+            _run(
+                k["steps"], at, r, past, (drive * k["alive"][:n]).astype(np.float32), k["blend"], k["heard"][:n],
+                k["row_of"], k["ptr"], k["pre"], k["weight"], k["lag"], mean
+            )  # fmt: skip
+        elif r.any():  # between bouts nothing moves: not worked out
+            r, past, mean = np.zeros_like(r), np.zeros_like(past), np.zeros_like(mean)
         motor = p["muscle"] * (k["to_motor"] @ mean[k["used"]])
-        early = math.exp(-float(gate[3]) / p["bias_s"]) if vigour else 0.0
+        early = math.exp(-float(gate[3]) / float(gate[7])) if vigour else 0.0
         turn = p["bias_muscle"] * float(gate[4]) * early * vigour
         motor[:SEGMENTS] += max(turn, 0.0)
         motor[SEGMENTS:] += max(-turn, 0.0)
@@ -276,13 +282,13 @@ class FishCord:
             noise = p["interval_noise"] * math.sqrt(dt) * math.sqrt(min(tonic, 1.0)) * normal(key[0], key[1], 3)
             gate[0] = max(0.0, gate[0] + step + noise)
             if gate[0] >= 1:
-                vigour = (
-                    p["vigour"]
-                    * max(tonic, 1.0) ** p["vigour_rise"]
-                    * math.exp(p["vigour_sd"] * float(normal(key[0], key[1], 5)))
-                )
+                finer = 1 + max(0.0, (port["fine_L"] + port["fine_R"]) / 2)  # small swims, which vary less
+                spread = p["vigour_sd"] * float(normal(key[0], key[1], 5)) / finer
+                vigour = p["vigour"] * max(tonic, 1.0) ** p["vigour_rise"] * math.exp(spread) / finer
                 bias = p["bias_max"] * math.tanh((port["bias_L"] - port["bias_R"]) / p["bias_max"])
-                gate[:5] = 0.0, vigour, vigour, 0.0, bias
+                # J-turns: the tail is held to one side for longer, which turns more and pushes less
+                gate[:5] = 0.0, vigour, vigour, 0.0, bias * finer
+                gate[7] = p["bias_s"] * finer
         escaping = gate[5] != 0 and gate[6] > p["bend_s"]
         held = gate[5] != 0 and gate[6] <= p["bend_s"]
         return gate, 0.0 if held else float(gate[1]), float(escaping)

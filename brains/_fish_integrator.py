@@ -31,6 +31,7 @@ TAU_S, LEAD = 0.1, 0.99  # time constant of a cell, eigenvalue: 10 s together (Z
 SLOPES = {"VPNI": 1.0, "ABDm": 1.05, "ABDi": 3.53, "DO": 0.30}  # what the wiring model gives (validation, Z26)
 DATA = "zebrafish-hindbrain"
 UNIT_MV, UNIT_HZ = 20.0, 20.0  # of input, and of activity, that count as 1
+STRIDE = 5  # control periods in one step of rates
 BASE_HZ = 40.0  # around which spiking cells go up and down: their model is linear
 
 
@@ -189,19 +190,24 @@ class Integrator:
 
     def init(self, seed: int) -> dict[str, Any]:
         n = len(self.table)
-        return {"r": np.zeros(n, np.float32), "out": np.zeros(n, np.float32), "count": np.array([seed, 0], np.uint64)}
+        still = np.zeros(n, np.float32)
+        return {"r": still, "out": still.copy(), "drive": still.copy(), "count": np.array([seed, 0], np.uint64)}
 
     def advance(self, state: dict[str, Any], drive_mV: Array) -> dict[str, Any]:
-        dt = self.clock.control_s
-        count = state["count"] + np.array([0, 1], np.uint64)
+        """Rates gather their drive over STRIDE periods, then make one step: cells are slower than that."""
+        each = 1 if self.spiking else STRIDE
+        dt = self.clock.control_s * each
+        count, drive = state["count"] + np.array([0, 1], np.uint64), state["drive"] + drive_mV
+        if int(count[1]) % each:
+            return {**state, "count": count, "drive": drive}
         blend = np.float32(-np.expm1(-dt / self.tau_s))
-        r = state["r"] + blend * (self._w @ (state["out"] * self._heard) + drive_mV / UNIT_MV - state["r"])
+        r = state["r"] + blend * (self._w @ (state["out"] * self._heard) + drive / (UNIT_MV * each) - state["r"])
         r = (r * self._alive).astype(np.float32)
         out = r
         if self.spiking:
             rng = np.random.Generator(np.random.Philox(key=count))
             out = (rng.poisson(np.maximum(BASE_HZ + UNIT_HZ * r, 0) * dt) / dt - BASE_HZ) / UNIT_HZ
-        return {"r": r, "out": np.asarray(out, np.float32), "count": count}
+        return {"r": r, "out": np.asarray(out, np.float32), "count": count, "drive": np.zeros_like(drive)}
 
     def rate_Hz(self, state: dict[str, Any]) -> Array:
         """Activity above and below rest, 1 shown as 20 Hz: what the eye muscles on two sides subtract."""

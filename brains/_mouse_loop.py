@@ -15,13 +15,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from bestiary import assets
-from bestiary.brains._spiking_part import DRIVE_MV, SpikingPart, drive_of, rate_of
+from bestiary.brains._spiking_part import SpikingPart, drive_of
 from bestiary.brains.connectome import Connectome, Labels
 from bestiary.brains.spiking import LIF, Exponential, Network, Projection
 from bestiary.envs._clock import Clock
@@ -198,34 +198,10 @@ class LoopPart(SpikingPart):
     network: Callable[..., Network] = loop_network
     rest_mV: float = -65.0
 
-    def advance(self, state: dict[str, Array], drive_mV: Array) -> dict[str, Array]:
+    def begin(self, state: dict[str, Array], drive_mV: Array) -> Callable[[], dict[str, Array]]:
         drive = drive_mV + self.bias_mV
         drive[self.poisson] = drive_of(np.maximum(drive_mV[self.poisson], 0))  # 1 mV is 1 Hz
-        return super().advance(state, drive)
-
-    def _events(self, key: Array, first: int, drive: Array) -> tuple[Array, Array]:
-        """As the base draws them, faster: cells of one background rate share one draw."""
-        rng = np.random.Generator(np.random.Philox(key=key.astype(np.uint64)))
-        given = drive[self.poisson]
-        on = np.flatnonzero(given > 0)
-        who = [np.repeat(self.poisson[on], rng.poisson(rate_of(given[on]) * self.control_s))]
-        weight = [np.full(len(who[0]), DRIVE_MV, np.float32)]
-        for rate, rows in self._by_rate:
-            many = rng.poisson(rate * len(rows) * self.control_s)
-            who.append(rows[rng.integers(len(rows), size=many)])
-            weight.append(np.full(many, self.kick_mV, np.float32))
-        neuron = np.concatenate(who)
-        step = rng.integers(self.steps, size=len(neuron), dtype=np.int16)
-        order = np.argsort(step, kind="stable")  # of short integers: a radix sort
-        return np.stack([first + step[order].astype(np.int32), neuron[order]]).astype(np.int32), np.concatenate(weight)[
-            order
-        ]
-
-    @cached_property
-    def _by_rate(self) -> list[tuple[float, Array]]:
-        rate = np.zeros(len(self.table)) if self.background_Hz is None else self.background_Hz * self._alive
-        rate[self.poisson] = 0
-        return [(float(r), np.flatnonzero(rate == r)) for r in np.unique(rate) if r > 0]
+        return super().begin(state, drive)
 
 
 def loop(clock: Clock, table: Connectome | None = None) -> LoopPart:

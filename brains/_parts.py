@@ -29,15 +29,16 @@ MANY = 5_000  # neurons: of a larger part, recordings keep outputs and named neu
 # Light opens a conductance of `share` times that of rest: it moves the potential by share / (1 + share) of these.
 CATION_MV = 52.0  # reversal 0 mV (channelrhodopsin), from a rest of -52 mV
 ANION_MV = -18.0  # reversal of chloride at -70 mV (GtACR)
-_DENSE = 16384  # entries of the largest matrix that is multiplied as a dense one
+_DENSE = 65536  # entries of the largest matrix that is multiplied as a dense one
 
 
 class Part(Protocol):
     """A part of a brain. n neurons; arrays are (n,) float32.
 
     table: its neurons, and its edges where it has any, each with its provenance. A part may say `slow = True`: it is
-    worth a core of its own; and have `decoded(state)`, numbers by name that its activity stands for (a heading). The
-    cord also has `motor(state)`: the action (n_motors,) in [-1, 1].
+    worth a core of its own; it then has `begin(state, drive_mV)`, which does what needs Python's lock and gives the
+    rest of `advance` as a function. It may also have `decoded(state)`, numbers by name that its activity stands for (a
+    heading). The cord has `motor(state)` beside: the action (n_motors,) in [-1, 1].
     """
 
     @property
@@ -114,15 +115,11 @@ class Composite:
                 rows = [r[(r >= at.start) & (r < at.stop)] - at.start for r in (gone, quiet)]
                 if any(map(len, rows)):
                     self.parts[key] = self.parts[key].cut(*rows)
+        self._turns = sorted(((k, _slow(p)) for k, p in self.parts.items()), key=lambda turn: not turn[1])
         self.links = tuple(links)
         for link in self.links:
             self._check(link)
-        self._reach = [np.unique(link.weight_mV_per_Hz.indices) for link in self.links]
-        self._weights = [
-            _quick(scipy.sparse.csr_array(k.weight_mV_per_Hz)[:, r].astype(np.float32))
-            for k, r in zip(self.links, self._reach, strict=True)
-        ]
-        self._blend = [np.float32(-np.expm1(-clock.control_s / k.tau_s)) for k in self.links]
+        self._wire()
         self._pool: ThreadPoolExecutor | None = None
         self.decoders = {  # what can be read beside rates -> the part that says it
             key: name for name, p in self.parts.items() if hasattr(p, "decoded") for key in p.decoded(p.init(0))
@@ -139,6 +136,31 @@ class Composite:
             )
         if not np.isfinite(link.weight_mV_per_Hz.data).all() or not link.tau_s > 0:
             raise ConnectomeError(f"the link {link.source} -> {link.target} needs finite weights and a tau_s above 0")
+
+    def _wire(self) -> None:
+        """All links as one matrix: from the sources that links hear, a trace for each link apart, to their targets."""
+        reach = [np.unique(k.weight_mV_per_Hz.indices) for k in self.links]
+        order = sorted(range(len(self.links)), key=lambda i: list(self.parts).index(self.links[i].source))
+        self._heard: dict[str, Array] = {}  # part -> its neurons that are heard, those of each link in turn
+        self._spans: list[tuple[Link, slice, Array]] = []
+        blocks, blends, at = [], [], 0
+        for i in order:
+            link, rows = self.links[i], reach[i]
+            self._heard[link.source] = np.concatenate([self._heard.get(link.source, rows[:0]), rows])
+            self._spans.append((link, slice(at, at + len(rows)), rows))
+            blends.append(np.full(len(rows), -np.expm1(-self.clock.control_s / link.tau_s), np.float32))
+            block = scipy.sparse.coo_array(scipy.sparse.csr_array(link.weight_mV_per_Hz)[:, rows])
+            start = self._slice[link.target].start
+            blocks.append((block.data, block.coords[0] + start, block.coords[1] + at))
+            at += len(rows)
+        value, post, pre = (
+            np.concatenate([np.empty(0, kind), *(b[k] for b in blocks)])
+            for k, kind in enumerate((np.float32, np.int64, np.int64))
+        )
+        self._targets, row = np.unique(post, return_inverse=True)
+        matrix = scipy.sparse.csr_array((value.astype(np.float32), (row, pre)), shape=(len(self._targets), at))
+        self._weight = _quick(matrix)
+        self._blend = np.concatenate([np.empty(0, np.float32), *blends])
 
     def attach(self, control: Any) -> None:
         """Sees what a control puts in place of the brain's output."""
@@ -179,7 +201,7 @@ class Composite:
         """Every part at rest, all links silent."""
         streams = np.random.SeedSequence(seed).generate_state(len(self.parts), np.uint32)
         state: dict[str, Any] = {k: p.init(int(s)) for (k, p), s in zip(self.parts.items(), streams, strict=True)}
-        state["links"] = {f"{i}": np.zeros(len(r), np.float32) for i, r in enumerate(self._reach)}
+        state["links"] = np.zeros(len(self._blend), np.float32)
         return state
 
     def advance(self, state: dict[str, Any], current_pA: Array, light_nS: Array) -> dict[str, Any]:
@@ -189,24 +211,26 @@ class Composite:
             share = np.abs(light_nS)
             drive += share / (1 + share) * np.where(light_nS > 0, CATION_MV, ANION_MV)
         before = {k: _done(state[k]) for k in self.parts}
-        rates = {k: self.parts[k].rate_Hz(before[k]) for k in {link.source for link in self.links}}
-        links = {}
-        for i, link in enumerate(self.links):
-            rate = rates[link.source]
-            if link.target == self.cord and self.control is not None:
-                rate = self.control.descending(link.source, rate)
-            trace = state["links"][f"{i}"]
-            links[f"{i}"] = trace = trace + self._blend[i] * (rate[self._reach[i]] - trace)
-            drive[self._slice[link.target]] += self._weights[i] @ trace
+        links = state["links"]
+        if len(links):
+            rates = {k: self.parts[k].rate_Hz(before[k]) for k in self._heard}
+            heard = np.concatenate([rates[k][rows] for k, rows in self._heard.items()])
+            if self.control is not None and self.control.cuts:
+                for link, span, rows in self._spans:
+                    if link.target == self.cord:
+                        heard[span] = self.control.descending(link.source, rates[link.source])[rows]
+            links = links + self._blend * (heard - links)
+            drive[self._targets] += self._weight @ links
         new: dict[str, Any] = {"links": links}
-        for key in sorted(self.parts, key=lambda k: not _slow(self.parts[k])):
-            step, args = self.parts[key].advance, (before[key], drive[self._slice[key]])
-            new[key] = self._background(step, *args) if _slow(self.parts[key]) else step(*args)
+        for key, slow in self._turns:
+            part, args = self.parts[key], (before[key], drive[self._slice[key]])
+            begin = part.begin if slow else None  # type: ignore[attr-defined]
+            new[key] = self._background(begin(*args)) if begin else part.advance(*args)
         return new
 
-    def _background(self, step: Any, *args: Any) -> Future[Any]:
+    def _background(self, finish: Callable[[], Any]) -> Future[Any]:
         self._pool = self._pool or ThreadPoolExecutor(1)
-        future = self._pool.submit(step, *args)
+        future = self._pool.submit(finish)
         time.sleep(0)  # lets the other thread into its kernel, which needs no lock, before this one goes on
         return future
 

@@ -166,7 +166,7 @@ class Rows:
     high: Array
     mean: Array  # synapses of one source cell
     table: Array  # row of `codes`
-    reach: Array
+    reach: Array  # of 2^16
     key: Array  # uint64
     projection: Array
     delays: Array
@@ -243,7 +243,7 @@ def make_rows(network: SampledNetwork) -> Rows:
         high=-(-sizes[target] // wide[target]),
         mean=p.synapses[which] * share / sizes[source],
         table=table.ravel()[which].astype(np.int32),
-        reach=p.reach[which].astype(np.float32),
+        reach=np.rint(p.reach[which] * 2**16).astype(np.int64),
         key=key ^ seed,
         projection=which.astype(np.int32),
         delays=delays.astype(np.int32),

@@ -80,24 +80,29 @@ def poisson(mean: Any, key: Any) -> Any:
 
 @numba.njit(inline="always", error_model="numpy")
 def place_of(at: Any, size: Any) -> Any:
-    """(x, y), 0 to 1, of cell number `at` of a population on its sheet."""
+    """(x, y) of cell number `at` of a population on its sheet, a side of which is 2^32: it closes on itself."""
     wide = np.int64(np.ceil(np.sqrt(size)))
     high = (size + wide - 1) // wide
-    return (at % wide + 0.5) / wide, (at // wide + 0.5) / high
+    x = np.uint32((2 * (at % wide) + 1) * np.int64(2**31) // wide)
+    return x, np.uint32((2 * (at // wide) + 1) * np.int64(2**31) // high)
 
 
-@numba.njit(inline="always", error_model="numpy")
-def target_of(z: Any, x: Any, y: Any, first: Any, size: Any, wide: Any, high: Any, reach: Any, normal: Any) -> Any:
-    """The target cell of a synapse of a source cell at (x, y). wide, high: of the target's sheet."""
+@numba.njit(inline="always")
+def target_of(
+    z: Any, x: Any, y: Any, first: Any, size: Any, wide: Any, high: Any, grain_x: Any, grain_y: Any, reach: Any,
+    normal: Any,
+) -> Any:  # fmt: skip
+    """The target cell of a synapse of a source cell at (x, y). wide, high: of the target's sheet; grain: a cell of it,
+    of 2^16; reach: of 2^16; normal: quantiles of a normal number, of 2^16."""
     if reach == 0:
         return first + np.int64(((z >> np.uint64(32)) * np.uint64(size)) >> np.uint64(32))
     # the last terms place it inside the cell of the grid
-    x += reach * normal[(z >> np.uint64(40)) & np.uint64(4095)]
-    x += (float((z >> np.uint64(8)) & np.uint64(65535)) * (1 / 65536.0) - 0.5) / wide
-    y += reach * normal[(z >> np.uint64(52)) & np.uint64(4095)]
-    y += (float((z >> np.uint64(24)) & np.uint64(65535)) * (1 / 65536.0) - 0.5) / high
-    row, column = np.int64((y - np.floor(y)) * high), np.int64((x - np.floor(x)) * wide)
-    at = min(row, high - 1) * wide + min(column, wide - 1)
+    x = np.uint32(np.int64(x) + reach * normal[(z >> np.uint64(40)) & np.uint64(4095)]
+                  + (np.int64((z >> np.uint64(8)) & np.uint64(65535)) - 32768) * grain_x)  # fmt: skip
+    y = np.uint32(np.int64(y) + reach * normal[(z >> np.uint64(52)) & np.uint64(4095)]
+                  + (np.int64((z >> np.uint64(24)) & np.uint64(65535)) - 32768) * grain_y)  # fmt: skip
+    row, column = (np.int64(y) * high) >> 32, (np.int64(x) * wide) >> 32
+    at = row * wide + column
     return first + (at if at < size else at - wide)
 
 
@@ -153,9 +158,11 @@ def edges_of(
                     total += m
                     continue
                 k = mix64(key[r] ^ (np.uint64(cell) * np.uint64(0xA24BAED4963EE407)))
+                w_t, h_t = wide[r], high[r]
+                g_x, g_y = 65536 // w_t, 65536 // h_t
                 for j in range(m):
                     z = mix64(k + np.uint64(j + 1) * GOLD)
-                    t = target_of(z, x, y, first[r], size[r], wide[r], high[r], reach[r], normal)
+                    t = target_of(z, x, y, first[r], size[r], w_t, h_t, g_x, g_y, reach[r], normal)
                     if t < lo or t >= hi:
                         continue
                     if fill:
@@ -302,9 +309,11 @@ def step(steps, V, IE, II, ACC, A1, A2, until, hist, meta, count, start, rng_key
                     for r in range(of[sh, p * n_d + d], upto[sh, p * n_d + d]):
                         many_s = how_many(r, cell, s_first, r0, width, mean, key, exact, pop_base[p], counts)
                         ks = mix64(key[r] ^ (np.uint64(cell) * np.uint64(0xA24BAED4963EE407)))
+                        w_t, h_t = wide[r], high[r]
+                        g_x, g_y = 65536 // w_t, 65536 // h_t
                         for j in range(many_s):
                             z = mix64(ks + np.uint64(j + 1) * GOLD)
-                            t = target_of(z, px, py, first[r], size[r], wide[r], high[r], reach[r], normal)
+                            t = target_of(z, px, py, first[r], size[r], w_t, h_t, g_x, g_y, reach[r], normal)
                             if t < lo or t >= hi: continue
                             seen += 1
                             ACC[base + t] += SIGN level[codes[table[r], z & np.uint64(255)]]"""

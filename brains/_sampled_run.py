@@ -66,7 +66,7 @@ class SampledSimulation:
         self._counts, self._base = self._exact_counts(d)
         from scipy.special import ndtri
 
-        self._normal = ndtri((np.arange(4096) + 0.5) / 4096).astype(np.float32)
+        self._normal = np.rint(ndtri((np.arange(4096) + 0.5) / 4096) * 2**16).astype(np.int64)
         self._ptr = np.zeros(2, np.int64)
         self._ptr_at = np.zeros(1, np.int64)
         self._idx, self._code = np.zeros(1, np.uint16), np.zeros(1, np.uint8)

@@ -26,6 +26,7 @@ TAU_S, REFRACTORY_S = 0.020, 0.0022
 FLUSH_S = 0.05  # too short for 1e-25 to decay to a denormal number
 KICK_MV = 8.0  # of one background event: fires a cell at rest, and not one that is held down
 FASTEST_HZ = 450.0  # just below 1 / REFRACTORY_S
+CALM = 0.2  # arrivals a neuron and period; measured: beyond it, sorting them costs more than it saves
 SLOW_HZ = 5.0  # below it the curve is a wall at 7 mV, thinner than a float: taken as a straight line from 0 mV
 
 
@@ -99,10 +100,8 @@ class SpikingPart:
         return len(self.table) > 20_000
 
     @cached_property
-    def _kernel(self) -> tuple[Any, ...]:
-        """(plan, kernel, arguments before and after the input)."""
-        from bestiary.brains.spiking._fused import compiled, packed
-
+    def _plan(self) -> tuple[Any, ...]:
+        """(plan, arguments of its kernels after the input)."""
         # makes the kernel take events; they come anew each call
         never = SpikeTrains([0], np.array([1e4]), np.array([0]))
         gone = self.silenced
@@ -111,15 +110,48 @@ class SpikingPart:
         network = self.network(table, dt_s=self.dt_s, current=True, gap_nS=self.gap_nS)
         plan = replace(network, inputs=(never,)).plan()
         plan.refractory[self.poisson] = 0
-        before = packed(plan, np.arange(plan.n), np.empty(0, int))
         after = tuple(a for e in plan.edges for a in (e.ptr, e.idx, e.w)) + (plan.gap or ())
-        return plan, compiled(plan), before, after
+        return plan, after
+
+    @cached_property
+    def _tileable(self) -> bool:
+        from bestiary.brains.spiking._kernel_source import BLOCK, tileable
+
+        return len(self.table) > 8 * BLOCK and tileable(self._plan[0])  # fewer lie in a near cache anyhow
+
+    def _form(self, tiled: bool) -> tuple[Any, ...]:
+        """(compiled call of one period, arguments of its kernel before and after the input). tiled: the form that is
+        faster while few cells fire."""
+        if tiled not in self._forms:
+            from bestiary.brains._spiking_period import period
+            from bestiary.brains.spiking._fused import compiled, packed
+
+            plan, nobody = self._plan[0], np.empty(0, int)
+            before = packed(plan, nobody if tiled else np.arange(plan.n), nobody)
+            self._forms[tiled] = period(compiled(plan, tiled, counted=tiled), tiled), before, self._plan[1]
+        return self._forms[tiled]
+
+    @cached_property
+    def _forms(self) -> dict[bool, tuple[Any, ...]]:
+        return {}
+
+    @cached_property
+    def _calm(self) -> float:
+        """Cells that fire in a period, up to which the tiled form is the faster."""
+        return CALM * len(self.table) ** 2 / max(1, sum(len(e.idx) for e in self._plan[0].edges))
 
     @cached_property
     def _alive(self) -> Array:
         alive = np.ones(len(self.table), np.float32)
         alive[self.lesioned] = 0
         return alive
+
+    @cached_property
+    def _steered(self) -> Array:
+        """1 for the cells that a steady drive moves."""
+        steered = self._alive.copy()
+        steered[self.poisson] = 0
+        return steered
 
     @cached_property
     def _resting(self) -> Array:
@@ -129,76 +161,57 @@ class SpikingPart:
         return np.asarray((self.background_Hz * self._alive)[self.poisson])
 
     @cached_property
-    def _spontaneous(self) -> tuple[Array, Array] | None:
-        """(rows, running sum of their event rates)."""
+    def _spontaneous(self) -> tuple[Array, Array, float]:
+        """(rows, running sum of their event rates, mV of an event)."""
         if self.background_Hz is None:
-            return None
+            return np.empty(0, int), np.empty(0), self.kick_mV
         rate = self.background_Hz * self._alive
         rate[self.poisson] = 0  # theirs come with their drive
         rows = np.flatnonzero(rate)
-        return (rows, np.cumsum(rate[rows])) if len(rows) else None
+        return rows, np.cumsum(rate[rows]), self.kick_mV
 
     def init(self, seed: int) -> dict[str, Array]:
         """At rest. seed: of the Poisson input and the background, a non-negative integer."""
-        plan = self._kernel[0]
+        plan = self._plan[0]
         mixed = np.random.SeedSequence(seed).generate_state(1, np.uint32)[0]
         return {
             "F": plan.first.astype(np.float32),
             "I": np.zeros(4 + 2 * plan.ring + plan.n + plan.room, np.int32),
-            "count": np.zeros(plan.n, np.float32),
+            "count": np.zeros(plan.n, np.int32),
             "key": np.array([mixed, 0], np.uint32),
         }
 
     def advance(self, state: dict[str, Array], drive_mV: Array) -> dict[str, Array]:
         """One control period. drive_mV (n,): steady depolarisation each cell would have from its input current."""
-        plan, kernel, before, after = self._kernel
+        return self.begin(state, drive_mV)()
+
+    def begin(self, state: dict[str, Array], drive_mV: Array) -> Callable[[], dict[str, Array]]:
+        """`advance`, all but the compiled call, which the function that comes back makes without Python's lock."""
         names = ("F", "I")
         F, I = (state[k] if self.in_place else np.array(state[k]) for k in names)  # noqa: E741
-        period = int(state["key"][1])
-        current = np.asarray(drive_mV, np.float32) * self._alive
-        at, weight = self._events(state["key"], int(I[0]), current)
-        current[self.poisson] = 0
-        I[2] = 0
-        if period % max(1, round(FLUSH_S / self.control_s)) == 0:
-            F[np.abs(F) < 1e-25] = 0  # denormal numbers would make the kernel ten times slower
-        count = np.zeros(plan.n, np.float32)
-        out = np.empty(2 + 2 * (plan.n * 3), np.int32)  # the kernel stops before it is full
-        left, trace, no_rate = self.steps, np.empty((1, 0), np.float32), np.empty(0, np.uint32)
-        while left:
-            ctl = np.array([left, 0], np.int32)
-            kernel(F, I, *before, ctl, no_rate, current, at, weight, *after, F, I, out, trace)
-            done, m = int(out[0]), int(out[1])
-            if m:
-                np.add.at(count, out[3 : 3 + 2 * m : 2], 1)
-            left -= done
-        return {"F": F, "I": I, "count": count, "key": np.array([state["key"][0], period + 1], np.uint32)}
+        seed, number = state["key"].tolist()
+        flush = number % max(1, round(FLUSH_S / self.control_s)) == 0
+        drive = np.asarray(drive_mV, np.float32)
+        rate = self._resting.copy()
+        given = drive[self.poisson] * self._alive[self.poisson]
+        driven = np.flatnonzero(given != 0)
+        rate[driven] += rate_of(given[driven])
+        on = np.flatnonzero(rate > 0)
+        calm = self._tileable and bool(np.count_nonzero(state["count"]) <= self._calm)
+        call, before, after = self._form(calm)
 
-    def _events(self, key: Array, first: int, drive: Array) -> tuple[Array, Array]:
-        """Input spikes of one period, in order of time: (2, m) step and neuron, and (m,) mV."""
-        rng = np.random.Generator(np.random.Philox(key=key.astype(np.uint64)))
-        who, size = [], []
-        if len(self.poisson):
-            rate, given = self._resting.copy(), drive[self.poisson]
-            driven = np.flatnonzero(given)
-            rate[driven] += rate_of(given[driven])
-            on = np.flatnonzero(rate > 0)
-            who.append(np.repeat(self.poisson[on], rng.poisson(rate[on] * self.control_s)))
-            size.append(np.full(len(who[-1]), DRIVE_MV, np.float32))
-        if self._spontaneous is not None:
-            rows, running = self._spontaneous
-            many = rng.poisson(running[-1] * self.control_s)
-            who.append(rows[np.searchsorted(running, rng.random(many) * running[-1], side="right")])
-            size.append(np.full(many, self.kick_mV, np.float32))
-        if not who:
-            return np.empty((2, 0), np.int32), np.empty(0, np.float32)
-        neuron, weight = np.concatenate(who), np.concatenate(size)
-        step = rng.integers(first, first + self.steps, len(neuron))
-        order = np.argsort(step, kind="stable")
-        return np.stack([step[order], neuron[order]]).astype(np.int32), weight[order]
+        def finish() -> dict[str, Array]:
+            out = np.zeros(2 + len(self.table), np.int32)
+            inputs = (drive * self._steered, self.poisson[on], np.cumsum(rate[on]), DRIVE_MV, self._spontaneous)
+            stream = np.uint64(seed << 32 | number)
+            call(F, I, before, after, self.steps, self.dt_s, *inputs, stream, flush, out)
+            return {"F": F, "I": I, "count": out[2:], "key": np.array([seed, number + 1], np.uint32)}
+
+        return finish
 
     def rate_Hz(self, state: dict[str, Array]) -> Array:
         """(n,) spikes of the last period over its length, as others hear them: 0 from a silenced cell."""
-        rate = state["count"] / np.float32(self.control_s)
+        rate = np.divide(state["count"], np.float32(self.control_s), dtype=np.float32)
         rate[self.silenced] = 0
         return rate
 

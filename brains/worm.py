@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -49,6 +49,9 @@ def parameters(given: Mapping[str, float] | str | Path | None = None) -> dict[st
 
 def network(connectome: Connectome, p: Mapping[str, float], without: tuple[str, ...] = ()) -> GradedNetwork:
     """The graded network of the neurons of a connectome (muscles apart) at parameters `p`."""
+    unknown = connectome.kind.mask("chemical") & connectome.sign_by.mask("assumed")
+    weight = np.where(unknown, connectome.weight * p["unknown_strength"], connectome.weight)
+    connectome = replace(connectome, weight=weight)
     rows = connectome.neurons
     n = len(rows)
     types = connectome.types[rows]
@@ -74,6 +77,9 @@ def network(connectome: Connectome, p: Mapping[str, float], without: tuple[str, 
     strength = strength * np.where(np.outer(~motor, inter), p["inter_strength"], 1.0)
     gap = table("gap")
     np.fill_diagonal(gap, 0)
+    for command, motor in (("AVB", GROUPS["b"]), ("AVA", GROUPS["a"])):
+        joint = np.outer(of(command), of(*motor))
+        gap[joint | joint.T] *= p["command_gap"]
 
     plateau, adaptation = np.zeros(n), np.zeros(n)
     for name, classes in GROUPS.items():
@@ -108,8 +114,8 @@ def network(connectome: Connectome, p: Mapping[str, float], without: tuple[str, 
     )
     # Set points: motor neurons are half active while the command neurons of their direction are.
     rest = net.equilibrium()
-    command = of(*FORWARD).astype(float) - of(*BACKWARD)
-    drive = command * p["arousal_mV"] * rest["rest_nS"]
+    leaning = of(*FORWARD).astype(float) - of(*BACKWARD)
+    drive = leaning * p["arousal_mV"] * rest["rest_nS"]
     ahead, aback = of(*GROUPS["b"], *GROUPS["head"]), of(*GROUPS["a"])
     forward, backward = settled(net, ahead, drive), settled(net, aback, -drive)
     offset = np.where(ahead, forward, np.where(aback, backward, rest["v_eq"])) - rest["v_eq"]
@@ -146,6 +152,7 @@ class WormBrain:
     clock: Clock
     lesioned: tuple[int, ...] = ()
     backend: str = "kernel"
+    constant: ClassVar[tuple[str, ...]] = ("release_rest", "release_max")  # of what `read` gives
     names: tuple[str, ...] = field(init=False)
     groups: tuple[str, ...] = field(init=False)
     rest_nS: Array = field(init=False)
@@ -204,10 +211,27 @@ class WormBrain:
         rest = self._start["s"]
         return {
             "voltage_mV": np.asarray(state["v"]),
-            "release": np.where(self._alive, np.asarray(state["s"]), rest),
+            "release": np.where(self._alive, state["s"], rest) if self.lesioned else np.asarray(state["s"]),
             "release_rest": rest,
             "release_max": self._most,
         }
+
+    def many(self, n: int, threads: int = 0) -> Any:
+        """What steps n such brains together: see `brains/_graded_many.py`."""
+        from bestiary.brains._graded_many import ManyKernels, ManyModules
+
+        if self.backend == "kernel":
+            return ManyKernels(self._advance, n, threads)
+        from bestiary.brains._engine import jnp
+
+        put = {k: jnp.asarray(v) for k, v in self.net.compiled(self.clock.brain_s).items()}
+        return ManyModules(_compiled(len(self.names), self.clock.brain_steps, many=True), put, n)
+
+    def read_many(self, many: Any, state: dict[str, Any]) -> dict[str, Array]:
+        """What the decoder needs of n brains: release (n, neurons), release_rest and release_max (neurons,)."""
+        rest, release = self._start["s"], many.column(state, "s")
+        release = release if self._alive.all() else np.where(self._alive, release, rest)
+        return {"release": release, "release_rest": rest, "release_max": self._most}
 
     def select(self, query: Any) -> Array:
         return neuron_rows(self.connectome, query)
@@ -230,8 +254,10 @@ def _shipped(name: str, gap_cap: float) -> Connectome:
 
 
 @lru_cache(8)
-def _compiled(n: int, steps: int) -> Any:
-    """The jitted control period of any network of n neurons: wiring and parameters are arguments."""
+def _compiled(n: int, steps: int, many: bool = False) -> Any:
+    """The jitted control period of any network of n neurons: wiring and parameters are arguments.
+
+    many: of many with one wiring, whose states and inputs have a leading axis."""
     from bestiary.brains._engine import functional, jax, jnp
     from bestiary.brains.graded import module
 
@@ -245,7 +271,7 @@ def _compiled(n: int, steps: int) -> Any:
     def advance(constants: Any, state: Any, current: Any, light: Any) -> Any:
         return jax.lax.scan(lambda s, _: (step(s, constants, current, light), None), state, None, length=steps)[0]
 
-    return jax.jit(advance)
+    return jax.jit(jax.vmap(advance, (None, 0, 0, 0)) if many else advance)
 
 
 def build(

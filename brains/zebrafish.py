@@ -35,7 +35,8 @@ PARTS = {
     "tectum": "prey, large spots and looming",
     "mauthner": "Mauthner cells and homologues",
     "integrator": "holds the eyes; measured wiring where it was fetched",
-    "descending": "nMLF and vSPN, the tonic drive of the cord",
+    "depth": "the swim bladder's reflex (a slot: which neurons do it is not known)",
+    "descending": "nMLF, vSPN and MeL, the tonic drive of the cord",
 }
 
 
@@ -49,6 +50,7 @@ def parts(clock: Clock, without: Sequence[str] = (), spiking: bool = False) -> d
         "tectum": lambda: circuits.tectum(clock),
         "mauthner": lambda: MauthnerArray(clock),
         "integrator": lambda: integrator(clock, spiking),
+        "depth": lambda: circuits.depth(clock),
         "descending": lambda: circuits.descending(clock),
     }
     return {name: make() for name, make in makers.items() if name not in without}
@@ -109,11 +111,11 @@ def _named(words: Sequence[str]) -> tuple[str, ...]:
     known = {
         "ARTR_L": "type=ARTR & side=L",
         "ARTR_R": "type=ARTR & side=R",
-        "tectum": "TeO_L,TeO_R,Avoid_L,Avoid_R,Loom_L,Loom_R,Hunt",
+        "tectum": "TeO_L,TeO_R,Avoid_L,Avoid_R,Loom_L,Loom_R,Hunt,Strike",
         "vSPN_L": "type=vSPN & side=L",
         "vSPN_R": "type=vSPN & side=R",
-        "eye_L": "ds_*_L,rot_*_L,loom_L,spot_L,light_L,prey_+*",
-        "eye_R": "ds_*_R,rot_*_R,loom_R,spot_R,light_R,prey_-*",
+        "eye_L": "ds_*_L,rot_*_L,loom_L,spot_L,light_L,prey_L*,near_L",
+        "eye_R": "ds_*_R,rot_*_R,loom_R,spot_R,light_R,prey_R*,near_R",
     }
     return tuple(known.get(w, w) for word in words for w in str(word).split(","))
 
@@ -138,20 +140,23 @@ def links(there: Mapping[str, Part]) -> list[Link]:
     return out
 
 
-SEATS = {"pretectum": ("PrT", "Prt"), "tectum": ("SFGS", "SGC", "SM"), "habenula": ("DH", "VH"), "artr": ("RHA", "aRF")}
+# where circuits lie in the atlas; ARTR in the ventral hindbrain of rhombomeres 2 and 3 (Dunn 2016)
+SEATS = {"pretectum": ("PTAP",), "tectum": ("SFGS", "SGC", "SM"), "habenula": ("DH", "VH"), "artr": ("SVMOR",)}
 
 
 def _into_regions(there: Mapping[str, Part]) -> list[Link]:
-    """Circuits drive the region in which they lie; what the scaffold does moves nothing, for nothing says how."""
+    """Circuits drive the region in which they lie, weakly; the way out is the row of nMLF in links.csv."""
     out = []
     for name, seats in SEATS.items():
         if name not in there:
             continue
         rows = np.flatnonzero(np.isin(there["regions"].table.types, seats))
         n = len(there[name].table)
+        if not len(rows):
+            continue  # an imported table may have no such region
         matrix = scipy.sparse.lil_array((len(there["regions"].table), n))
         for i, r in enumerate(rows.tolist()):
-            matrix[r, i % n] = 0.2
+            matrix[r, i % n] = 0.05
         out.append(Link(name, "regions", scipy.sparse.csr_array(matrix), 0.02, "tuned", "a circuit in its region"))
     return out
 

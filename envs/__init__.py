@@ -9,8 +9,9 @@ from bestiary.envs._clock import Clock
 if TYPE_CHECKING:
     from bestiary.envs._embodied import EmbodiedEnv
     from bestiary.envs._streams import stream
+    from bestiary.envs.vector import EmbodiedVectorEnv
 
-__all__ = ["Clock", "EmbodiedEnv", "stream"]
+__all__ = ["Clock", "EmbodiedEnv", "EmbodiedVectorEnv", "stream"]
 
 
 def __getattr__(name: str) -> Any:
@@ -19,6 +20,10 @@ def __getattr__(name: str) -> Any:
         from bestiary.envs._embodied import EmbodiedEnv
 
         return EmbodiedEnv
+    if name == "EmbodiedVectorEnv":
+        from bestiary.envs.vector import EmbodiedVectorEnv
+
+        return EmbodiedVectorEnv
     if name == "stream":
         from bestiary.envs._streams import stream
 

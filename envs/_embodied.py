@@ -24,7 +24,6 @@ _FATAL = {
     "BADQACC": mujoco.mjtWarning.mjWARN_BADQACC.value,
     "BADCTRL": mujoco.mjtWarning.mjWARN_BADCTRL.value,
 }
-_FATAL_INDEX = list(_FATAL.values())
 _STATE = mujoco.mjtState.mjSTATE_INTEGRATION
 _DOWN_S = 1.0  # upside down for so long: a body that stands has fallen
 
@@ -134,6 +133,7 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
         self._phase = "new"  # new, running, or why no step is possible
         self._state: dict[str, Any] = {}
         self._obs: dict[str, Array] = {}
+        self.last_pose: dict[str, Array] = {}  # of the last step or reset: `pose` without working it out again
         self._info: dict[str, Any] = {}
         self._picture: Any = None
         self._window: Any = None
@@ -146,6 +146,11 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
     def time_s(self) -> float:
         """Time since the start of the episode, s."""
         return self._steps * self.clock.control_s
+
+    @property
+    def over(self) -> bool:
+        """Whether the episode has ended, or not begun."""
+        return self._phase != "running"
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -164,7 +169,8 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
         self._move()
         mujoco.mj_forward(self.model, self.data)
         self._obs = self.body.sense(self.bound, self.data, self._world)
-        self._info = {"time_s": 0.0, **self.task.judge(self._state, self.pose(), 0.0)[2]}
+        self.last_pose = self.pose()
+        self._info = {"time_s": 0.0, **self.task.judge(self._state, self.last_pose, 0.0)[2]}
         if self.bad_action == "clip":
             self._info["clipped"] = 0
         if self.render_mode == "human":
@@ -176,8 +182,9 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
 
         A body that diverges ends the episode: terminated, with `info["divergence"]` saying what and when; observation
         and measures are then the last good ones. So does one that stands (its pose tells `upright`, the cosine of its
-        tilt) and lies on its back for 1 s, and one that its body says cannot go on where it is (`Body.ended`: a fish
-        out of the water): `info["ended"]` says so. Raises ActionError (state untouched) and EpisodeError.
+        tilt) and lies on its back for 1 s (not where the task has `fall_ends` False), and one that its body says cannot
+        go on where it is (`Body.ended`: a fish out of the water): `info["ended"]` says so. Raises ActionError (state
+        untouched) and EpisodeError.
         """
         if self._phase != "running":
             raise EpisodeError(
@@ -185,7 +192,10 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
             )
         command, clipped = self._checked(action)
         self._move()
-        divergence = self._physics(command)
+        return self._judged(self._physics(command), clipped)
+
+    def _judged(self, divergence: str, clipped: int) -> tuple[dict[str, Array], float, bool, bool, dict[str, Any]]:
+        """What `step` returns, once the physics of a control period is done."""
         self._steps += 1
         self.data.time = self.time_s  # MuJoCo's own sum drifts: senses and task would differ on when a stimulus begins
         if divergence:
@@ -193,13 +203,13 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
             info = {**self._info, "time_s": self.time_s, "divergence": divergence}
             return dict(self._obs), 0.0, True, False, info
         self._obs = self.body.sense(self.bound, self.data, self._world)
-        pose = self.pose()
+        self.last_pose = pose = self.pose()
         reward, terminated, measures = self.task.judge(self._state, pose, self.time_s)
         self._info = {"time_s": self.time_s, **measures}
         if ended := self._ended():
             terminated, self._info["ended"] = True, ended
         self._down = self._down + 1 if float(pose.get("upright", 1.0)) < 0 else 0
-        if self._down * self.clock.control_s >= _DOWN_S:
+        if self._down * self.clock.control_s >= _DOWN_S and getattr(self.task, "fall_ends", True):
             terminated, self._info["ended"] = True, f"it fell, and lay on its back from {self.time_s - _DOWN_S:.3g} s"
         if self.bad_action == "clip":
             self._info["clipped"] = clipped
@@ -259,16 +269,23 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
                 mujoco.mj_step1(model, data)
         finally:
             mujoco.set_mju_user_warning(before)
+        return self._divergence()
+
+    def _divergence(self) -> str:
+        """What has diverged, or ''."""
+        data = self.data
         warnings = data.warning
-        if warnings.number[_FATAL_INDEX].any():
+        numbers = warnings.number.tolist()
+        if any(numbers):
             for name, number in _FATAL.items():
                 # MuJoCo warns of an acceleration above 1e10 before it is damped implicitly. A body of micrograms in
                 # agar (time constant 1e-8 s) passes that in good health: only what is not finite has diverged.
                 healthy = name == "BADQACC" and math.isfinite(data.qacc.sum())
-                if warnings.number[number] and not healthy:
+                if numbers[number] and not healthy:
                     text = mujoco.mju_warningText(number, int(warnings.lastinfo[number]))
                     return f"{name} at {data.time:.6g} s: {text}"
-        if not math.isfinite(data.qpos.sum() + data.qvel.sum() + data.act.sum()):
+        qpos, qvel, act = data.qpos, data.qvel, data.act
+        if not math.isfinite(qpos.dot(qpos) + qvel.dot(qvel) + act.dot(act)):  # then which, if any: squares overflow
             for name in ("qpos", "qvel", "act"):
                 bad = np.flatnonzero(~np.isfinite(getattr(data, name)))
                 if len(bad):
@@ -309,6 +326,7 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
         mujoco.mj_step1(self.model, self.data)  # what depends on positions and velocities; touches no state
         if resume := getattr(self.body, "resume", None):
             resume(self.bound, self.data, self._obs)
+        self.last_pose = self.pose()
         return dict(self._obs)
 
     def _view(self, com_m: Array) -> mujoco.MjvCamera:

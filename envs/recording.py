@@ -6,7 +6,7 @@ import dataclasses
 import json
 import os
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from bestiary.bodies._base import Array
 from bestiary.errors import DataError
 
 FORMAT = "bestiary-recording"
+_LONGEST = 1000  # bytes of the text that says how a body diverged
 _UNITS = {  # of a name by its ending, the longest first
     "_mol_per_m3": "mol/m^3",
     "_rad_per_s": "rad/s",
@@ -47,13 +48,16 @@ class Recorder:
 
     path: is created or replaced. env: an EmbodiedEnv or a wrapper of one. animal: anything whose `probe()` gives
     arrays by name, with `names` for their last axis and, if it likes, a group for each in `groups`, and in `shown` the
-    rows that are kept; None for none.
+    rows that are kept; None for none. What its brain names in `constant` is left out.
     every: keep one control step in `every`. chunk: rows between two writes to the disk. metadata: anything that JSON
     takes, kept beside versions, seed and options.
 
+    resume: what `flush` gave at a checkpoint; the recording at `path` is then cut to its rows and goes on.
+
     Rows: `time_s`, `reward`, `action`, `obs/<sense>`, `pose/<key>`, `brain/<probe>`, `info/<number>`; each after its
-    control step. Attribute `complete` turns true in `close`. Raises DataError when the disk refuses; what was written
-    before stays readable.
+    control step. The file appears at `path` with its first row, readable from then on at any moment, also after a kill.
+    Nothing is compressed: that would take longer than all the rest, and save a third. Attribute `complete` turns true
+    in `close`. Raises DataError when the disk refuses; what was written before stays readable.
     """
 
     def __init__(
@@ -65,6 +69,7 @@ class Recorder:
         every: int = 1,
         chunk: int = 200,
         metadata: dict[str, Any] | None = None,
+        resume: Mapping[str, int] | None = None,
     ) -> None:
         if every < 1 or chunk < 1:
             raise ValueError(f"every and chunk are at least 1, got every={every}, chunk={chunk}")
@@ -73,14 +78,27 @@ class Recorder:
         self._file: h5py.File | None = None
         self._sets: dict[str, h5py.Dataset] = {}
         self._rows: dict[str, Array] = {}
+        self._slots: list[tuple[str, str, Array]] = []
         self._filled = self._written = self._seen = 0
         self._broken, self._divergence = False, ""
         self._names = np.asarray(getattr(animal, "names", ()))
         self._shown = np.asarray(getattr(animal, "shown", np.arange(len(self._names))))
+        self._whole = len(self._shown) == len(self._names)
+        self._left_out = tuple(getattr(getattr(animal, "brain", None), "constant", ()))
+        self._part = self.path.with_name(f".{self.path.name}.part")  # until it can be read after a kill
         try:
-            self._file = h5py.File(self.path, "w", libver="latest")
+            self._file = h5py.File(self._part, "w", libver="latest")
+            if resume is not None and resume["rows"]:
+                self._go_on(self._file, resume["rows"])
         except OSError as error:
+            if self._file is not None:
+                self._file.close()
+                self._part.unlink(missing_ok=True)
+            if isinstance(error, DataError):
+                raise
             raise DataError(f"cannot write {self.path}: {error}") from error
+        if resume is not None:
+            self._seen = resume["seen"]
 
     def __enter__(self) -> Recorder:
         return self
@@ -101,19 +119,55 @@ class Recorder:
         self._seen += 1
         if (self._seen - 1) % self._every:
             return
-        row: dict[str, Any] = {"time_s": info["time_s"], "reward": reward, "action": action}
-        row.update((f"obs/{name}", value) for name, value in obs.items())
-        row.update((f"pose/{name}", value) for name, value in self._env.pose().items())
+        told: Mapping[str, Any] = {}
         if self._animal is not None and hasattr(self._animal, "probe"):
-            row.update((f"brain/{name}", self._kept(value)) for name, value in self._animal.probe().items())
-        row.update((f"info/{k}", v) for k, v in info.items() if k != "time_s" and isinstance(v, (int, float)))
+            told = self._animal.probe()
+        now = {"time_s": info["time_s"], "reward": reward, "action": action}
+        groups: dict[str, Mapping[str, Any]]
+        groups = {"": now, "obs": obs, "pose": self._env.last_pose, "brain": told, "info": info}
         if not self._sets:
-            self._create(row)
-        for name, buffer in self._rows.items():
-            buffer[self._filled] = row.get(name, np.nan)
+            self._create(groups)
+        if not self._slots:
+            for path, buffer in self._rows.items():
+                folder, _, name = path.rpartition("/")
+                self._slots.append((folder, name, buffer))
+        i = self._filled
+        for folder, name, buffer in self._slots:
+            value = groups[folder].get(name, np.nan)
+            buffer[i] = value if self._whole or folder != "brain" else self._kept(value)
         self._filled += 1
-        if self._filled == self._chunk:
+        if (self._written + self._filled) % self._chunk == 0:
             self._write()
+
+    def flush(self) -> dict[str, int]:
+        """Puts all rows on the disk, for a checkpoint; returns what `resume` takes. Raises DataError as `add`."""
+        if self._file is None or self._broken:
+            raise DataError(f"{self.path} takes no more rows: it is closed, or an earlier write failed")
+        if self._filled:
+            self._write()
+        if self._sets:
+            os.fsync(self._file.id.get_vfd_handle())
+        return {"rows": self._written, "seen": self._seen}
+
+    def _go_on(self, file: h5py.File, rows: int) -> None:
+        """Copies the first rows of the recording at `path`: a kill can then never find it half changed."""
+        with open_recording(self.path) as old:
+            if old.rows < rows:
+                raise DataError(f"{self.path} has {old.rows} rows, the checkpoint {rows}: it is not of this run")
+            for key, value in old.attributes.items():
+                if key not in ("complete", "divergence"):
+                    file.attrs[key] = value
+            self._chunk = old["time_s"].data.chunks[0]
+            for name in old:
+                series = old[name]
+                stored = self._dataset(file, name, series.shape[1:], series.data.dtype, series.unit)
+                stored.resize(rows, 0)
+                for i in range(0, rows, many := 50 * self._chunk):
+                    stored[i : min(i + many, rows)] = series[i : min(i + many, rows)]
+                if series.names:
+                    _label(file, name, series.names)
+        self._written = rows
+        self._open(file)
 
     def _kept(self, value: Any) -> Array:
         """What is shown of an array over neurons, all of any other."""
@@ -121,11 +175,19 @@ class Recorder:
         over = array.ndim and array.shape[-1] == len(self._names) != len(self._shown)
         return array[..., self._shown] if over else array
 
-    def _create(self, row: dict[str, Any]) -> None:
+    def _create(self, now: Mapping[str, Mapping[str, Any]]) -> None:
         env, file = self._env, self._file
         assert file is not None
+        row = {f"{folder}/{name}".lstrip("/"): value for folder, group in now.items() for name, value in group.items()}
+        for path in list(row):
+            folder, _, name = path.rpartition("/")
+            numbers = folder != "info" or (name != "time_s" and isinstance(row[path], int | float))
+            if not numbers or (folder == "brain" and name in self._left_out):
+                del row[path]
+            elif folder == "brain":
+                row[path] = self._kept(row[path])
         about = {s.name: s for s in env.body.senses}
-        file.attrs["format"], file.attrs["version"], file.attrs["complete"] = FORMAT, 1, False
+        file.attrs["format"], file.attrs["version"] = FORMAT, 1
         groups = getattr(self._animal, "groups", None)
         names = self._names[self._shown].tolist()
         grouped = {"groups": dict(zip(names, (groups[i] for i in self._shown), strict=True))} if groups else {}
@@ -135,19 +197,10 @@ class Recorder:
             array = np.asarray(value)
             if not array.size:  # the curvature of a body that does not bend
                 continue
-            kind = np.float64 if array.ndim == 0 else np.float32
-            self._rows[name] = np.empty((self._chunk, *array.shape), kind)
-            chunks = (self._chunk, *(max(n, 1) for n in array.shape))
-            stored = file.create_dataset(
-                name,
-                (0, *array.shape),
-                kind,
-                maxshape=(None, *array.shape),
-                chunks=chunks,
-                **({"compression": "gzip", "compression_opts": 1, "shuffle": True} if array.ndim else {}),
-            )
+            kind = np.dtype(np.float64 if array.ndim == 0 else np.float32)
             folder, _, key = name.rpartition("/")
-            stored.attrs["unit"] = about[key].unit if folder == "obs" and key in about else unit_of(key)
+            unit = about[key].unit if folder == "obs" and key in about else unit_of(key)
+            self._dataset(file, name, array.shape, kind, unit)
             axis: Sequence[str] = ()
             if name == "action":
                 axis = env.body.motors
@@ -156,15 +209,34 @@ class Recorder:
             elif key.startswith("joint_rad"):
                 axis = getattr(env.body, "joints", ())
             if len(axis):
-                file.create_dataset(f"names/{name}", data=np.array([str(n).encode() for n in axis]))
-            self._sets[name] = stored
-        file.swmr_mode = True  # from here on the file can be read at any moment, also after a kill
+                _label(file, name, axis)
+        self._open(file)
+
+    def _dataset(
+        self, file: h5py.File, name: str, shape: tuple[int, ...], kind: np.dtype[Any], unit: str
+    ) -> h5py.Dataset:
+        """A quantity without rows yet, and the buffer of its next ones."""
+        chunks = (self._chunk, *(max(n, 1) for n in shape))
+        stored = file.create_dataset(name, (0, *shape), kind, maxshape=(None, *shape), chunks=chunks)
+        stored.attrs["unit"] = unit
+        self._sets[name], self._rows[name] = stored, np.empty((self._chunk, *shape), kind)
+        return stored
+
+    def _open(self, file: h5py.File) -> None:
+        """From here on the file can be read at any moment, also after a kill: it takes its place."""
+        file.attrs["complete"] = False
+        file.attrs.create("divergence", b"", dtype=f"S{_LONGEST}")
+        file.swmr_mode = True
+        file.flush()
+        os.replace(self._part, self.path)
 
     def _write(self) -> None:
         assert self._file is not None
         end = self._written + self._filled
         try:
-            for name, made in sorted(self._sets.items(), key=lambda item: item[0] == "time_s"):  # time_s last
+            # One by one, so that a full disk is met before the file says that it is longer; times last: they say how
+            # many rows there are.
+            for name, made in sorted(self._sets.items(), key=lambda item: item[0] == "time_s"):
                 made.resize(end, 0)
                 made[self._written : end] = self._rows[name][: self._filled]
                 made.flush()
@@ -193,6 +265,9 @@ class Recorder:
         try:
             if self._filled and not self._broken:
                 self._write()
+            if complete and not self._broken and self._sets:
+                file.attrs.modify("divergence", np.bytes_(self._divergence.encode()[:_LONGEST]))
+                file.attrs.modify("complete", True)
         finally:
             self._file = None
             try:
@@ -200,10 +275,12 @@ class Recorder:
             except (OSError, RuntimeError) as error:
                 if not self._broken:
                     raise DataError(f"closing {self.path} failed: {error}") from error
-        if complete and not self._broken and self._sets:
-            with h5py.File(self.path, "r+", libver="latest") as again:
-                again.attrs["complete"] = True
-                again.attrs["divergence"] = self._divergence
+            self._part.unlink(missing_ok=True)  # there was no row
+
+
+def _label(file: h5py.File, name: str, axis: Sequence[str]) -> None:
+    """Names of the last axis of a quantity."""
+    file.create_dataset(f"names/{name}", data=np.array([str(n).encode() for n in axis]))
 
 
 def describe(env: Any) -> dict[str, Any]:
@@ -277,7 +354,9 @@ class Recording:
             if self._file.attrs.get("format") != FORMAT:
                 raise DataError(f"{self.path} is not a recording of Bestiary (attribute 'format' is missing)")
             self.complete = bool(self._file.attrs["complete"])
-            self.divergence = str(self._file.attrs.get("divergence", ""))
+            self.attributes: dict[str, Any] = dict(self._file.attrs)
+            told = self.attributes.get("divergence", b"")
+            self.divergence = told.decode(errors="replace") if isinstance(told, bytes) else str(told)
             self.metadata: dict[str, Any] = json.loads(self._file.attrs["metadata"])
             self._keys: list[str] = []
             self._file.visititems(self._note)

@@ -1,7 +1,9 @@
-"""Several worms at once with gymnasium.make_vec: in this process ("sync") or one process each ("async").
+"""Several worms at once with gymnasium.make_vec: stepped together, or one by one in this process or one process each.
 
+    python examples/vector.py --seconds 5 --envs 4
     python examples/vector.py --seconds 5 --envs 4 --mode async
 
+"batch" steps all bodies on `mujoco.batch`, to the bit as the others do; the brains are stepped together in every mode.
 Each environment has its own animal, reset whenever its environment starts a new episode.
 """
 
@@ -18,20 +20,18 @@ def main():
     parser.add_argument("--seconds", type=float, default=1.0, help="of an episode; two are run in each environment")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--envs", type=int, default=2)
-    parser.add_argument("--mode", choices=["sync", "async"], default="sync")
+    parser.add_argument("--mode", choices=["batch", "sync", "async"], default="batch")
     options = parser.parse_args()
 
-    envs = gymnasium.make_vec(
-        "bestiary/WormCrawl-v0", options.envs, options.mode, task_options={"seconds": options.seconds}
-    )
-    animals = [bestiary.animal("worm") for _ in range(options.envs)]
+    mode = "vector_entry_point" if options.mode == "batch" else options.mode
+    envs = gymnasium.make_vec("bestiary/WormCrawl-v0", options.envs, mode, task_options={"seconds": options.seconds})
+    animals = bestiary.animal("worm", batch=options.envs)
     obs, info = envs.reset(seed=options.seed)
     begun, ended = np.ones(options.envs, bool), 0
     while ended < 2 * options.envs:
-        for i in np.flatnonzero(begun):
-            animals[i].reset(info["episode_seed"][i])
-        action = np.stack([a.act({k: v[i] for k, v in obs.items()}) for i, a in enumerate(animals)])
-        obs, _, terminated, truncated, info = envs.step(action)
+        if begun.any():
+            animals.reset(info["episode_seed"][begun], np.flatnonzero(begun))
+        obs, _, terminated, truncated, info = envs.step(animals.act(obs))
         for i in np.flatnonzero(terminated | truncated):
             ended += 1
             print(f"environment {i}: forward {1e3 * info['forward_m'][i]:.4f} mm in {info['time_s'][i]:g} s")

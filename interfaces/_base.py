@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -45,6 +46,10 @@ class Brain(Protocol):
         """Rows of the neurons that a `Connectome.select` query names. Raises UnknownNeuronError."""
         ...
 
+    # What a brain may have besides, for a batch (`_batch.py`): many(n, threads), which steps n brains like it in one
+    # state (`brains/_graded_many.py`), and read_many(many, state), `read` of them with a leading axis. Its interface
+    # then has join(states), encode_many(state, obs) and decode_many(reading), likewise.
+
 
 class Interface(Protocol):
     """Senses to neurons, neurons to motors. State is explicit: receptors adapt."""
@@ -58,6 +63,10 @@ class Interface(Protocol):
     def decode(self, reading: Mapping[str, Array]) -> Array:
         """Action (n_motors,) in [-1, 1] from `Brain.read`."""
         ...
+
+
+_LOOK_S = 0.1  # between looks at the whole brain: what has run away shows in no action yet
+_RUNAWAY_HZ = 300.0  # mean over all neurons; they cannot fire faster than 450 Hz
 
 
 @dataclass(repr=False)
@@ -85,8 +94,16 @@ class Animal:
 
     def __post_init__(self) -> None:
         self._targets = [(s, self.brain.select(list(s.neurons))) for s in self.stimuli]
-        self._shapes = [(s.name, s.shape) for s in self.senses]
+        self._expected = [s.shape for s in self.senses]
+        self._look = max(1, round(_LOOK_S / self.clock.control_s))
         self._running = False
+
+    def sibling(self, stimulate: Iterable[Any] = ()) -> Animal:
+        """One more such animal, with its own state and stimuli, that shares brain, interface and what they hold."""
+        if self.control.name != "intact":
+            raise BestiaryError(f"animals do not share a control, which has a state: build another {self.control.name}")
+        schedule = _schedule(stimulate)
+        return replace(self, stimuli=schedule, about={**self.about, "stimuli": schedule})
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -144,8 +161,11 @@ class Animal:
         """
         self._need_reset("act")
         try:
-            if any(obs[s].shape != shape or not math.isfinite(obs[s].sum()) for s, shape in self._shapes):
-                raise ValueError("an observation of the wrong shape, or not finite")
+            if felt := [obs[s.name] for s in self.senses]:
+                flat = np.concatenate(felt, None)
+                # where the square is not finite, a sense is not, or is so far out of bounds that `_check` must look
+                if [x.shape for x in felt] != self._expected or not math.isfinite(flat.dot(flat)):
+                    self._check(obs)
             skin, current = self.interface.encode(self._skin, self.control.senses(obs))
         except (KeyError, IndexError, TypeError, ValueError, AttributeError):
             self._check(obs)
@@ -165,14 +185,8 @@ class Animal:
         self._reading = self.control.activity(self.brain.read(self._state))
         self._steps += 1
         action = self.control.motors(self.interface.decode(self._reading))
-        if not np.isfinite(action).all():
-            voltage = self._reading["voltage_mV"]
-            bad = np.flatnonzero(~np.isfinite(voltage))
-            where = f"{self.names[bad[0]]} and {len(bad) - 1} more" if len(bad) else "the decoder"
-            raise DivergenceError(
-                f"the brain is no longer finite at {self._steps * self.clock.control_s:.3f} s, first in {where}; "
-                "a shorter brain period helps"
-            )
+        if not math.isfinite(action.dot(action)) or self._steps % self._look == 0:
+            self._check_brain(action)
         return action.astype(np.float32, copy=False)
 
     def probe(self) -> Mapping[str, Array]:
@@ -228,6 +242,22 @@ class Animal:
                     f"{sense.name!r} must be finite, from {sense.low:g} to {sense.high:g}; got {value}"
                 )
 
+    def _check_brain(self, action: Array) -> None:
+        """Raises DivergenceError where numbers are no longer finite, or everything fires as fast as it can."""
+        time_s = self._steps * self.clock.control_s
+        bad = np.flatnonzero(~np.isfinite(self._reading["voltage_mV"]))
+        if len(bad) or not np.isfinite(action).all():
+            where = f"{self.names[bad[0]]} and {len(bad) - 1} more" if len(bad) else "the decoder"
+            raise DivergenceError(
+                f"the brain is no longer finite at {time_s:.3f} s, first in {where}; a shorter brain period helps"
+            )
+        if "rate_Hz" in self._reading and (mean := float((rate := self._reading["rate_Hz"]).mean())) > _RUNAWAY_HZ:
+            first = self.names[int(np.argmax(rate))]
+            raise DivergenceError(
+                f"the brain runs away: {mean:.0f} Hz on average at {time_s:.3f} s, above {_RUNAWAY_HZ:g}, first in "
+                f"{first}; weaker input or weights help"
+            )
+
     def _need_reset(self, what: str) -> None:
         if not self._running:
             raise BestiaryError(f"{what} before reset: call animal.reset(info['episode_seed']) first")
@@ -249,7 +279,8 @@ def build(
 ) -> Animal:
     """The animal `name`, ready for `reset`.
 
-    connectome: a name that ships (None: the animal's own default) or a Connectome. parameters: values that replace
+    connectome: a name that ships (None: the animal's own default), the path of a file that `read_connectome` reads, or
+    a Connectome. parameters: values that replace
     the shipped ones, or the path of a file that `bestiary fit` wrote. lesion: neurons removed; silence: neurons whose
     outputs are cut. Both leave every other parameter as in the intact animal. stimulate: `Stimulus` objects or texts
     like "AVA:20pA@5-8", "AVB:light=1@2-4". control: a name from `controls()`; control_seed: of its permutations.
@@ -267,6 +298,10 @@ def build(
             f"connectome is a name or a Connectome, got {type(connectome).__name__}; "
             "bestiary.brains.connectome has from_table, from_scipy and read_connectome"
         )
+    if isinstance(connectome, str) and Path(connectome).is_file():
+        from bestiary.brains.connectome import read_connectome
+
+        connectome = read_connectome(connectome)
     module = bestiary.load("interfaces", name)
     body = bestiary.load("bodies", name).BODY
     clock = Clock(**module.CLOCK) if clock is None else clock if isinstance(clock, Clock) else Clock(**clock)
@@ -289,7 +324,7 @@ def build(
         brain.attach(chosen)
     elif chosen.name == "cord-alone":
         raise BestiaryError(f"{name} has no cord apart from its brain: control='brain-off' silences both")
-    schedule = tuple(parse(s) for s in ([stimulate] if isinstance(stimulate, str | Stimulus) else stimulate))
+    schedule = _schedule(stimulate)
     asked = {"lesion": lesion, "silence": silence, "without": without, "stimuli": schedule}
     about = {**about, **asked, "control": chosen.name, "control_seed": chosen.seed, "clock": clock}
     about |= {"moved_share": chosen.moved_share, "brain_heard": chosen.brain_heard}
@@ -312,6 +347,10 @@ def _leaves(tree: Any, path: str = "") -> Iterable[tuple[str, Any]]:
         yield path, tree
     for key, value in items:
         yield from _leaves(value, f"{path}.{key}" if path else str(key))
+
+
+def _schedule(stimulate: Iterable[Any]) -> tuple[Stimulus, ...]:
+    return tuple(parse(s) for s in ([stimulate] if isinstance(stimulate, str | Stimulus) else stimulate))
 
 
 def _tuple(names: Iterable[str]) -> tuple[str, ...]:

@@ -40,6 +40,11 @@ class Control:
     def activity(self, reading: Mapping[str, Array]) -> Mapping[str, Array]:
         return reading
 
+    @property
+    def cuts(self) -> bool:
+        """Whether it changes what the cord hears."""
+        return type(self).descending is not Control.descending
+
     def descending(self, part: str, rate_Hz: Array) -> Array:
         """What the cord hears of a part of the brain, for a brain that is made of parts."""
         return rate_Hz

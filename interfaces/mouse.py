@@ -70,13 +70,17 @@ class MouseInterface:
         has, loop = senses(body), names.get("loop", [])
         felt = Proprioception(body, template, names["cord"])
         whiskers = WhiskerSense(loop, clock.control_s) if has["whiskers"] and loop else None
-        seen = EyeSense(loop, names.get("brainstem", []), clock.control_s) if has["eyes"] else None
+        seen = (
+            EyeSense(loop, names.get("brainstem", []), clock.control_s)
+            if has["eyes"] and (loop or "brainstem" in names)
+            else None
+        )
         return cls(len(brain.names), places, felt, whiskers, seen)
 
     @property
     def deaf(self) -> tuple[str, ...]:
-        """Senses that nothing in this brain listens to: an observation may lack them."""
-        return () if self.eyes else ("luminance",)
+        """Senses that an observation may lack: those of bodies without eyes or whiskers."""
+        return ("luminance", "whisker_rad", "whisker_Nm")
 
     def init(self) -> dict[str, Any]:
         return {
@@ -91,9 +95,9 @@ class MouseInterface:
         new = dict(state)
         loop = drive[self.places["loop"]] if "loop" in self.places else np.empty(0, np.float32)
         commands = drive[self.places["brainstem"]] if "brainstem" in self.places else np.empty(0, np.float32)
-        if self.whiskers:
+        if self.whiskers and "whisker_Nm" in obs:
             new["whiskers"] = self.whiskers.encode(state["whiskers"], obs, loop)
-        if self.eyes:
+        if self.eyes and "luminance" in obs:
             new["eyes"] = self.eyes.encode(state["eyes"], obs, loop, commands)
         return new, drive
 

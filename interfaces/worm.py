@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,7 +66,8 @@ def assemble(
 class WormInterface:
     """Receptors and neuromuscular junctions of one worm.
 
-    stretch (n, 4 * n_joints): mV per unit strain, before saturation at stretch_mV (n,). touch (n, n_links): pA at a
+    stretch (n, 4 * n_joints): mV per unit strain, before saturation at stretch_mV (n,), which is most_pA (n,).
+    touch (n, n_links): pA at a
     saturating change of force on each link. nmj (95, n): muscle drive per unit release above rest. Chemical senses: see
     `encode`.
     """
@@ -74,7 +75,7 @@ class WormInterface:
     names: tuple[str, ...]
     stretch: Array
     stretch_mV: Array
-    rest_nS: Array
+    most_pA: Array
     touch: Array
     nmj: Array
     chemical: dict[str, tuple[Array, Array]]  # sense -> pA (n,) per unit rise, per unit fall of the relative signal
@@ -148,7 +149,7 @@ class WormInterface:
             names=brain.names,
             stretch=stretch.astype(np.float32),
             stretch_mV=limit.astype(np.float32),
-            rest_nS=rest,
+            most_pA=rest * limit.astype(np.float32),
             touch=(touch * rest[:, None]).astype(np.float32),
             nmj=_junctions(connectome, muscles, p).astype(np.float32),
             chemical={k: (a.astype(np.float32), b.astype(np.float32)) for k, (a, b) in chemical.items()},
@@ -170,35 +171,80 @@ class WormInterface:
         zero in degC means nothing, by its difference in K.
         """
         p = self.p
-        felt = np.tanh(self.stretch @ obs["stretch"].ravel() / self.stretch_mV)
-        current = self.rest_nS * self.stretch_mV * felt
+        current = self.most_pA * np.tanh(self.stretch @ obs["stretch"].ravel() / self.stretch_mV)
         force = obs["touch_N"]
-        new = {"touch": state["touch"]}
-        if force.any() or state["touch"].any():
+        new = dict(state)
+        if np.count_nonzero(force) or np.count_nonzero(state["touch"]):
             new["touch"] = state["touch"] + (force - state["touch"]) * min(1.0, self.period_s / p["touch_tau_s"])
             change = np.abs(force - new["touch"])
             current = current + self.touch @ (change / (change + p["touch_half_N"]))
         fast, slow = min(1.0, self.period_s / p["chemical_fast_s"]), min(1.0, self.period_s / p["chemical_slow_s"])
-        averages = state["averages"].copy()
+        averages = state["averages"]
+        quick, lazy = averages.tolist()
         for k, (sense, (rise, fall)) in enumerate(self.chemical.items()):
             left, right = obs[sense].tolist()
-            now, (a, b) = 0.5 * (left + right), averages[:, k].tolist()
+            now, a, b = 0.5 * (left + right), quick[k], lazy[k]
             if now == a == b:
                 continue
             if a != a:
                 a = b = now
             a, b = a + (now - a) * fast, b + (now - b) * slow
+            if averages is state["averages"]:
+                averages = new["averages"] = averages.copy()
             averages[:, k] = a, b
             scale = 1.0 if sense in INTERVAL else b + p["chemical_floor"]
             signal = np.tanh((a - b) / scale / p["chemical_half"])
             current = current + (rise * signal if signal > 0 else fall * -signal)
-        new["averages"] = averages
         return new, current
 
     def decode(self, reading: Mapping[str, Array]) -> Array:
         """Muscle action (95,): tanh of the summed junctions times `muscle_max`; 0, half tone, at rest."""
         active = (reading["release"] - reading["release_rest"]) / reading["release_max"]
         return self.p["muscle_max"] * np.tanh(self.nmj @ active)
+
+    # Many worms: the same with a leading axis
+
+    def join(self, states: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
+        """States of single worms side by side."""
+        return {name: np.stack([state[name] for state in states]) for name in states[0]}
+
+    def encode_many(self, state: dict[str, Array], obs: Mapping[str, Array]) -> tuple[dict[str, Array], Array]:
+        """`encode` of many worms: currents (worms, n)."""
+        p, worms = self.p, len(obs["stretch"])
+        felt = np.tanh(self.stretch @ obs["stretch"].reshape(worms, -1).T / self.stretch_mV[:, None])
+        current = self.most_pA[:, None] * felt
+        force = obs["touch_N"]
+        new = dict(state)
+        if len(felt_now := np.flatnonzero(force.any(1) | state["touch"].any(1))):
+            old, now = state["touch"][felt_now], force[felt_now]
+            kept = old + (now - old) * min(1.0, self.period_s / p["touch_tau_s"])
+            new["touch"] = state["touch"].copy()
+            new["touch"][felt_now] = kept
+            change = np.abs(now - kept)
+            current[:, felt_now] += self.touch @ (change / (change + p["touch_half_N"])).T.astype(np.float32)
+        averages = state["averages"].copy()
+        fast, slow = min(1.0, self.period_s / p["chemical_fast_s"]), min(1.0, self.period_s / p["chemical_slow_s"])
+        for k, (sense, (rise, fall)) in enumerate(self.chemical.items()):
+            now = obs[sense].astype(float).mean(1)
+            a, b = averages[:, 0, k], averages[:, 1, k]
+            if not (busy := (now != a) | (now != b)).any():
+                continue
+            first = np.isnan(a)
+            a, b = np.where(first, now, a), np.where(first, now, b)
+            a, b = a + (now - a) * fast, b + (now - b) * slow
+            averages[busy, 0, k], averages[busy, 1, k] = a[busy], b[busy]
+            scale = 1.0 if sense in INTERVAL else b + p["chemical_floor"]
+            signal = np.tanh((a - b) / scale / p["chemical_half"])
+            if signal.any():
+                up, down = np.maximum(signal, 0).astype(np.float32), np.maximum(-signal, 0).astype(np.float32)
+                current += np.outer(rise, up) + np.outer(fall, down)
+        new["averages"] = averages
+        return new, current.T
+
+    def decode_many(self, reading: Mapping[str, Array]) -> Array:
+        """`decode` of many worms: (worms, 95)."""
+        active = (reading["release"] - reading["release_rest"]) / reading["release_max"]
+        return np.float32(self.p["muscle_max"]) * np.tanh(active @ self.nmj.T)
 
 
 def muscle_rows(connectome: Connectome, motors: tuple[str, ...]) -> Array:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -14,7 +14,7 @@ import bestiary
 from bestiary.bodies._fish_retina import PIXEL_DEG, fish_retina
 from bestiary.bodies.zebrafish import Zebrafish
 from bestiary.brains import zebrafish as brains
-from bestiary.brains._fish_circuits import AZIMUTHS_DEG
+from bestiary.brains._fish_circuits import AZIMUTHS_DEG, BINOCULAR_DEG, NEUTRAL
 from bestiary.brains._fish_cord import FishCord, segments_to_joints
 from bestiary.brains._parts import Composite
 from bestiary.brains.connectome import Connectome
@@ -25,7 +25,7 @@ __all__ = ["CLOCK", "COMPONENTS", "INTERFACE", "PATTERN", "FishInterface", "asse
 Array = np.ndarray[Any, np.dtype[Any]]
 
 CLOCK = {"control": "0.001", "brain": "0.0001", "physics": "0.0002"}
-DEMO = {"task": "stream", "seconds": 14.0}  # what `bestiary run` shows
+DEMO = {"task": "stream", "seconds": 15.0}  # what `bestiary run` shows
 # closed loops that `bestiary bench zebrafish` times
 BENCH: dict[str, dict[str, Any]] = {
     "what ships": {},
@@ -34,7 +34,6 @@ BENCH: dict[str, dict[str, Any]] = {
 }
 COMPONENTS = {
     "bout-gate": "the cord's accumulator that turns a tonic drive into bouts (functional_fit)",
-    "depth": "the swim bladder keeps the depth at which the fish began (tuned; no neurons stand for it)",
     **brains.PARTS,
 }
 LOOK_S = 0.01  # the body's eyes look so often
@@ -64,7 +63,7 @@ def assemble(
     brain = brains.build(connectome, clock, nerve, rewire, lesion, silence, without, backend == "spiking")
     source = connectome if isinstance(connectome, str) else getattr(connectome, "source", brains.DEFAULT)
     about = {"connectome": source, "components": COMPONENTS, "parts": list(brain.parts), "parameters": p}
-    return brain, FishInterface.of(body, brain, clock, "depth" not in without), about
+    return brain, FishInterface.of(body, brain, clock), about
 
 
 @dataclass(frozen=True)
@@ -77,12 +76,13 @@ class FishInterface:
     floor: Mapping[str, list[Array]]
     around: list[Array]
     bins: Array
+    front: Array
     upper: Array
     clock: Clock
-    holds_depth: bool
+    deaf: ClassVar[tuple[str, ...]] = ("luminance", "uv")  # it does without, where the body has no eyes
 
     @classmethod
-    def of(cls, body: Zebrafish, brain: Composite, clock: Clock, holds_depth: bool) -> FishInterface:
+    def of(cls, body: Zebrafish, brain: Composite, clock: Clock) -> FishInterface:
         names = {n: i for i, n in enumerate(brain.names)}
         ways = [fish_retina(s).directions[0] for s in "LR"]
         floor: dict[str, list[Array]] = {
@@ -90,13 +90,18 @@ class FishInterface:
             "left": [_pairs(w, np.array([0, 1.0, 0]), True) for w in ways],
         }
         around = [_pairs(w, None, False) for w in ways]
-        azimuth = [np.degrees(np.arctan2(w[:, 1], w[:, 0])) for w in ways]
+        azimuth = [np.degrees(np.arctan2(s * w[:, 1], w[:, 0])) for s, w in zip((1, -1), ways, strict=True)]
         level = [np.abs(w[:, 2]) < math.sin(math.radians(45)) for w in ways]
+        wide = AZIMUTHS_DEG[1] - AZIMUTHS_DEG[0]  # tuning falls to nothing at the neighbour
         bins = np.stack(
-            [[(np.abs(a - c) <= 10) & f for c in AZIMUTHS_DEG] for a, f in zip(azimuth, level, strict=True)]
+            [
+                [np.maximum(1 - np.abs(a - c) / wide, 0) * f for c in AZIMUTHS_DEG]
+                for a, f in zip(azimuth, level, strict=True)
+            ]
         ).astype(np.float32)
+        front = np.stack([(a < NEAR_DEG) & f for a, f in zip(azimuth, level, strict=True)]).astype(np.float32)
         upper = np.stack([w[:, 2] > 0 for w in ways])  # what looms comes from above; floors have stripes
-        return cls(len(brain.names), names, floor, around, bins, upper, clock, holds_depth)
+        return cls(len(brain.names), names, floor, around, bins, front, upper, clock)
 
     def init(self) -> dict[str, Any]:
         n = self.upper.shape[1]
@@ -130,8 +135,9 @@ class FishInterface:
         before = warm if before != before else before
         new["heat"] = np.array([before + (warm - before) * self.clock.control_s / 0.4], np.float32)
         self._give(drive, "heat", UNIT_MV * min(abs(warm - before), 2.0))
-        lift = NEUTRAL + (DEPTH_PER_M * float(obs["depth_m"][0]) if self.holds_depth else 0.0)
-        self._give(drive, "SB", UNIT_MV * min(max(lift, -1.0), 1.0))
+        squeezed = SQUEEZE_PER_M * float(obs["depth_m"][0])
+        self._give(drive, "slack", UNIT_MV * max(squeezed, 0.0))
+        self._give(drive, "stretch", UNIT_MV * max(-squeezed, 0.0))
         return new, drive
 
     def _give(self, drive: Array, name: str, mV: float) -> None:
@@ -155,7 +161,7 @@ class FishInterface:
                 m = _motion(contrast[e], past[e], pairs)
                 self._give(drive, f"ds_{way}_{eye}", UNIT_MV * MOTION * max(m, 0.0))
                 self._give(drive, f"ds_{back}_{eye}", UNIT_MV * MOTION * max(-m, 0.0))
-            m = _motion(contrast[e], past[e], self.around[e])
+            m = _motion(contrast[e], past[e], self.around[e]) if calm else 0.0
             self._give(drive, f"rot_left_{eye}", UNIT_MV * MOTION * max(m, 0.0))
             self._give(drive, f"rot_right_{eye}", UNIT_MV * MOTION * max(-m, 0.0))
             dark = self.upper[e] & (contrast[e] < -0.3 * np.maximum(mean[e], 0.05))
@@ -166,12 +172,19 @@ class FishInterface:
             state["size"][e] = angle, growth
             if growth > GROWS_DEG_PER_S and angle > LOOM_DEG and calm:
                 self._give(drive, f"loom_{eye}", 2 * UNIT_MV)
-            area = PIXEL_DEG**2 * (self.bins[e] @ uv[e])  # deg^2 in the view of each prey neuron
-            for azimuth, a in zip(AZIMUTHS_DEG, area.tolist(), strict=True):
-                if a > 0.02:
-                    self._give(drive, f"prey_{azimuth:+d}", UNIT_MV * 1.5 * a / (a + 0.6) / (1 + (a / SMALL_DEG2) ** 3))
-            large = float(area.max())
-            self._give(drive, f"spot_{eye}", UNIT_MV * max(0.0, (large - SMALL_DEG2) / (large + SMALL_DEG2)))
+            if uv[e].any():
+                area = PIXEL_DEG**2 * (self.bins[e] @ uv[e])  # deg^2 in the view of each prey neuron
+                whole = area + np.r_[area[1:], 0] + np.r_[0, area[:-1]]  # a large spot silences all cells that see some
+                size = np.where(np.array(AZIMUTHS_DEG) <= BINOCULAR_DEG, area, whole)
+                small = area / (area + 4.0) / (1 + (size / SMALL_DEG2) ** 3)
+                for azimuth, share in zip(AZIMUTHS_DEG, small.tolist(), strict=True):
+                    self._give(drive, f"prey_{eye}{azimuth}", UNIT_MV * 1.5 * share)
+                ahead = PIXEL_DEG**2 * float(self.front[e] @ uv[e])
+                self._give(
+                    drive, f"near_{eye}", UNIT_MV * 1.5 * (ahead / NEAR_DEG2) ** 3 / (1 + (ahead / NEAR_DEG2) ** 3)
+                )
+                large = float(whole[2:].max())
+                self._give(drive, f"spot_{eye}", UNIT_MV * max(0.0, (large - SMALL_DEG2) / (large + SMALL_DEG2)))
         glow = light.mean(1)
         side = float((glow[0] - glow[1]) / max(float(glow.sum()), 1e-3))
         self._give(drive, "light_L", UNIT_MV * 4 * max(side, 0.0))
@@ -188,10 +201,14 @@ class FishInterface:
 
 
 TAP_M_PER_S2 = 50.0  # of the water: always startles; about 28 dB re 1 m/s^2 is the threshold (Bhandiwad 2013, recall)
-NEUTRAL, DEPTH_PER_M = 0.55, 150.0  # command of the bladder at which the fish neither sinks nor rises; per m deeper
+SQUEEZE_PER_M = 150.0  # what stretch cells of the bladder hear, per m below the depth where they rest (tuned)
 MOTION = 8.0  # units of drive per unit of correlation: fitted to Z17 with 10 mm/s as its knee
 LOOM_DEG, GROWS_DEG_PER_S = 35.0, 40.0  # Z34: one critical size at all rates, 20 to 75 deg by lab
-SWEEP_RAD_PER_S, QUIET_S = 1.5, 0.1  # its own turning blinds the loom cells so long (a corollary discharge, assumed)
+SWEEP_RAD_PER_S, QUIET_S = (
+    1.5,
+    0.1,
+)  # its own turning blinds loom and rotation cells so long (corollary discharge, assumed)
+NEAR_DEG, NEAR_DEG2 = 35.0, 80.0  # the zone that both eyes see when turned in, and the area of prey at a strike
 SMALL_DEG2 = 20.0  # area of a spot of 5 deg: smaller is prey, larger is danger (Z36)
 
 
@@ -225,19 +242,19 @@ def _motion(now: Array, past: Array, pairs: Array) -> float:
 
 
 class PATTERN:
-    """Control K10: bouts of five tail beats at 28 Hz every 0.7 s, without brain or senses."""
+    """Control K10: bouts of three tail beats at 28 Hz every 0.7 s, without brain or senses."""
 
     def __init__(self, body: Zebrafish) -> None:
         at = body.joint_fraction
         self._phase = 2 * np.pi * (at - at[0]) / 0.9
-        self._strength = 0.11 * np.interp(at, [at[0], 0.7, 1], [0.6, 1, 0.4])
+        self._strength = 0.09 * np.interp(at, [at[0], 0.7, 1], [0.6, 1, 0.4])
         self._n = len(body.motors)
 
     def __call__(self, time_s: float) -> Array:
         out = np.zeros(self._n)
         out[-1] = NEUTRAL
         t = time_s % 0.7
-        if t < 5 / 28:
+        if t < 3 / 28:
             wave = self._strength * np.sin(2 * np.pi * 28 * t - self._phase)
             n = len(wave)
             out[:n], out[n : 2 * n] = np.maximum(wave, 0), np.maximum(-wave, 0)

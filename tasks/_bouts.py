@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -91,6 +92,102 @@ def tail_beat_Hz(track: Track, joint: int = -3) -> float:
         if len(turn) >= 5:
             found.append(1 / (2 * period * float(np.diff(turn).mean())))
     return _median(np.array(found))
+
+
+def bout_duration_ms(track: Track, joint: int = -3, share: float = 0.15) -> float:
+    """Median over bouts of how long the tail moves: one joint bent by over `share` of its most in that bout."""
+    bend = track.curvature_per_m[:, joint]
+    period = float(np.median(np.diff(track.time_s)))
+    found = []
+    starts = bouts(track)["start"].tolist()
+    for a, b in zip(starts, [*starts[1:], len(bend)], strict=True):
+        x = np.abs(bend[a : min(b, a + round(0.5 / period))] - np.median(bend))
+        if len(x) > 3 and b < len(bend):
+            on = np.flatnonzero(x > share * x.max())
+            found.append(1e3 * period * float(on[-1] - on[0]))
+    return _median(np.array(found))
+
+
+def strouhal(track: Track, joint: int = -3) -> float:
+    """Median over bouts of beat times width of the tail's beat over mean speed, first 150 ms of each (Z12)."""
+    period, beat = float(np.median(np.diff(track.time_s))), tail_beat_Hz(track, joint)
+    axis = track.midline_m[:, 0, :2] - track.midline_m[:, 1, :2]
+    axis /= np.linalg.norm(axis, axis=1, keepdims=True)
+    to = track.midline_m[:, -1, :2] - track.midline_m[:, 1, :2]
+    aside = axis[:, 0] * to[:, 1] - axis[:, 1] * to[:, 0]
+    found, each = [], round(0.15 / period)
+    for a in bouts(track)["start"].tolist():
+        if a + each < len(aside):
+            way = float(np.linalg.norm(np.diff(track.com_m[a : a + each, :2], axis=0), axis=1).sum())
+            found.append(beat * float(np.ptp(aside[a : a + each])) * each * period / way)
+    return _median(np.array(found))
+
+
+def bend_L(track: Track) -> float:
+    """Largest curvature of the tail times length of the body: the median over bouts."""
+    bend = np.abs(track.curvature_per_m).max(1) * track.length_m
+    starts = bouts(track)["start"].tolist()
+    return _median(np.array([bend[a:b].max() for a, b in pairwise(starts)]))
+
+
+def first_bout_s(track: Track, from_s: float = 0.0) -> float:
+    """From from_s to the first bout that begins after it. NaN without one."""
+    at = track.time_s[bouts(track)["start"]]
+    return float(at[at >= from_s].min() - from_s) if (at >= from_s).any() else math.nan
+
+
+def first_beat_s(track: Track, from_s: float = 0.0, joint: int = -3, over_per_m: float = 150.0) -> float:
+    """From from_s until a joint of the tail is bent by over_per_m: the latency of a fish whose head is held."""
+    on = (track.time_s >= from_s) & (np.abs(track.curvature_per_m[:, joint]) > over_per_m)
+    return float(track.time_s[on][0] - from_s) if on.any() else math.nan
+
+
+def bouts_per_s(track: Track) -> float:
+    """Bouts over the time of the track."""
+    return len(bouts(track)["start"]) / float(track.time_s[-1] - track.time_s[0])
+
+
+def escape_beat_Hz(track: Track, joint: int = -3, within_s: float = 0.1) -> float:
+    """The fastest beat (from one crossing of 0 to the next but one) of a joint of the tail after a tap, its C-bend
+    apart: 0.02 s to within_s after. NaN where the tail does not cross twice."""
+    since, bend = track.info["since_tap_s"], track.curvature_per_m[:, joint]
+    here = (since > 0.02) & (since <= within_s)
+    x, t = bend[here], track.time_s[here]
+    if not len(x):
+        return math.nan
+    at = np.flatnonzero((x[1:] > 0) != (x[:-1] > 0))
+    if len(at) < 3:
+        return math.nan
+    crossing = t[at] + (t[at + 1] - t[at]) * np.abs(x[at]) / (np.abs(x[at]) + np.abs(x[at + 1]) + 1e-12)
+    return float(1 / (crossing[2:] - crossing[:-2]).min())
+
+
+# Eyes
+
+
+def eye_gain(track: Track, from_s: float = 1.0, seconds: float = 2.0) -> float:
+    """Turn of the eyes over turn of the drum (`pattern_deg_per_s`) in so many seconds from from_s + 0.5 s."""
+    t = track.time_s
+    here = (t >= from_s + 0.5) & (t < from_s + 0.5 + seconds)
+    eye = np.degrees(track.pose["eye_rad"][here].mean(1))
+    drum = float(track.info["pattern_deg_per_s"][here].mean() * (t[here][-1] - t[here][0]))
+    return float(eye[-1] - eye[0]) / drum if drum else math.nan
+
+
+def eye_turn_deg(track: Track, from_s: float = 1.0) -> float:
+    """Where the eyes stand at the end less where they stood at from_s, + to the left."""
+    eye = np.degrees(track.pose["eye_rad"].mean(1))
+    return float(eye[-1] - eye[np.searchsorted(track.time_s, from_s)])
+
+
+def eye_decay_s(track: Track, from_s: float, to_s: float) -> float:
+    """Time constant of the eyes' way back between two times: a line through the logarithm of their angle."""
+    eye = np.abs(track.pose["eye_rad"].mean(1))
+    here = (track.time_s >= from_s) & (track.time_s < to_s) & (eye > 1e-4)
+    if here.sum() < 10:
+        return math.nan
+    slope = float(np.polyfit(track.time_s[here], np.log(eye[here]), 1)[0])
+    return -1 / slope if slope < 0 else math.nan
 
 
 @lru_cache(1)
@@ -182,3 +279,8 @@ def loom_angle_deg(track: Track, speed_m_per_s: float = 0.02) -> tuple[float, fl
     speed = np.linalg.norm(np.diff(track.com_m, axis=0, prepend=track.com_m[:1]), axis=1) / period
     fast = (track.info["loom_deg"] > 12) & (speed > speed_m_per_s)
     return (float(track.info["loom_deg"][fast.argmax()]), 1.0) if fast.any() else (0.0, 0.0)
+
+
+def loom_response(track: Track, speed_m_per_s: float = 0.02) -> tuple[float, float]:
+    """(1 where the fish escaped before the disc was full, 1)."""
+    return loom_angle_deg(track, speed_m_per_s)[1], 1.0

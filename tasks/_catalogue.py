@@ -7,7 +7,20 @@ from collections.abc import Callable
 from typing import Any
 
 import bestiary
-from bestiary.tasks import _acts, _bouts, _gait, _gradient, _legs, _paths, _probes, _responses, _states
+from bestiary.tasks import (
+    _acts,
+    _bouts,
+    _explore,
+    _gait,
+    _gradient,
+    _legs,
+    _paths,
+    _probes,
+    _quadruped,
+    _responses,
+    _states,
+    _units,
+)
 
 Measure = Callable[..., Any]
 
@@ -87,12 +100,51 @@ MEASURES: dict[str, Measure] = {
         _bouts.bout_turns,
         _bouts.bout_turn_deg,
         _bouts.tail_beat_Hz,
+        _bouts.bout_duration_ms,
+        _bouts.strouhal,
+        _bouts.bend_L,
+        _bouts.first_bout_s,
+        _bouts.first_beat_s,
+        _bouts.bouts_per_s,
+        _bouts.escape_beat_Hz,
+        _bouts.eye_gain,
+        _bouts.eye_turn_deg,
+        _bouts.eye_decay_s,
         _bouts.bout_distance,
         _bouts.info_last,
         _bouts.info_most,
         _bouts.startle_latency_ms,
         _bouts.startle_response,
         _bouts.loom_angle_deg,
+        _bouts.loom_response,
+        _explore.path_m_per_min,
+        _explore.thigmotaxis,
+        _explore.explored,
+        _explore.leaves_wall,
+        _explore.rears_per_10min,
+        _explore.whisk_Hz,
+        _explore.whisk_deg,
+        _explore.decisions_per_hour,
+        _explore.nodes_visited,
+        _explore.turn_chance,
+        _explore.alternation,
+        _explore.freezing,
+        _explore.fleeing,
+        _explore.threat_response,
+        _explore.immobile_share,
+        _explore.fallen_share,
+        _explore.correct,
+        _explore.happened,
+        _quadruped.stride_s,
+        _quadruped.stride_length_mm,
+        _quadruped.duty_factor,
+        _quadruped.gait_share,
+        _quadruped.diagonal_sync,
+        _units.cell_rate_Hz,
+        _units.rate_spread,
+        _units.selectivity,
+        _units.selectivity_shuffled,
+        _units.spikes_per_touch,
     )
 }
 
@@ -100,6 +152,7 @@ MEASURES: dict[str, Measure] = {
 FRACTIONS = (
     "bout_turns",
     "startle_response",
+    "loom_response",
     "omega_share",
     "reversal_response",
     "proboscis_response",
@@ -109,6 +162,14 @@ FRACTIONS = (
     "short_takeoff",
     "wins",
     "ended_early",
+    "freezing",
+    "fleeing",
+    "threat_response",
+    "correct",
+    "happened",
+    "alternation",
+    "turn_chance",
+    "leaves_wall",
 )
 
 

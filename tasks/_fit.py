@@ -2,7 +2,8 @@
 
 A fit is a list of trials with targets (assets/<animal>/fit.toml) and the parameters that have a range (`low`, `high`)
 in assets/<animal>/parameters.json. The search is a (1 + 8) evolution strategy over the logarithms: the landscape of a
-closed loop is rugged, and CMA-ES, which follows the mean of its population, fell behind its own best here.
+closed loop is rugged, and CMA-ES, which follows the mean of its population, fell behind its own best here. A point is
+tried seed after seed, and dropped where it has fallen clearly behind the best.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import importlib
 import json
 import time
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,10 +35,12 @@ class Stage:
 
     runs: where another search does the work: a module of bestiary.brains with a function `run` (parameters and trials
     are then empty, and what is fitted is its own). budget: evaluations, or steps of a descent, if none are asked for.
+    start: the file in assets/<animal> from which the search begins where it is not told; "": the shipped parameters.
 
     trials: tables with `task`, `medium`, `seconds`, `skip_s`, optional `options` of `bestiary.animal` (and in them
-    `fixed`, parameters held at a value in this trial), `repeats` (seeds over which the loss is averaged),
-    `task_options` and `targets`: measure -> [value, tolerance].
+    `fixed`, parameters held at a value in this trial), `repeats` (seeds over which its loss is averaged),
+    `task_options`, `sham` (the number of the trial, before this one, that is its sham: the same seed without the
+    stimulus) and `targets`: measure -> [value, tolerance].
     """
 
     name: str
@@ -47,6 +50,7 @@ class Stage:
     clock: dict[str, str]
     runs: str = ""
     budget: int = 400
+    start: str = ""
 
 
 def stages(animal: str) -> dict[str, Stage]:
@@ -62,6 +66,7 @@ def stages(animal: str) -> dict[str, Stage]:
             s.get("clock", {}),
             s.get("runs", ""),
             s.get("budget", 400),
+            s.get("start", ""),
         )
         for name, s in tomllib.loads(file.read_text(encoding="utf-8")).items()
     }
@@ -82,6 +87,7 @@ class Objective:
             bounds.append((table[name]["low"], table[name]["high"]))
         self.low, self.high = np.log(np.array(bounds)).T
         self._envs: dict[int, Any] = {}
+        self._tracks: dict[int, Any] = {}
         self._animals: dict[str, Any] = {}
 
     def values(self, x: Array) -> dict[str, float]:
@@ -96,16 +102,26 @@ class Objective:
         share = np.clip((log - self.low) / (self.high - self.low), 0.02, 0.98)
         return np.asarray(np.log(share / (1 - share)) / 4)
 
-    def __call__(self, x: Array) -> float:
-        return self.report(self.values(x))[0]
+    @property
+    def rounds(self) -> int:
+        """How many seeds a point is tried with: the most repeats of any trial."""
+        return max(trial.get("repeats", 1) for trial in self.stage.trials)
 
-    def report(self, values: Mapping[str, float]) -> tuple[float, list[dict[str, float]]]:
-        """(loss, the measures of each trial) at parameters `values` over the base."""
-        total, found = 0.0, []
+    def __call__(self, x: Array, bar: Sequence[float] = ()) -> list[float]:
+        """Loss after each seed, adding up; it ends early where that exceeds the `bar` of the same seed."""
+        return self.report(self.values(x), bar)[0]
+
+    def report(
+        self, values: Mapping[str, float], bar: Sequence[float] = ()
+    ) -> tuple[list[float], list[dict[str, float]]]:
+        """(loss after each seed, adding up; the measures of each trial) at parameters `values` over the base."""
+        total, found, sums = 0.0, [], []
         self._animals = {}
-        for i, trial in enumerate(self.stage.trials):
-            repeats = trial.get("repeats", 1)
-            for k in range(repeats):
+        for k in range(self.rounds):
+            self._tracks = {}
+            for i, trial in enumerate(self.stage.trials):
+                if k >= (repeats := trial.get("repeats", 1)):
+                    continue
                 try:
                     measured = self._run(i, trial, {**self.base, **values}, self.seed + k)
                 except (BestiaryError, np.linalg.LinAlgError):
@@ -114,11 +130,14 @@ class Objective:
                     error = (measured.get(name, np.nan) - target) / tolerance
                     total += (2 * (np.sqrt(1 + error**2) - 1) if np.isfinite(error) else 15.0) / repeats
                 found.append(measured)
-        return float(total), found
+            sums.append(float(total))
+            if k < len(bar) and total > bar[k]:
+                break
+        return sums, found
 
     def _run(self, i: int, trial: Mapping[str, Any], parameters: Mapping[str, float], seed: int) -> dict[str, float]:
         from bestiary.envs import EmbodiedEnv
-        from bestiary.tasks._measures import MEASURES
+        from bestiary.tasks._measures import MEASURES, PAIRED
         from bestiary.tasks._trial import run_trial
 
         if i not in self._envs:
@@ -137,8 +156,12 @@ class Objective:
         track = run_trial(self._envs[i], self._animals[key], trial["seconds"], seed)
         if track.divergence:
             return {}
-        track = track.after(trial.get("skip_s", 0.0))
-        return {name: float(MEASURES[name](track)) for name in trial["targets"]}
+        track = self._tracks[i] = track.after(trial.get("skip_s", 0.0))
+        sham = self._tracks.get(trial.get("sham", -1), track)
+        return {
+            name: float(PAIRED[name](track, sham) if name in PAIRED else MEASURES[name](track))
+            for name in trial["targets"]
+        }
 
 
 _OBJECTIVE: Objective | None = None
@@ -149,12 +172,13 @@ def _start(*arguments: Any) -> None:
     _OBJECTIVE = Objective(*arguments)
 
 
-def _ask(x: Array) -> float:
+def _ask(x: Array, bar: Sequence[float]) -> list[float]:
     assert _OBJECTIVE is not None
-    return _OBJECTIVE(x)
+    return _OBJECTIVE(x, bar)
 
 
 BROOD = 8  # children of the best point so far, in each generation
+SLACK = 1.1  # a child is dropped at a seed by which it has lost so many times what the best point had
 
 
 def _mutated(centre: Array, spread: float, rng: np.random.Generator) -> Array:
@@ -182,8 +206,8 @@ def run_fit(
     """Searches the parameters of one stage (None: the first) of `animal`; returns, and writes to `out`, the result.
 
     budget: evaluations (None: what the stage asks for). start: parameters to begin from (a mapping or a file of an
-    earlier fit; None: the shipped ones). connectome, control, control_seed: as in `bestiary.animal`; a rewired animal
-    is fitted with the same budget.
+    earlier fit; None: the stage's own start, else the shipped ones). connectome, control, control_seed: as in
+    `bestiary.animal`; a rewired animal is fitted with the same budget.
     jobs: processes; the result does not depend on it. The result holds parameters, loss, log, seed, budget, versions.
     """
     import multiprocessing
@@ -214,6 +238,8 @@ def run_fit(
         if out is not None:
             _write(out, result)
         return result
+    if start is None and this.start:
+        start = assets.file(animal, this.start)
     base = bestiary.load("brains", animal).parameters(start)
     options = {"connectome": connectome, "control": control, "control_seed": control_seed}
     arguments = (animal, this, base, options, seed)
@@ -222,6 +248,7 @@ def run_fit(
     centre = objective.point(base)
     log: list[dict[str, float]] = []
     best, values, done = np.inf, {k: base[k] for k in this.parameters}, 0
+    bar: list[float] = []
     began = time.perf_counter()
     with ProcessPoolExecutor(
         jobs, multiprocessing.get_context("spawn"), initializer=_start, initargs=arguments
@@ -230,12 +257,14 @@ def run_fit(
             points = [_mutated(centre, spread, rng) for _ in range(min(BROOD, budget - done))]
             if not log:
                 points[0] = centre
-            losses = list(workers.map(_ask, points))
+            sums = list(workers.map(_ask, points, [bar] * len(points)))
+            losses = [s[-1] if len(s) == objective.rounds else np.inf for s in sums]
             done += len(points)
             if min(losses) < best:
-                best, centre = min(losses), points[int(np.argmin(losses))]
-                values = objective.values(centre)
-            log.append({"evaluations": done, "best": best, "median": float(np.median(losses))})
+                first = int(np.argmin(losses))
+                best, centre = losses[first], points[first]
+                values, bar = objective.values(centre), [SLACK * x for x in sums[first]]
+            log.append({"evaluations": done, "best": best, "finished": int(np.isfinite(losses).sum())})
             if progress is not None:
                 progress(done, budget, best)
             if out is not None:

@@ -18,14 +18,15 @@ from bestiary.tasks._states import closed, runs
 from bestiary.tasks._trial import Track
 
 _LOADED = 0.02  # of the usual load of all legs together: a leg that bears more stands
-_BRIEF_S = 0.006  # shorter touches and lifts are bounces
+_BRIEF_S = 0.006  # shorter touches and lifts are bounces,
+_BRIEF_S_PER_ROOT_M = 0.085  # longer ones too in long bodies, by the root of the length (Froude): 25 ms at 88 mm
 
 
 def stance(track: Track) -> Array:
-    """(T, legs) whether a leg stands: its load is above 2 % of what all legs bear, bounces below 6 ms left out."""
+    """(T, legs) whether a leg stands: its load is above 2 % of what all legs bear, without bounces."""
     load = track.pose["claw_load_N"]
     down = load > _LOADED * max(float(np.median(load.sum(1))), 1e-12)
-    brief = round(_BRIEF_S / period_s(track))
+    brief = round(max(_BRIEF_S, _BRIEF_S_PER_ROOT_M * math.sqrt(track.length_m)) / period_s(track))
     for leg in down.T:
         leg[:] = ~closed(~closed(leg, brief), brief)
     return down

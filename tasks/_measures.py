@@ -7,6 +7,9 @@ from collections.abc import Callable
 import numpy as np
 
 from bestiary.bodies._base import Array
+from bestiary.tasks._posture import period_s, smoothed
+from bestiary.tasks._responses import stimuli_s
+from bestiary.tasks._states import SMOOTH_S, along_body_L_per_s
 from bestiary.tasks._trial import Track
 
 
@@ -62,7 +65,39 @@ def body_speed_mm_per_s(track: Track) -> float:
     return float((step * axis[1:]).sum() / (track.time_s[-1] - track.time_s[0])) * 1e3
 
 
+def _along_mm_per_s(track: Track) -> Array:
+    """(T,) velocity along the body, + to the nose, smoothed as `direction` does."""
+    return smoothed(along_body_L_per_s(track), period_s(track), SMOOTH_S) * track.length_m * 1e3
+
+
+def backing_mm_per_s(track: Track) -> float:
+    """Fastest backing within 3 s of touches on the front half, mean over them, at most 0.1."""
+    v, t = _along_mm_per_s(track), track.time_s
+    fastest = [-float(v[(t >= at) & (t < at + 3)].min()) for at in stimuli_s(track, where="front")]
+    return float(np.mean(np.minimum(fastest, 0.1))) if fastest else np.nan
+
+
+def unasked_mm_per_s(track: Track) -> float:
+    """Fastest backing of all: what a sham should not bring out. 0 where it never backs."""
+    return max(0.0, -float(_along_mm_per_s(track).min()))
+
+
+def speeding_mm_per_s(track: Track, sham: Track) -> float:
+    """Speed from 0.5 to 5 s after touches on the rear half, less that of the sham of the same seed at the same time:
+    mean over touches, each at most 0.06."""
+    gains = []
+    for at in stimuli_s(track, where="rear"):
+        touched, untouched = (t.between(at + 0.5, at + 5) for t in (track, sham))
+        both = [float(along_body_L_per_s(t).mean()) * t.length_m * 1e3 for t in (touched, untouched)]
+        gains.append(min(both[0] - both[1], 0.06))
+    return float(np.mean(gains)) if gains else np.nan
+
+
 MEASURES: dict[str, Callable[[Track], float]] = {
     f.__name__: f
-    for f in (log_frequency, wavenumber_L, bending_per_mm, asymmetry_per_mm, tail_share, body_speed_mm_per_s)
+    for f in (
+        *(log_frequency, wavenumber_L, bending_per_mm, asymmetry_per_mm, tail_share, body_speed_mm_per_s),
+        *(backing_mm_per_s, unasked_mm_per_s),
+    )
 }
+PAIRED: dict[str, Callable[[Track, Track], float]] = {"speeding_mm_per_s": speeding_mm_per_s}

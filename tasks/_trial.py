@@ -57,6 +57,58 @@ _FIELDS = ("midline_m", "com_m", "curvature_per_m")
 Step = Callable[[Array, dict[str, Array], float, dict[str, Any]], None]
 
 
+class Samples:
+    """The samples of a track as they come: poses, and what the task told. `state` carries them through a checkpoint."""
+
+    def __init__(self) -> None:
+        self._poses: list[dict[str, Array]] = []
+        self._infos: list[dict[str, Any]] = []
+
+    def add(self, pose: dict[str, Array], info: dict[str, Any]) -> None:
+        self._poses.append(pose)
+        self._infos.append(info)
+
+    def __len__(self) -> int:
+        return len(self._poses)
+
+    def state(self, start: int = 0) -> dict[str, dict[str, Array]]:
+        """The samples from number `start` on: `pose` and `info`, (T, ...) each by name; numbers only."""
+        poses, infos = self._poses[start:], self._infos[start:]
+        first = next(iter(infos), {})
+        numbers = [key for key, value in first.items() if isinstance(value, int | float | np.number)]
+        return {
+            "pose": {key: np.array([pose[key] for pose in poses]) for key in next(iter(poses), {})},
+            "info": {key: np.array([info[key] for info in infos], float) for key in numbers},
+        }
+
+    def extend(self, state: dict[str, dict[str, Array]]) -> None:
+        """Adds what `state` gave."""
+        count = len(state["info"].get("time_s", ()))
+        self._poses += [{key: rows[i] for key, rows in state["pose"].items()} for i in range(count)]
+        self._infos += [{key: float(rows[i]) for key, rows in state["info"].items()} for i in range(count)]
+
+    def track(self, length_m: float, **options: Any) -> Track:
+        """options: further fields of Track."""
+        state = self.state()
+        pose, info = state["pose"], state["info"]
+        none = np.array([])
+        first: dict[str, Any] = {key: pose.get(key, none) for key in _FIELDS}
+        rest = {key: rows for key, rows in pose.items() if key not in _FIELDS}
+        return Track(info.get("time_s", none), **first, info=info, length_m=length_m, pose=rest, **options)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Where a trial that was stopped goes on: the observation of that moment, control steps done, samples so far.
+
+    Environment and policy have been put back to it (`set_state`).
+    """
+
+    obs: dict[str, Array]
+    steps: int
+    samples: Samples
+
+
 def run_trial(
     env: Any,
     policy: Any,
@@ -64,47 +116,40 @@ def run_trial(
     seed: int = 0,
     every: int = 5,
     on_step: Step | None = None,
+    samples: Samples | None = None,
+    resume: Moment | None = None,
 ) -> Track:
     """Runs `policy` (anything with `reset(episode_seed)` and `act(obs)`) in `env`, a Gymnasium environment of ours.
 
     seconds: None runs to the end of the episode. every: control steps between samples of the track. on_step: called
-    after every control step with (action, obs, reward, info), for recorders, films and progress bars. Raises ClockError
+    after every control step with (action, obs, reward, info), for recorders, films and progress bars. samples: where
+    the samples of the track go, for checkpoints. resume: goes on from there, instead of from a reset. Raises ClockError
     where the policy has another control period than env.
     """
     inner = env.unwrapped
     check_same_control(policy, inner.clock)
-    obs, info = env.reset(seed=seed)
-    policy.reset(info["episode_seed"])
+    if resume is None:
+        obs, info = env.reset(seed=seed)
+        policy.reset(info["episode_seed"])
+        k, samples = 0, Samples() if samples is None else samples
+    else:
+        obs, k, samples = resume.obs, resume.steps, resume.samples
     steps = round(seconds / inner.clock.control_s) if seconds is not None else None
-    rows: list[dict[str, Array]] = []
-    notes: list[dict[str, Any]] = []
-    done, k, divergence, ended = False, 0, "", ""
+    done, divergence, ended = False, "", ""
     while not done and (steps is None or k < steps):
         action = policy.act(obs)
         obs, reward, terminated, truncated, info = env.step(action)
         k += 1
         done = terminated or truncated
         divergence, ended = info.get("divergence", ""), info.get("ended", "")
-        if on_step is not None:
-            on_step(action, obs, float(reward), info)
         if k % every == 0 and not divergence:
-            rows.append(inner.pose())
-            notes.append(info)
-    numbers = [key for key, value in notes[0].items() if isinstance(value, int | float | np.number)] if notes else []
-
-    def stack(key: str) -> Array:
-        return np.array([row[key] for row in rows])
-
-    return Track(
-        time_s=np.array([note["time_s"] for note in notes]),
-        midline_m=stack("midline_m"),
-        com_m=stack("com_m"),
-        curvature_per_m=stack("curvature_per_m"),
-        info={key: np.array([note[key] for note in notes], float) for key in numbers},
-        length_m=inner.body.length_m,
+            samples.add(inner.last_pose, info)
+        if on_step is not None:  # may add numbers to info
+            on_step(action, obs, float(reward), info)
+    return samples.track(
+        inner.body.length_m,
         seed=seed,
         divergence=divergence,
         ended=ended,
-        pose={key: stack(key) for key in (rows[0] if rows else ()) if key not in _FIELDS},
         joints=getattr(inner.body, "joints", ()),
     )

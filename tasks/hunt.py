@@ -18,33 +18,34 @@ _GONE_M = 1.0  # where eaten prey waits, far below
 
 @dataclass(frozen=True)
 class Hunt:
-    """Prey (spheres named `prey...`, as paramecia) within `reach_m` of the start. Reward: 1 for each that is caught.
+    """Prey (spheres named `prey...`, as paramecia) in water without walls. Reward: 1 for each that is caught.
 
-    seconds: length of the episode. prey: how many. size_m: their diameter (a paramecium: 0.1 to 0.2 mm). wander_m,
-    wander_Hz: each goes round its place that far, so often. mouth_m: what comes so near the nose, in front of it, is
-    caught. azimuth_deg, distance_m: a single target there, standing still from `from_s` on and gone before, which goes
-    with the animal's first heading: the spot of Bianco 2011 (its angle is size over distance).
-
-    nearby: prey is spread about where the animal is at from_s, not about the start.
+    seconds: length of the episode. prey: how many in the square of side 2 reach_m about the animal, wherever it goes:
+    what it leaves behind by more than reach_m comes up as far in front, unseen. layer_m: they keep to so thick a layer
+    at the height of the start. The defaults are 100 a ml (dishes have some 30 to 100; recall). size_m: their diameter
+    (a paramecium: 0.1 to 0.2 mm). wander_m, wander_Hz: each goes round its place that far, so often. mouth_m: what
+    comes so near the nose, within 45 degrees of its axis, is caught. azimuth_deg, distance_m: a single target there,
+    standing still from `from_s` on and gone before, which goes with the animal's first heading: the spot of Bianco 2011
+    (its angle is size over distance).
 
     info: caught, nearest_m, azimuth_rad (of the nearest, + to the left), turned_rad (since the start, + to the left),
     converged_rad (the eyes turned in), and those of plain motion.
     """
 
     seconds: float = 30.0
-    prey: int = 12
-    size_m: float = 2e-4
+    prey: int = 8
+    size_m: float = 1.5e-4
     reach_m: float = 8e-3
+    layer_m: float = 3e-4
     wander_m: float = 1e-3
     wander_Hz: float = 0.1
-    mouth_m: float = 5e-4
+    mouth_m: float = 3e-4
     azimuth_deg: float | None = None
     distance_m: float = 3e-3
     from_s: float = 0.0
-    nearby: bool = False
 
     def __post_init__(self) -> None:
-        check_positive(self, "seconds", "prey", "size_m", "reach_m", "mouth_m", "distance_m")
+        check_positive(self, "seconds", "prey", "size_m", "reach_m", "layer_m", "mouth_m", "distance_m")
 
     @property
     def _count(self) -> int:
@@ -73,8 +74,10 @@ class Hunt:
         state = start_at_random(body, bound, model, data, rng)
         pose = body.pose(bound, data)
         heading, n = heading_rad(pose), self._count
-        angle, far = rng.uniform(-math.pi, math.pi, n), self.reach_m * np.sqrt(rng.uniform(0.05, 1, n))
-        home = np.stack([far * np.cos(angle), far * np.sin(angle), rng.uniform(-5e-4, 5e-4, n)], axis=1)
+        spread = np.array([self.reach_m, self.reach_m, self.layer_m / 2])
+        home = rng.uniform(-1, 1, (n, 3)) * spread
+        near = np.linalg.norm(home[:, :2], axis=1) < 1e-3  # not in its mouth
+        home[near, :2] += self.reach_m
         if self.azimuth_deg is not None:
             bearing = heading + math.radians(self.azimuth_deg)
             home = pose["midline_m"][:1] + self.distance_m * np.array([[math.cos(bearing), math.sin(bearing), 0]])
@@ -86,7 +89,6 @@ class Hunt:
             "last": heading,
             "turned": 0.0,
             "unit_m": body.units.length,
-            "about": np.zeros(2),
         }
 
     def _places(self, state: dict[str, Any], time_s: float) -> Array:
@@ -94,6 +96,8 @@ class Hunt:
         if self.azimuth_deg is None:
             turn = 2 * math.pi * self.wander_Hz * time_s
             places[:, :2] += self.wander_m * np.sin(turn * np.array([1.0, 1.3]) + state["phase"])
+            about, side = state["com_m"][:2], 2 * self.reach_m
+            places[:, :2] -= side * np.round((places[:, :2] - about) / side)
         places[~state["alive"] | (time_s < self.from_s), 2] = -_GONE_M
         return places
 
@@ -113,12 +117,9 @@ class Hunt:
         state["turned"] += wrapped(now - state["last"])
         state["last"] = now
         nose = pose["midline_m"][0]
-        if self.nearby and time_s <= self.from_s:
-            state["home"][:, :2] += pose["com_m"][:2] - state["about"]
-            state["about"] = pose["com_m"][:2].copy()
         to = self._places(state, time_s) - nose
         far = np.linalg.norm(to, axis=1)
-        ahead = to @ [math.cos(now), math.sin(now), 0] > 0
+        ahead = to @ [math.cos(now), math.sin(now), 0] > math.cos(math.radians(45)) * far
         got = state["alive"] & (far < self.mouth_m) & ahead & (self.azimuth_deg is None)
         state["alive"] &= ~got
         near = int(far.argmin())

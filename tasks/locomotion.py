@@ -10,7 +10,7 @@ import numpy as np
 
 from bestiary.bodies._base import Array, Body
 from bestiary.tasks._arena import ground
-from bestiary.tasks._motion import advance, check_positive, start_at_random
+from bestiary.tasks._motion import advance, advance_many, check_positive, start_at_random
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,12 @@ class Locomotion:
     def judge(self, state: dict[str, Any], pose: dict[str, Array], time_s: float) -> tuple[float, bool, dict[str, Any]]:
         step_m, info = advance(state, pose, time_s)
         return step_m / state["length_m"], False, info
+
+    def judge_many(
+        self, states: list[dict[str, Any]], pose: dict[str, Array], time_s: Array
+    ) -> tuple[Array, Array, dict[str, Array]]:
+        step_m, info = advance_many(states, pose, time_s)
+        return step_m / np.array([s["length_m"] for s in states]), np.zeros(len(states), bool), info
 
 
 TASK = Locomotion

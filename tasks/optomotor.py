@@ -28,6 +28,9 @@ class Optomotor:
     "square". direction: drum 1 to the left, -1 to the right; ground 1 the way the animal heads at the start, -1
     against it; 0 draws it. loop: "closed", what the animal does changes what it sees; "open", the grating goes with it,
     so that it always slips at the same speed. drum_L: radius of the drum, as high as wide.
+    Of the ground's: with_heading keeps it at one angle to the animal, way_deg (+ to the left), however that turns;
+    left, right: how often the speed it has on the animal's two sides: 1, 0 shows motion to one eye; -1, 1 with
+    way_deg=90 motion from both sides to the middle (Naumann 2016).
 
     Eyes that cast rays see the grating itself (the field `luminance`, NaN where the world is left as it is); drawn
     are panels. info: pattern_deg_per_s (+ to the left, 0 while it stands; ground: 0), pattern_m_per_s (ground),
@@ -47,6 +50,10 @@ class Optomotor:
     from_s: float = 1.0
     to_s: float = math.inf
     drum_L: float = 12.0
+    way_deg: float = 0.0
+    with_heading: bool = False
+    left: float = 1.0
+    right: float = 1.0
 
     def __post_init__(self) -> None:
         check_positive(self, "seconds", "period_deg", "period_L", "drum_L")
@@ -132,8 +139,9 @@ class Optomotor:
         if self.where == "drum":
             turn_mocap(model, data, "drum", state["shift"])
             return
-        turn_mocap(model, data, "stripes", state["first"])
-        way = np.array([math.cos(state["first"]), math.sin(state["first"])])
+        bearing = (state["heading"] if self.with_heading else state["first"]) + math.radians(self.way_deg)
+        turn_mocap(model, data, "stripes", bearing)
+        way = np.array([math.cos(bearing), math.sin(bearing)])
         gone_m = state["shift"] % (self.period_L * state["length_m"])
         data.mocap_pos[model.body_mocapid[model.body("stripes").id], :2] = gone_m * way / state["unit_m"]
 
@@ -150,9 +158,15 @@ class Optomotor:
             out[there] = self._grey((np.arctan2(at[:, 1], at[:, 0]) - state["shift"]) / math.radians(self.period_deg))
             return out
         there = position_m[:, 2] <= state["level_m"] + 0.02 * state["length_m"]
-        way = np.array([math.cos(state["first"]), math.sin(state["first"])])
-        along = position_m[there, :2] @ way
-        out[there] = self._grey((along - state["shift"]) / (self.period_L * state["length_m"]))
+        ahead = state["heading"] if self.with_heading else state["first"]
+        bearing = ahead + math.radians(self.way_deg)
+        at = position_m[there, :2] - (state["com_m"][:2] if self.with_heading else 0)
+        along = at @ [math.cos(bearing), math.sin(bearing)]
+        gone = np.full(len(along), state["shift"])
+        if self.left != 1 or self.right != 1:
+            aside = (position_m[there, :2] - state["com_m"][:2]) @ [-math.sin(ahead), math.cos(ahead)]
+            gone *= np.where(aside > 0, self.left, self.right)
+        out[there] = self._grey((along - gone) / (self.period_L * state["length_m"]))
         return out
 
     def judge(self, state: dict[str, Any], pose: dict[str, Array], time_s: float) -> tuple[float, bool, dict[str, Any]]:

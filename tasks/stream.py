@@ -22,16 +22,16 @@ class Stream:
     seconds: length of the episode. reward: the sum of the three tasks'. info: that of the three.
     """
 
-    seconds: float = 14.0
-    current_m_per_s: float = 0.005
-    still_s: float = 6.0
-    tap_s: float = 12.0
+    seconds: float = 15.0
+    current_m_per_s: float = 0.004
+    still_s: float = 8.0
+    tap_s: float = 14.0
 
     def __post_init__(self) -> None:
         check_positive(self, "seconds", "still_s", "tap_s")
         put = object.__setattr__
         put(self, "_flow", Flow(seconds=self.seconds, current_m_per_s=self.current_m_per_s, to_s=self.still_s))
-        put(self, "_hunt", Hunt(seconds=self.seconds, from_s=self.still_s, nearby=True))
+        put(self, "_hunt", Hunt(seconds=self.seconds, from_s=self.still_s))
         put(self, "_tap", Startle(seconds=self.seconds, first_s=self.tap_s))
 
     @property

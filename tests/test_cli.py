@@ -90,7 +90,7 @@ UNKNOWN = {
     "medium": (["run", "worm", "--medium", "agr"], "agar"),
     "brain": (["stimulate", "flywir", "--drive", "P9=1Hz"], "flywire"),
     "bench": (["bench", "engin"], "engine"),
-    "stage": (["fit", "worm", "gate"], "gait"),
+    "stage": (["fit", "worm", "loup"], "loop"),
 }
 
 
@@ -122,6 +122,7 @@ BAD = {
     "no rate": ["stimulate", "p9", "--drive", "P9"],
     "trials": ["stimulate", "p9", "--drive", "P9=1Hz", "--trials", "0"],
     "bench options": ["bench", "worm", "--quick"],
+    "bench of many": ["bench", "worm", "--n", "8"],
     "bench python": ["bench", "engine", "--brian2", "nowhere/python"],
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import runpy
 import sys
@@ -55,7 +56,7 @@ def test_record_and_plot(monkeypatch, capsys, tmp_path):
     assert len(drawn) == 4 and all(path.stat().st_size > 5000 for path in drawn)
 
 
-@pytest.mark.parametrize("mode", ["sync", "async"])
+@pytest.mark.parametrize("mode", ["batch", "sync", "async"])
 def test_vector(monkeypatch, capsys, mode):
     out = run(monkeypatch, capsys, "vector", "--seconds", "0.3", "--mode", mode)
     assert len(re.findall(r"environment \d: .* in 0.3 s", out)) == 4
@@ -82,3 +83,36 @@ def test_turing(monkeypatch, capsys, tmp_path):
     verdicts = dict(re.findall(r"^(D\.\S+) +(\S+)", out, re.M))
     assert len(verdicts) == 15 and "FAIL" in verdicts.values() and verdicts["D.response"] == "NOT-RUN"
     assert (tmp_path / "out" / "report.html").stat().st_size > 20000
+
+
+@pytest.mark.parametrize(
+    ("animal", "envs", "length"), [("worm", "2", "130"), pytest.param("fly", "1", "22", marks=pytest.mark.slow)]
+)
+def test_rl_cleanrl(monkeypatch, capsys, tmp_path, animal, envs, length):
+    words = ("--envs", envs, "--rounds", "1", "--length", length, "--out", str(tmp_path))
+    out = run(monkeypatch, capsys, "rl_cleanrl", animal, *words)
+    assert re.search(rf"{animal}: mean return [+-]\d\.\d+ at first", out)
+    assert (tmp_path / "curve.json").is_file()
+
+
+def test_rl_connectome(monkeypatch, capsys):
+    out = run(monkeypatch, capsys, "rl_connectome", "--generations", "2", "--worms", "4", "--seconds", "0.5")
+    assert out.count("generation") == 2 and "measured wiring, 4 unseen starts" in out
+
+
+def test_rl_sb3(monkeypatch, capsys):
+    pytest.importorskip("stable_baselines3", reason="needs bestiary[rl]")
+    out = run(monkeypatch, capsys, "rl_sb3", "--steps", "512", "--envs", "2")
+    assert re.search(r"worm: mean return [+-]\d\.\d+ before, [+-]\d\.\d+ after 512 decisions", out)
+
+
+@pytest.mark.slow
+def test_fit_calcium(monkeypatch, capsys, tmp_path):
+    data = os.environ.get("BESTIARY_DATA", str(FOLDER.parents[1] / "shared" / "data"))
+    if not (Path(data) / "worm" / "uzel2022_calcium_corr").is_dir():
+        pytest.skip("no worm/uzel2022_calcium_corr in BESTIARY_DATA")
+    out = run(
+        monkeypatch, capsys, "fit_calcium", "--steps", "12", "--seconds", "4", "--worms", "2", "--out", str(tmp_path)
+    )
+    first, last = (float(x) for x in re.search(r"^measured: loss ([\d.]+) to ([\d.]+)", out, re.M).groups())
+    assert last < first and "held pairs" in out

@@ -126,3 +126,20 @@ def test_cut_neurons_fall_silent_and_rewiring_changes_the_rhythm():
     assert len(shuffled._k["ptr"]) > len(part._k["ptr"])
     intact, other = (driven(x, 0.3, both(1.0))[-1]["mean"] for x in (part, shuffled))
     assert not np.allclose(intact, other)
+
+
+def test_fine_bouts_are_smaller_and_their_turn_lasts_longer():
+    starts = []
+    for fine in (0.0, 1.0):
+        drive = {"bout_L": 1.0, "bout_R": 1.0, "bias_L": 1.0, "fine_L": fine, "fine_R": fine}
+        gates = [s["gate"] for s in driven(cord(p={"vigour_sd": 0.0}), 1.2, lambda t, d=drive: d, seed=1)]
+        starts.append(next(g for g in gates if g[1] > 0))
+    plain, small = starts
+    assert small[2] == pytest.approx(plain[2] / 2) and small[4] == pytest.approx(2 * plain[4])
+    assert small[7] == pytest.approx(2 * plain[7])
+
+
+def test_a_cord_between_bouts_stands_still_and_starts_again():
+    pulse = driven(cord(), 1.2, lambda t: {"bout_L": 1.0, "bout_R": 1.0} if t < 0.7 else {})
+    moving = np.array([s["r"].any() for s in pulse])
+    assert moving.any() and not moving[-1] and not pulse[-1]["past"].any()

@@ -190,7 +190,7 @@ def test_background_leaves_evoked_rates_as_they_are():
     drive = np.zeros(len(c), np.float32)
     drive[rows] = drive_of(150.0)
     rates = [
-        np.mean([SpikingPart(c, 0.02, poisson=rows, background_Hz=b).run(1.0, drive, seed=s) for s in range(10)], 0)
+        np.mean([SpikingPart(c, 0.02, poisson=rows, background_Hz=b).run(1.0, drive, seed=s) for s in range(30)], 0)
         for b in (None, np.full(len(c), 0.1))
     ]
     assert np.corrcoef(*rates)[0, 1] > 0.995

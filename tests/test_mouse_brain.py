@@ -94,6 +94,7 @@ def test_stored_and_regenerated_networks_give_the_same_spikes(exact, reach):
     np.testing.assert_array_equal(runs[0].neuron, runs[1].neuron)
 
 
+@pytest.mark.slow  # compiles for threads
 def test_two_threads_give_the_spikes_of_one():
     network = microcircuit(0.03)  # two shards
     runs = [SampledSimulation(network, threads=n).run(0.05, seed=1) for n in (1, 2)]
@@ -327,6 +328,7 @@ def test_threshold_and_rewiring_change_long_range_links_only(measured):
 
 @needs_data
 @pytest.mark.skipif(not registry.found("mouse-glif"), reason="needs mouse-glif")
+@pytest.mark.slow  # compiles two more kernels
 def test_fitted_neurons_run(measured):
     from bestiary.brains._mouse_cortex import cortex86
 

@@ -33,6 +33,9 @@ class Units:
     def advance(self, state: dict[str, Any], drive_mV: np.ndarray) -> dict[str, Any]:
         return {"v": (0.5 * state["v"] + 0.5 * drive_mV).astype(np.float32)}
 
+    def begin(self, state: dict[str, Any], drive_mV: np.ndarray) -> Any:
+        return lambda: self.advance(state, drive_mV)
+
     def rate_Hz(self, state: dict[str, Any]) -> np.ndarray:
         return np.maximum(state["v"], 0) * np.float32(self.alive)
 
@@ -87,7 +90,7 @@ def test_the_synapse_of_a_link_is_first_order() -> None:
     hold = np.array([1, 1, 1, 0, 0], np.float32)
     for _ in range(5):
         state = b.advance(state, hold, np.zeros(5, np.float32))
-    assert state["links"]["0"][0] == pytest.approx(1 - np.exp(-1), rel=1e-5)
+    assert state["links"][0] == pytest.approx(1 - np.exp(-1), rel=1e-5)
 
 
 def test_another_core_changes_no_bit() -> None:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import gymnasium
 import numpy as np
 import pytest
 
 import bestiary
+from bestiary.brains import _fish_regions
 from bestiary.brains import zebrafish as brains
-from bestiary.brains._fish_circuits import ACROSS, CELLS, SAME, artr, evidence_table
+from bestiary.brains._fish_circuits import ACROSS, CELLS, SAME, artr, evidence_table, tectum
 from bestiary.brains._fish_mauthner import UNIT_MV, MauthnerArray
 from bestiary.brains._fish_regions import check, scaffold
 from bestiary.envs import EmbodiedEnv
 from bestiary.envs._clock import Clock
-from bestiary.errors import ConnectomeError, UnknownNeuronError
+from bestiary.errors import ConnectomeError, DataError, UnknownNeuronError
+from bestiary.interfaces._controls import control
 from bestiary.tasks import _bouts
 from bestiary.tasks._trial import Track
+from bestiary.tasks.optomotor import Optomotor
 
 CLOCK = Clock("0.001", "0.0001", "0.0002")
 
@@ -185,6 +191,90 @@ def test_transposed_foreign_or_broken_projectomes_are_refused():
         scaffold(matrix, names, 10)
 
 
+def test_prey_on_one_side_turns_the_eyes_in_and_the_fish_to_it_through_the_tectum():
+    options = {"azimuth_deg": 40.0, "distance_m": 2.5e-3, "from_s": 0.1}
+    seen = {}
+    for lesion in ((), ("tectum",)):
+        infos, _, animal = live("hunt", 0.6, task_options=options, lesion=lesion)
+        rate = animal.probe()["rate_Hz"]
+        left, right = (float(rate[animal.index(f"MeL_{side}")][0]) for side in "LR")
+        seen[lesion] = (np.degrees(infos[-1]["converged_rad"]), left - right)
+    assert seen[()][0] > 20 and seen[()][1] > 20
+    assert abs(seen["tectum",][0]) < 3 and abs(seen["tectum",][1]) < 1
+
+
+def test_a_strike_needs_prey_near_for_both_eyes_and_a_hunt():
+    part = tectum(CLOCK)
+    names = part.table.ids.tolist()
+
+    def strike(**units):
+        state = part.init(0)
+        drive = np.zeros(len(names), np.float32)
+        for name, value in units.items():
+            drive[names.index(name)] = value * part.unit_mV
+        for _ in range(1500):
+            state = part.advance(state, drive)
+        return float(state["r"][names.index("Strike")])
+
+    both = {"near_L": 1.5, "near_R": 1.5}
+    assert strike(**both, prey_L30=1.0) > 0.3
+    assert strike(near_L=1.5, prey_L30=1.0) < 0.05 and strike(**both, spot_L=1.5, spot_R=1.5, loom_L=2.0) == 0
+
+
+def test_the_bladders_reflex_lifts_a_fish_that_is_too_deep():
+    animal = bestiary.animal("zebrafish")
+    obs = EmbodiedEnv("zebrafish", "locomotion", body_options={"eyes": False}).reset(seed=0)[0]  # it does without eyes
+    lift = []
+    for depth_m in (-1e-3, 0.0, 1e-3):
+        animal.reset(0)
+        for _ in range(600):
+            animal.act({**obs, "depth_m": np.array([depth_m], np.float32)})
+        lift.append(float(animal.probe()["motor"][-1]))
+    assert lift[1] == pytest.approx(0.55, abs=0.02) and lift[0] < 0.5 < 0.6 < lift[2]
+    assert "depth" in brains.PARTS
+
+
+def test_the_scaffold_drives_nmlf():
+    matrix = np.zeros((3, 3))
+    matrix[1, 0], matrix[2, 1] = 0.7, 0.5
+    animal = bestiary.animal("zebrafish", connectome=scaffold(matrix, ("PTAP", "NMLF", "SVMOR"), 1000))
+    out = [k for k in animal.brain.links if k.source == "regions"]
+    assert [k.target for k in out] == ["descending"]
+    cells = animal.brain.parts["regions"].table.types[np.unique(out[0].weight_mV_per_Hz.indices)]
+    assert set(cells) == {"NMLF"}
+    assert {k.source for k in animal.brain.links if k.target == "regions"} == {"pretectum", "artr"}
+
+
+@pytest.mark.slow
+def test_the_scaffolds_regions_correlate_as_in_an_imaged_fish_and_rewired_ones_less(monkeypatch):
+    nearby = Path(__file__).resolve().parents[2] / "shared" / "data"
+    if not os.environ.get("BESTIARY_DATA") and nearby.is_dir():
+        monkeypatch.setenv("BESTIARY_DATA", str(nearby))
+    try:
+        (matrix, names), fish = _fish_regions.measured(), _fish_regions.recorded()
+    except DataError as error:
+        pytest.skip(f"needs zebrafish-mesoscale: {error}")
+    table = scaffold(matrix, names, 3000)
+    like = []
+    for wiring in (table, control("degree-preserving", 0).rewire(table), control("erdos-renyi", 0).rewire(table)):
+        rates = _fish_regions.regional_rates(_fish_regions.regions_of(wiring, CLOCK), names, 10)
+        like.append(_fish_regions.likeness(rates, fish))
+    assert like[0] > 0.3 and like[0] > like[1] + 0.1 and abs(like[2]) < 0.15
+
+
+def test_each_eye_can_be_shown_a_motion_of_its_own():
+    across = {"where": "ground", "temporal_Hz": 1.0, "direction": 1, "way_deg": 90.0, "with_heading": True}
+    task = Optomotor(**across, left=-1.0, right=1.0)
+    state = {"first": 0.3, "heading": 0.3, "com_m": np.zeros(3), "length_m": 4e-3, "level_m": -5e-3, "shift": 1e-3}
+    left = np.array([-np.sin(0.3), np.cos(0.3), 0])
+    places = np.array([0.011 * left, -0.011 * left]) - [0, 0, 5e-3]
+    moved = task.sample(state, "luminance", places, np.zeros(2), 2.0)
+    still = [
+        Optomotor(**across).sample({**state, "shift": s}, "luminance", places, np.zeros(2), 2.0) for s in (-1e-3, 1e-3)
+    ]
+    assert moved == pytest.approx([still[0][0], still[1][1]])
+
+
 def test_a_motion_too_fast_to_be_shown_is_refused_with_the_limit():
     for task, options in (("flow", {"current_m_per_s": 5.0}), ("dots", {"speed_m_per_s": 2.0})):
         with pytest.raises(ValueError, match="at most at"):
@@ -216,3 +306,18 @@ def test_every_id_can_be_made_and_stepped(name):
     obs, _ = env.reset(seed=0)
     obs, reward, *_ = env.step(env.action_space.sample())
     assert env.observation_space.contains(obs) and np.isfinite(reward)
+
+
+def test_measures_of_eyes_beats_and_first_bouts():
+    t = np.arange(0, 6, 0.005)
+    eye = np.radians(10) * np.exp(-np.maximum(t - 1, 0) / 5)
+    still = np.zeros((len(t), 3))
+    bend = np.where(t > 2.5, 1000 * np.sin(2 * np.pi * 25 * t), 0)[:, None].repeat(5, 1)
+    info = {"pattern_deg_per_s": np.full(len(t), -2.0), "since_tap_s": t - 2.5}
+    pose = {"eye_rad": np.stack([eye, eye], 1)}
+    track = Track(t, np.stack([still, still], 1), still, bend, info, 4e-3, pose=pose)
+    assert _bouts.eye_decay_s(track, 1.5, 6.0) == pytest.approx(5.0, rel=0.01)
+    assert 0.5 < _bouts.eye_gain(track, 1.0, 2.0) < 1.0  # 10 deg with 5 s, against 2 deg/s
+    assert _bouts.first_beat_s(track, 2.0) == pytest.approx(0.505, abs=0.01)
+    assert _bouts.escape_beat_Hz(track) == pytest.approx(25, rel=0.05)
+    assert np.isnan(_bouts.first_bout_s(track, 1.0)) and _bouts.bouts_per_s(track) == 0

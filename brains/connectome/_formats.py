@@ -93,7 +93,8 @@ def read_sonata(path: Path, nodes: Path, options: dict[str, Any]) -> Connectome:
 
 def _sonata_nodes(name: str, population: Any, several: bool) -> dict[str, Array]:
     n = len(population["node_type_id"])
-    got = {k: _text(v[()]) for k, v in population.get("0", {}).items() if getattr(v, "shape", (0,))[0] == n}
+    group = population.get("0", {})
+    got = {k: _column(group, k) for k, v in group.items() if getattr(v, "shape", (0,))[0] == n}
     place = {"x": "x_um", "y": "y_um", "z": "z_um"}
     cells = {place.get(k, k): v for k, v in got.items()}
     number = population["node_id"][()] if "node_id" in population else np.arange(n)
@@ -118,7 +119,7 @@ def _sonata_edges(name: str, population: Any, start: Mapping[str, int], ids: Arr
     group = population.get("0", {})
     for theirs, ours in (("nsyns", "weight"), ("syn_weight", "weight"), *((c, c) for c in EDGE[2:])):
         if theirs in group:
-            edges[ours] = _text(group[theirs][()])
+            edges[ours] = _column(group, theirs)
     if "delay" in group and "delay_s" not in edges:
         edges["delay_s"] = group["delay"][()] / 1e3
     for column, value in {
@@ -131,6 +132,17 @@ def _sonata_edges(name: str, population: Any, start: Mapping[str, int], ids: Arr
     }.items():
         edges.setdefault(column, np.full(n, value))
     return edges
+
+
+def _column(group: Any, name: str) -> Array:
+    """An attribute; one that is enumerated (`@library`) as words."""
+    values = _text(group[name][()])
+    if name not in group.get("@library", {}):
+        return values
+    words = _text(group["@library"][name][()])
+    if values.size and not 0 <= int(values.min()) <= int(values.max()) < len(words):
+        raise ConnectomeError(f"{name!r} is enumerated from 0 to {len(words) - 1}, and has {values.max()}")
+    return np.asarray(words[values])
 
 
 def _text(values: Array) -> Array:
@@ -148,27 +160,22 @@ def write_sonata(table: Connectome, path: Path, cells: Mapping[str, Array]) -> N
         file.attrs["magic"] = np.uint32(0x0A7A)
         file.attrs["version"] = np.array([0, 1], dtype=np.uint32)
         nodes = file.create_group("nodes/neurons")
-        nodes["node_type_id"] = np.zeros(len(table), np.int32)
-        nodes["node_id"] = np.arange(len(table))
+        n, e = len(table), table.n_edges
+        nodes["node_type_id"] = nodes["node_group_id"] = np.zeros(n, np.int32)
+        nodes["node_id"] = nodes["node_group_index"] = np.arange(n)
+        words = h5py.string_dtype()  # of any length, UTF-8: what readers of SONATA expect
         for c, v in cells.items():
-            nodes[f"0/{c.removesuffix('_um') if c in PLACE else c}"] = (
-                v.astype("S")
-                if v.dtype.kind == "U" and _ascii(v)
-                else (v.astype(h5py.string_dtype()) if v.dtype.kind == "U" else v)
-            )
+            nodes[f"0/{c.removesuffix('_um') if c in PLACE else c}"] = v.astype(words) if v.dtype.kind == "U" else v
         edges = file.create_group("edges/neurons_to_neurons")
         for end, rows in (("source_node_id", table.pre), ("target_node_id", table.post)):
             edges[end] = rows.astype(np.uint64)
             edges[end].attrs["node_population"] = "neurons"
-        edges["edge_type_id"] = np.zeros(table.n_edges, np.int32)
-        edges["edge_group_id"] = np.zeros(table.n_edges, np.int32)
-        edges["edge_group_index"] = np.arange(table.n_edges)
+        edges["edge_type_id"] = edges["edge_group_id"] = np.zeros(e, np.int32)
+        edges["edge_group_index"] = np.arange(e)
         edges["0/syn_weight"] = table.weight
         edges["0/delay"] = table.delay_s.astype(np.float64) * 1e3
         edges["0/sign"] = table.sign
-        for name in LABELS:
-            edges[f"0/{name}"] = getattr(table, name).text().astype("S")
-
-
-def _ascii(values: Array) -> bool:
-    return all(str(v).isascii() for v in np.unique(values))
+        for name in LABELS:  # enumerated, for a word an edge would be large
+            labels = getattr(table, name)
+            edges[f"0/{name}"] = labels.codes.astype(np.uint32)
+            edges[f"0/@library/{name}"] = np.asarray(labels.values, dtype=object).astype(words)

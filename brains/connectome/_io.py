@@ -12,8 +12,9 @@ Edges: `pre`, `post` (ids; required), `weight` (>= 0, default 1), `sign` (-1, 0,
 | `.graphml` | node attributes (yEd and networkx dialects of typed keys) | edge attributes |
 | `.h5` (SONATA) | `/nodes/<population>/0/*`, in the file or `neurons=`; x, y, z in um | `/edges/<population>` |
 
-SONATA: `syn_weight` or `nsyns` is the weight, `delay` is in ms, a population without a `kind` gives its name as kind;
-attributes that stand only in node_types or edge_types CSV files are not read.
+SONATA: words of edges are enumerated (`@library`); `syn_weight` or `nsyns` is the weight, `delay` is in ms, a
+population without a `kind` gives its name as kind; attributes that stand only in node_types or edge_types CSV files
+are not read.
 """
 
 from __future__ import annotations

@@ -39,6 +39,55 @@ def poisson_spikes(plan: Plan, key: int, drive: Array, first: int, steps: int) -
     return step, which
 
 
+def called(plan: Plan, constants: dict[str, Any]) -> Any:
+    """`call(function, prefix, local)`: a scalar function of a model on arrays; constants: those of the plan."""
+    from bestiary.brains._engine import jnp
+
+    def call(function: Any, prefix: str, local: dict[str, Any]) -> Any:
+        values = [local[a] if a in local else constants[f"{prefix}_{a}"] for a in arguments(function)]
+        return vectorised(function, jnp)(*values)
+
+    return call
+
+
+def cells(plan: Plan, call: Any, F: Any, ok: Any, i: Any, g: Any) -> dict[str, Any]:
+    """Synapses, then neurons, of one step: new states by name. F (rows, n); ok (n,) not refractory; i, g: input."""
+    from bestiary.brains._engine import jnp
+
+    neuron, held_back = plan.network.neuron, "synapse" in plan.network.neuron.frozen
+    rows = {name: F[r] for r, name in enumerate(plan.rows)}
+    new = dict(rows)
+    for q, p in enumerate(plan.network.projections):
+        if not p.synapse.states:
+            continue
+        local = {s: rows[f"p{q}_{s}"] for s in p.synapse.states} | {"v": F[0]}
+        got = call(p.synapse.update, f"p{q}", local)
+        i = i + got[0]
+        if p.synapse.conductance:
+            g = g + got[1]
+        for s, value in zip(p.synapse.states, got[2 if p.synapse.conductance else 1 :], strict=True):
+            new[f"p{q}_{s}"] = jnp.where(ok, value, rows[f"p{q}_{s}"]) if held_back else value
+    got = call(neuron.update, "n", {s: rows[s] for s in neuron.states} | {"i": i, "g": g})
+    for s, value in zip(neuron.states, got if isinstance(got, tuple) else (got,), strict=True):
+        new[s] = jnp.where(ok, value, rows[s]) if s in neuron.frozen else value
+    return new
+
+
+def resets(plan: Plan, call: Any, stacked: Any, spiked: Any) -> Any:
+    """F (rows, n) after the spikes of a step."""
+    from bestiary.brains._engine import jnp
+
+    neuron = plan.network.neuron
+    got = call(neuron.reset, "n", {s: stacked[r] for r, s in enumerate(neuron.states)})
+    for r, value in enumerate(got if isinstance(got, tuple) else (got,)):
+        stacked = stacked.at[r].set(jnp.where(spiked, value, stacked[r]))
+    if neuron.clears:
+        for r in range(len(neuron.states), len(plan.rows)):
+            if not any(e.release in (r, r - 1) for e in plan.edges if e.release >= 0):
+                stacked = stacked.at[r].set(jnp.where(spiked, 0, stacked[r]))
+    return stacked
+
+
 def module(plan: Plan) -> Any:
     """The network as a brainstate module: `update(drive, key, current)` is one step and returns who spiked."""
     from bestiary.brains._engine import brainevent, brainstate, jax, jnp
@@ -78,9 +127,7 @@ def module(plan: Plan) -> Any:
         owner = jnp.asarray(np.repeat(np.arange(n, dtype=np.int32), np.diff(plan.gap[0])))
         dense_gap = (idx, w, owner, jax.ops.segment_sum(w, owner, n))
 
-    def call(function: Any, prefix: str, local: dict[str, Any]) -> Any:
-        values = [local[a] if a in local else constants[f"{prefix}_{a}"] for a in arguments(function)]
-        return vectorised(function, jnp)(*values)
+    call = called(plan, constants)
 
     class Spiking(brainstate.nn.Module):
         def __init__(self) -> None:
@@ -99,7 +146,6 @@ def module(plan: Plan) -> Any:
             ring: Any = self.ring.value
             share: Any = self.share.value
             last: Any = self.last.value
-            rows = {name: F[r] for r, name in enumerate(plan.rows)}
             ok = until <= k
             # 1. synapses, then neurons
             i: Any = current
@@ -111,21 +157,8 @@ def module(plan: Plan) -> Any:
             if neuron.graded:
                 for wire in wires:
                     for _, csr in wire:
-                        i = i + rows["r"] @ csr
-            new = dict(rows)
-            for q, p in enumerate(network.projections):
-                if not p.synapse.states:
-                    continue
-                local = {s: rows[f"p{q}_{s}"] for s in p.synapse.states} | {"v": F[0]}
-                got = call(p.synapse.update, f"p{q}", local)
-                i = i + got[0]
-                if p.synapse.conductance:
-                    g = g + got[1]
-                for s, value in zip(p.synapse.states, got[2 if p.synapse.conductance else 1 :], strict=True):
-                    new[f"p{q}_{s}"] = jnp.where(ok, value, rows[f"p{q}_{s}"]) if held_back else value
-            got = call(neuron.update, "n", {s: rows[s] for s in neuron.states} | {"i": i, "g": g})
-            for s, value in zip(neuron.states, got if isinstance(got, tuple) else (got,), strict=True):
-                new[s] = jnp.where(ok, value, rows[s]) if s in neuron.frozen else value
+                        i = i + F[plan.rows.index("r")] @ csr
+            new = cells(plan, call, F, ok, i, g)
             # 2. who spikes
             if neuron.graded:
                 spiked = jnp.zeros(n, bool)
@@ -174,15 +207,7 @@ def module(plan: Plan) -> Any:
                 stacked = arrive(stacked, row[event], place[event], jnp.where(use, much[event], 0))
             # 4. resets
             if not neuron.graded:
-                got = call(neuron.reset, "n", {s: stacked[r] for r, s in enumerate(neuron.states)})
-                for r, value in enumerate(got if isinstance(got, tuple) else (got,)):
-                    stacked = stacked.at[r].set(jnp.where(spiked, value, stacked[r]))
-                if neuron.clears:
-                    for r in range(len(plan.rows)):
-                        if r >= len(neuron.states) and not any(
-                            e.release in (r, r - 1) for e in plan.edges if e.release >= 0
-                        ):
-                            stacked = stacked.at[r].set(jnp.where(spiked, 0, stacked[r]))
+                stacked = resets(plan, call, stacked, spiked)
             self.F.value, self.k.value, self.until.value = stacked, k + 1, until
             self.ring.value, self.share.value = ring, share
             return spiked

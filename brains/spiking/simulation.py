@@ -53,7 +53,8 @@ class Simulation:
     fused on the CPU. device: "cpu"; "gpu", BestiaryError where there is none or its memory is too small; "prefer-gpu",
     which then warns once and takes the CPU; None: what JAX takes by itself. record: neurons whose spikes are kept, None
     all. trace: neurons whose potential is kept every step. precision: "float32" or "float64". threads: cores of the
-    fused kernel, for large brains; results do not depend on it.
+    fused kernel, for large brains; results do not depend on it. shards: spread the neurons over so many of the devices
+    of JAX, 0 all, those of other processes included (`jax.distributed`): spikes are the same for any number of them.
 
     `step` uses up the state that it is given: keep a copy (`copy`) to go back. EpisodeError for a state that is none,
     is used up or belongs to another network.
@@ -69,17 +70,21 @@ class Simulation:
         precision: str = "float32",
         threads: int = 1,
         device: str | None = None,
+        shards: int | None = None,
     ) -> None:
         if precision not in ("float32", "float64"):
             raise BestiaryError(f"precision must be 'float32' or 'float64', got {precision!r}")
         if backend not in (None, "fused", "portable"):
             raise BestiaryError(f"backend must be 'fused' or 'portable', got {backend!r}")
+        if shards is not None and (backend is not None or device is not None or threads != 1):
+            raise BestiaryError("shards= takes the devices that JAX has: leave out backend, device and threads")
+        self.shards = shards
         if backend == "fused" and device is None:
             device = "cpu"
         self.device, on_gpu = _device.chosen(device)
         if backend == "fused" and on_gpu:
             raise BestiaryError(f"the fused kernel runs on the CPU: backend='portable' for device={device!r}")
-        backend = backend or ("portable" if on_gpu else "fused")
+        backend = backend or ("sharded" if shards is not None else "portable" if on_gpu else "fused")
         c = network.connectome
         self.network, self.backend = network, backend
         self.recorded = np.arange(len(c)) if record is None else c.select(record)
@@ -105,6 +110,10 @@ class Simulation:
 
     def _build(self, plan: Plan, rows: tuple[Array, Array], threads: int) -> Any:
         """The back end, ready to run."""
+        if self.backend == "sharded":
+            from bestiary.brains.spiking._sharded import Sharded
+
+            return Sharded(plan, *rows, self.shards or None)
         if threads != 1:
             if threads < 1 or self.backend != "fused":
                 raise BestiaryError(
@@ -123,7 +132,7 @@ class Simulation:
             return Portable(plan, *rows)
 
     def _on_device(self) -> Any:
-        if self.device is None:
+        if self.device is None or self.backend == "sharded":
             return contextlib.nullcontext()
         from bestiary.brains._engine import jax
 
@@ -225,6 +234,8 @@ class Simulation:
 
     def check(self, state: dict[str, Any]) -> None:
         """Raises DivergenceError with the first neuron and the time if the state is no longer finite."""
+        if self.backend == "sharded" and self.engine.finite(state):
+            return
         parts = state["F"] if isinstance(state["F"], list) else [state["F"]]
         values = np.concatenate([np.asarray(p) for p in parts], 1) if len(parts) > 1 else np.asarray(parts[0])
         if not np.isfinite(values.sum(dtype=np.float64)):

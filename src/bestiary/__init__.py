@@ -12,10 +12,11 @@ import importlib.abc
 import importlib.util
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 if TYPE_CHECKING:
     from bestiary.interfaces._base import Animal
+    from bestiary.interfaces._batch import AnimalBatch
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "animal", "animals", "load", "nearest"]
@@ -49,9 +50,20 @@ def load(folder: str, name: str) -> Any:
     return importlib.import_module(f"bestiary.{folder}.{name}")
 
 
-def animal(name: str, **options: Any) -> Animal:
-    """A closed-loop animal, brain and interface, as a policy with `reset` and `act`: see `interfaces/<name>.py`."""
+@overload
+def animal(name: str, *, batch: int, **options: Any) -> AnimalBatch: ...
+@overload
+def animal(name: str, **options: Any) -> Animal: ...
+def animal(name: str, *, batch: int | None = None, **options: Any) -> Any:
+    """A closed-loop animal, brain and interface, as a policy with `reset` and `act`: see `interfaces/<name>.py`.
+
+    batch: so many of them as one policy, an `interfaces/_batch.AnimalBatch`; see `build_many` there for its options.
+    """
     load("bodies", name)
+    if batch is not None:
+        from bestiary.interfaces._batch import build_many
+
+        return build_many(name, batch, **options)
     from bestiary.interfaces._base import build
 
     return build(name, **options)

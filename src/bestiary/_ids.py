@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 _GRATING = {"where": "ground", "period_L": 2.0, "temporal_Hz": 1.25}  # 8 mm that move at 10 mm/s
+_WHEEL = {"head_fixed": True, "belt_m_per_s": None}
 _DISC = {"lv_s": 0.2, "end_deg": 120.0, "elevation_deg": 20.0}
 
 IDS: dict[str, dict[str, Any]] = {
@@ -27,8 +28,15 @@ IDS: dict[str, dict[str, Any]] = {
         "medium": "air",
         "clock": {"control": "0.0002", "brain": "0.0002", "physics": "0.00005"},  # of the wings
     },
-    "bestiary/MouseOpenField-v0": {"animal": "mouse", "task": "locomotion", "task_options": {"arena_m": 0.25}},
-    "bestiary/MouseTreadmill-v0": {"animal": "mouse", "task": "locomotion", "task_options": {"arena_m": 2.0}},
+    "bestiary/MouseOpenField-v0": {"animal": "mouse", "task": "open_field"},
+    "bestiary/MouseBeam-v0": {"animal": "mouse", "task": "beam"},
+    "bestiary/MouseWhisker-v0": {"animal": "mouse", "task": "whisker"},
+    "bestiary/MouseLabyrinth-v0": {"animal": "mouse", "task": "labyrinth"},
+    "bestiary/MouseTMaze-v0": {"animal": "mouse", "task": "tmaze"},
+    "bestiary/MouseLoom-v0": {"animal": "mouse", "task": "overhead"},
+    "bestiary/MouseGratings-v0": {"animal": "mouse", "task": "gratings"},
+    "bestiary/MouseTreadmill-v0": {"animal": "mouse", "task": "treadmill"},
+    "bestiary/MouseTreadmillFixed-v0": {"animal": "mouse", "task": "treadmill", "task_options": _WHEEL},
     "bestiary/ZebrafishFree-v0": {"animal": "zebrafish", "task": "locomotion"},
     "bestiary/ZebrafishOMR-v0": {"animal": "zebrafish", "task": "optomotor", "task_options": _GRATING},
     "bestiary/ZebrafishFlow-v0": {"animal": "zebrafish", "task": "flow"},
@@ -49,4 +57,9 @@ def register() -> None:
 
     for name, arguments in IDS.items():
         if name not in gymnasium.registry:
-            gymnasium.register(name, entry_point="bestiary.envs:EmbodiedEnv", kwargs=arguments)
+            gymnasium.register(
+                name,
+                entry_point="bestiary.envs:EmbodiedEnv",
+                vector_entry_point="bestiary.envs:EmbodiedVectorEnv",
+                kwargs=arguments,
+            )

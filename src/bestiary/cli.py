@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import keyword
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -57,7 +58,17 @@ class Run:
     video: bool = True  # film it, with the neurons beside the body
     slow_motion: float = 1.0  # how many times slower than life the video is
     plots: bool = True  # draw the figures
+    # seconds of the animal's time between checkpoints, from which `bestiary resume` goes on; else a minute of yours
+    checkpoint_every: Annotated[float | None, arg(metavar="FLOAT", help_behavior_hint="")] = None
     out: Text = None  # folder; else runs/ANIMAL-TASK-SEED
+    json: Flag = False  # one JSON object instead of text
+
+
+@dataclass(frozen=True)
+class Resume:
+    """Goes on with a run that was stopped or killed, from its last checkpoint, bit for bit."""
+
+    folder: Positional[str]  # of `bestiary run`
     json: Flag = False  # one JSON object instead of text
 
 
@@ -90,6 +101,35 @@ class Assay:
     jobs: int = 2  # processes
     seed: int = 0  # of the first animal; both arms share seeds
     out: Text = None  # folder for assay.json and assay.md
+    json: Flag = False  # one JSON object instead of text
+
+
+@dataclass(frozen=True)
+class Screen:
+    """Runs one short experiment for every neuron, type or pair, resumably, over cores, Ray or SLURM: one table."""
+
+    animal: Positional[str]  # a name of `bestiary list`
+    lesion_each: Text = None  # all, TYPE (an item for each type), type:DN*, or neurons: AVA,AVB
+    silence_each: Text = None  # the same, only their outputs are cut
+    stimulate_each: Text = None  # the same, each is given --drive
+    stimulate_pairs: Flag = False  # current into each neuron, and how every other answers
+    among: Names = ()  # of pairs: these neurons; else all
+    drive: Text = None  # 20pA@2-4 or light=1@2-4; of pairs a current, else 20pA
+    assay: Text = None  # an assay of `bestiary list`, or the task turn or locomotion
+    arm: Names = ()  # of the assay; else its first
+    seconds: Annotated[float | None, arg(metavar="FLOAT", help_behavior_hint="")] = None  # of a trial; else the assay's
+    n: int = 1  # trials of each item, at the seeds from --seed on
+    control: Text = None  # put a control in the animal's place
+    control_seed: int = 0  # of the control's permutations
+    connectome: Text = None  # by name; else the animal's own
+    without: Names = ()  # components beside the wiring to take out
+    parameters: Text = None  # a file that `bestiary fit` wrote; else the shipped ones
+    on: str = "cores"  # where: cores, ray or slurm
+    on_options: Text = None  # of slurm (submitit) or ray, as JSON: '{"slurm_partition": "cpu", "timeout_min": 30}'
+    jobs: int = 2  # items at a time
+    retries: int = 1  # of an item that failed
+    seed: int = 0  # of the first trial; all items share seeds
+    out: Text = None  # folder, in which a screen that was stopped goes on; else runs/screen-ANIMAL-KIND-ASSAY-SEED
     json: Flag = False  # one JSON object instead of text
 
 
@@ -141,17 +181,35 @@ class Stimulate:
 class Bench:
     """Speed against real time and against its bare parts, start-up times, peak memory; on one core."""
 
-    name: Positional[str]  # an animal, or engine: a spiking network of the fly's size
-    seconds: Annotated[float | None, arg(metavar="FLOAT", help_behavior_hint="")] = (
-        None  # simulated in each repeat; else 5 of an animal, 0.3 of the engine
-    )
+    name: Positional[str]  # an animal; engine: a spiking network; runs: keeping a run; scale: many worms at once
+    # simulated in each repeat; else 5 of an animal, 0.3 of the engine, 60 of runs
+    seconds: Annotated[float | None, arg(metavar="FLOAT", help_behavior_hint="")] = None
     repeats: int = 5  # of which the median is taken
-    quick: Flag = False  # of the engine: a small network, two repeats
-    threads: int = 1  # of the engine: cores of its kernel
+    quick: Flag = False  # of engine and scale: less of it, two repeats
+    threads: Count = None  # of the engine: cores of its kernel, else 1; of scale: else all cores
+    n: int = 256  # of scale: worms
+    device: Text = None  # of scale: also the brains in JAX on cpu, gpu or prefer-gpu
     brian2: Text = None  # of the engine: a Python that has Brian2, to run side by side
     startup: bool = True  # also times of import and make, and the memory of the demo
     body: Flag = False  # only the body, walking with its senses, against bare MuJoCo
     seed: int = 0  # of the run
+    json: Flag = False  # one JSON object instead of text
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a network costs: FLOP/s, memory, traffic, and time per second of life on named hardware and on this one."""
+
+    animal: Positional[str] = ""  # a name of `bestiary list`; else --neurons and --synapses
+    neurons: Annotated[float | None, arg(metavar="FLOAT", help_behavior_hint="")] = None  # 71.8e6
+    synapses: Annotated[float | None, arg(metavar="FLOAT", help_behavior_hint="")] = None  # 1e12
+    model: str = "lif"  # lif, izhikevich, hh, rate or graded
+    rate: float = 1.0  # spikes per second of a mean neuron
+    dt_ms: float = 0.1  # step
+    compartments: int = 1  # of a neuron
+    delay_steps: int = 20  # of the longest delay
+    plastic: float = 0.0  # synapses that learn
+    measure: bool = True  # also this machine: bandwidth, arithmetic, synaptic events
     json: Flag = False  # one JSON object instead of text
 
 
@@ -182,6 +240,31 @@ class Fit:
 
 
 @dataclass(frozen=True)
+class Export:
+    """A recording as NWB, a connectome in another format (SONATA, GraphML, Parquet, CSV), or episodes for Minari."""
+
+    what: Positional[str]  # a recording or its folder; a connectome, ANIMAL:NAME or a file; of episodes an id or animal
+    out: Positional[str]  # FILE.nwb; FILE.h5 (SONATA), .graphml, .parquet, .csv, .csv.gz, .npz; minari:NAME-v0
+    episodes: int = 1  # of a Minari dataset
+    seconds: Annotated[float | None, arg(metavar="FLOAT", help_behavior_hint="")] = None  # of each; else the task's
+    seed: int = 0  # of the first episode
+    json: Flag = False  # one JSON object instead of text
+
+
+@dataclass(frozen=True)
+class Import:
+    """Reads a connectome file, checks it, says what is in it, and writes it as another file if asked."""
+
+    file: Positional[str]  # .csv, .csv.gz, .parquet, .npz, .graphml or .h5 (SONATA)
+    neurons: Text = None  # their table, where it is another file than FILE.neurons.csv
+    column: Names = ()  # a column of another name: pre=Presynaptic_ID,weight=Connectivity
+    signed: Flag = False  # weights below 0 are inhibitory
+    rows: Count = None  # edges that there must be
+    out: Text = None  # file, in any of these formats; `run ANIMAL --connectome FILE` takes it
+    json: Flag = False  # one JSON object instead of text
+
+
+@dataclass(frozen=True)
 class Doctor:
     """What works on this machine: versions, drawing, JAX, brain stack, memory, disk, data."""
 
@@ -190,7 +273,25 @@ class Doctor:
 
 
 VERBS: dict[str, Any] = {
-    c.__name__.lower(): c for c in (List, Run, Plot, Assay, Turing, Card, Stimulate, Bench, Data, Fit, Doctor)
+    c.__name__.lower(): c
+    for c in (
+        List,
+        Run,
+        Resume,
+        Plot,
+        Assay,
+        Screen,
+        Turing,
+        Card,
+        Stimulate,
+        Bench,
+        Estimate,
+        Data,
+        Fit,
+        Export,
+        Import,
+        Doctor,
+    )
 }
 
 
@@ -209,7 +310,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if (seed := getattr(options, name, 0)) < 0:
                 raise BestiaryError(f"{name.replace('_', ' ')} must be 0 or more, got {seed}")
         verb = type(options).__name__.lower()
-        command = importlib.import_module(f"bestiary._commands.{verb}").command
+        command = importlib.import_module(f"bestiary._commands.{verb}{'_' * keyword.iskeyword(verb)}").command
         with _stdout_to_stderr():
             outcome: Outcome = command(options)
         print(outcome.json() if as_json else outcome.text)

@@ -46,5 +46,9 @@ class DataError(BestiaryError, OSError):
     """A data file that is missing, damaged or foreign."""
 
 
+class CheckpointError(BestiaryError, ValueError):
+    """A checkpoint of another model, wiring, parameters or version: it would not go on as the first run did."""
+
+
 class RenderError(BestiaryError, RuntimeError):
     """No picture can be drawn here: says what to install."""

@@ -1,4 +1,4 @@
-"""`bestiary bench NAME`, `bestiary bench engine`."""
+"""`bestiary bench NAME`, `bestiary bench engine`, `bestiary bench runs`."""
 
 from __future__ import annotations
 
@@ -17,14 +17,20 @@ def command(options: Any) -> Outcome:
         if options.body:
             raise BestiaryError("--body is of an animal, not of the engine")
         return _engine(options)
+    if options.name == "runs":
+        return _runs(options)
+    if options.name == "scale":
+        return _scale(options)
     if options.name not in bestiary.animals("interfaces"):
-        names = [*bestiary.animals("interfaces"), "engine"]
+        names = [*bestiary.animals("interfaces"), "engine", "runs", "scale"]
         raise LookupError(f"no animal {options.name!r}; {bestiary.nearest(options.name, names, 'animal')}")
     seconds = 5.0 if options.seconds is None else options.seconds
     _check(options, seconds)
     own = importlib.util.find_spec(f"bestiary.tasks._bench_{options.name}")  # what this animal alone has to time
-    if (options.quick and own is None) or options.threads != 1 or options.brian2 is not None:
+    if (options.quick and own is None) or options.threads is not None or options.brian2 is not None:
         raise BestiaryError("--quick, --threads and --brian2 are of `bestiary bench engine`")
+    if options.n != 256 or options.device is not None:
+        raise BestiaryError("--n and --device are of `bestiary bench scale`")
     physics()
     if options.body:
         return _body(options)
@@ -111,6 +117,52 @@ def _body(options: Any) -> Outcome:
     return Outcome({"body": found, "machine": here}, text)
 
 
+def _scale(options: Any) -> Outcome:
+    if options.body or options.brian2 is not None:
+        raise BestiaryError("--body and --brian2 are of other benches")
+    repeats = min(options.repeats, 2) if options.quick else options.repeats
+    seconds = options.seconds if options.seconds is not None else 0.4 if options.quick else 2.0
+    _check(options, seconds)
+    physics()
+    from bestiary.tasks import _bench
+    from bestiary.tasks._bench_scale import bench_scale
+
+    with bar(repeats + 6, "bench scale", "parts", "{desc} {n}/{total} [{elapsed}] {postfix}") as progress:
+
+        def note(text: str) -> None:
+            progress.set_postfix_str(text, refresh=False)
+            progress.update()
+
+        here = _bench.machine()
+        threads = 0 if options.threads is None else options.threads
+        found = bench_scale(
+            "worm", options.n, seconds, repeats, threads, options.seed, options.startup, options.device, note
+        )
+    rate = found["steps_per_s"]
+    rows = [
+        (f"{found['n']} worms, closed loop", rate["loop"], "control steps of a worm per s"),
+        ("  their bodies alone: senses, task", rate["bodies"], ""),
+        ("  their brains alone", rate["brains"], ""),
+        ("raw mujoco.batch, same model", rate["raw"], ""),
+        ("one worm, closed loop", rate["single"], ""),
+        ("closed loop over raw", 100 * found["share_of_raw"], "%"),
+        ("  in processor time", 100 * found["share_of_raw_cpu"], "%"),
+        ("many over one", found["times_single"], "times"),
+        ("all together", found["times_real_time"], "times real time"),
+    ]
+    if found.get("memory"):
+        most = found["memory"]["most_bytes_per_animal"]
+        rows.append(("memory of one more worm", most / 1e6, "MB, the most of two steps"))
+    if (device := found.get("device")) is not None:
+        rows.append((f"brains in JAX on {device['kind']}", device["brains_per_s"], "control periods per s, float32"))
+    text = table(rows) + (
+        f"\n  {found['threads']} threads on {found['cores']} cores of {here['processor']}, "
+        f"load {number(here['load'])}, medians of {repeats}, {found['steps']} control steps of "
+        f"{1e3 * found['control_s']:g} ms"
+    )
+    return Outcome({"scale": found, "machine": here}, text)
+
+
 def _check(options: Any, seconds: float) -> None:
     if options.repeats < 1 or not 0 < seconds < 1e6:
         raise BestiaryError(
@@ -118,12 +170,39 @@ def _check(options: Any, seconds: float) -> None:
         )
 
 
+def _runs(options: Any) -> Outcome:
+    """What recording, checkpoints, export and resume cost beside the worm's loop."""
+    seconds = 60.0 if options.seconds is None else options.seconds
+    _check(options, seconds)
+    physics()
+    from bestiary.tasks import _bench
+    from bestiary.tasks._bench_runs import bench_runs
+
+    form = "{desc} {n}/{total} [{elapsed}] {postfix}"
+    with bar(options.repeats + 1, "bench runs", "parts", form) as progress:
+
+        def note(text: str) -> None:
+            progress.set_postfix_str(text, refresh=False)
+            progress.update()
+
+        here = _bench.machine()
+        found = bench_runs("worm", seconds, options.repeats, options.seed, seconds / 3, note)
+    wall, cpu = found["wall_share"], found["cpu_share"]
+    rows = [(part, 100 * wall[part], 100 * cpu[part]) for part in wall]
+    text = table(rows, ("the worm's loop, on top", "% of its wall time", "% of its CPU time")) + (
+        f"\n  medians of {options.repeats} over {seconds:g} s of life, a checkpoint every {seconds / 3:g} s, "
+        f"one core of {here['processor']} (load {number(here['load'])})"
+    )
+    return Outcome({"runs": found, "machine": here}, text)
+
+
 def _engine(options: Any) -> Outcome:
     repeats = min(options.repeats, 2) if options.quick else options.repeats
     seconds = options.seconds if options.seconds is not None else 0.1 if options.quick else 0.3
     _check(options, seconds)
-    if options.threads < 1:
-        raise BestiaryError(f"threads must be 1 or more, got {options.threads}")
+    threads = 1 if options.threads is None else options.threads
+    if threads < 1:
+        raise BestiaryError(f"threads must be 1 or more, got {threads}")
     if options.brian2 is not None and not Path(options.brian2).is_file():
         raise BestiaryError(f"--brian2 names no Python: {options.brian2}")
     from bestiary.brains._surrogate import flywire_surrogate
@@ -132,7 +211,7 @@ def _engine(options: Any) -> Outcome:
     total = 3 * repeats + 6 + 6 * (options.brian2 is not None)
     with (
         bar(total, "bench engine", "parts", "{desc} {n}/{total} [{elapsed}] {postfix}") as progress,
-        _bench.one_core() if options.threads == 1 else contextlib.nullcontext(),
+        _bench.one_core() if threads == 1 else contextlib.nullcontext(),
     ):
 
         def note(text: str) -> None:
@@ -142,7 +221,7 @@ def _engine(options: Any) -> Outcome:
         here = _bench.machine()
         small = flywire_surrogate(neurons=5000, edges=200_000, real_tables=False) if options.quick else None
         found = _bench_engine.bench_engine(
-            repeats, seconds, connectome=small, threads=options.threads, brian2_python=options.brian2, note=note
+            repeats, seconds, connectome=small, threads=threads, brian2_python=options.brian2, note=note
         )
     regimes = [
         (
@@ -162,7 +241,7 @@ def _engine(options: Any) -> Outcome:
         if name != "mode":
             rest.append((f"{name}, times faster than Brian2 {found['brian2']['mode']}", r["times_faster"], ""))
     text = (
-        f"{found['neurons']} neurons, {found['edges']} edges, {options.threads} core{'s' * (options.threads > 1)}\n"
+        f"{found['neurons']} neurons, {found['edges']} edges, {threads} core{'s' * (threads > 1)}\n"
         f"{table(regimes, head)}\n{table(rest)}\n  peak memory: {size(found['peak_bytes'])}\n"
         f"  medians of {repeats} over {seconds:g} s on {here['processor']} "
         f"({here['cores']} cores, load {number(here['load'])})"

@@ -9,13 +9,17 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import bestiary
 from bestiary._commands._show import Outcome, bar, known_animal, physics, say, table, words
 from bestiary.errors import BestiaryError, RenderError
 
+if TYPE_CHECKING:
+    from bestiary.tasks._runs import Kept
+
 _ROWS_PER_S = 100  # of the recording, at most
+_CHECKPOINT_S = 60  # of the clock on the wall, between checkpoints where nothing else is asked
 
 
 def command(options: Any) -> Outcome:
@@ -29,19 +33,30 @@ def command(options: Any) -> Outcome:
         raise BestiaryError(f"seconds must be above 0 and below 1e6, got {options.seconds:g}")
     if not 0 < options.slow_motion <= 1e4:
         raise BestiaryError(f"slow motion must be above 0 and at most 1e4, got {options.slow_motion:g}")
+    if options.checkpoint_every is not None and not options.checkpoint_every > 0:
+        raise BestiaryError(f"seconds between checkpoints must be above 0, got {options.checkpoint_every:g}")
     physics()
+    from bestiary.tasks._runs import forget
+
     began = time.perf_counter()
     env = environment(options)
     say(f"waking {options.animal}")
     animal = bestiary.animal(options.animal, **animal_options(options))
     folder = Path(options.out or f"runs/{options.animal}-{options.task}-{options.seed}")
     folder.mkdir(parents=True, exist_ok=True)
+    for name in (
+        "recording.h5",
+        "summary.json",
+        "diverged.npz",
+    ):  # of an earlier run: a kill must not leave them as if of this one
+        (folder / name).unlink(missing_ok=True)
+    forget(folder)
     obs, info = env.reset(seed=options.seed)
     animal.reset(info["episode_seed"])
     animal.act(obs)  # compiles; the run itself starts afresh
     setup_s = time.perf_counter() - began
     try:
-        return _run(options, env, animal, folder, setup_s)
+        return close_loop(options, env, animal, folder, setup_s)
     finally:
         env.close()
 
@@ -90,46 +105,71 @@ def medium(text: str | None) -> Any:
     return numbers[0] if len(numbers) == 1 else tuple(numbers)
 
 
-def _run(options: Any, env: Any, animal: Any, folder: Path, setup_s: float) -> Outcome:
+def close_loop(options: Any, env: Any, animal: Any, folder: Path, setup_s: float, kept: Kept | None = None) -> Outcome:
+    """The run itself, from its start or from a checkpoint to which env and animal have been put back."""
     from bestiary.envs.recording import Recorder
-    from bestiary.tasks._trial import run_trial
+    from bestiary.tasks._runs import Keeper, forget
+    from bestiary.tasks._trial import Samples, run_trial
 
     files: dict[str, Any] = {"recording": folder / "recording.h5"}
     missing: list[str] = []
-    asked = {k: v for k, v in vars(options).items() if k not in ("json", "out", "video", "plots")}
+    asked = {k: v for k, v in vars(options).items() if k not in ("json", "out", "video", "plots", "checkpoint_every")}
     every = max(1, round(1 / (_ROWS_PER_S * env.clock.control_s)))
-    film = _film(options, env, animal, folder, missing)
-    track, steps, stopped = None, 0, False
-    recorder = Recorder(files["recording"], env, animal, every=every, metadata={"asked": asked})
-    began = time.perf_counter()
+    start = kept.moment if kept is not None else None
+    steps, samples = (start.steps, start.samples) if start is not None else (0, Samples())
+    began_s = steps * env.clock.control_s
+    film = _film(options, env, animal, folder, missing, began_s)
+    track, stopped = None, False
+    resume = kept.recorder if kept is not None else None
+    recorder = Recorder(files["recording"], env, animal, every=every, metadata={"asked": asked}, resume=resume)
+    keeper = Keeper(folder, env, animal, recorder, {**vars(options), "out": None})
+    if kept is not None:
+        keeper.went_on(kept)
+    each = options.checkpoint_every and max(1, round(options.checkpoint_every / env.clock.control_s))
+    began = last = time.perf_counter()
+    before_s = kept.run_s if kept is not None else 0.0
     with contextlib.ExitStack() as stack:
         stack.callback(lambda: recorder.close(complete=track is not None))
         if film is not None:
             files["video"] = film[1]
             stack.callback(film[0].close)
         progress = stack.enter_context(bar(options.seconds, options.animal))
+        progress.update(began_s)
         interrupted = stack.enter_context(_interrupts())
 
         def on_step(action: Any, obs: Any, reward: float, info: dict[str, Any]) -> None:
-            nonlocal steps
+            nonlocal steps, last
             steps += 1
             recorder.add(action, obs, reward, info)
             if film is not None:
                 film[0].add()
             progress.update(env.clock.control_s)
+            if info.get("divergence"):
+                files["state"] = keeper.dump(folder / "diverged.npz")
+            if env.over:
+                return
+            due = steps % each == 0 if each else time.perf_counter() - last > _CHECKPOINT_S
+            if due or interrupted:
+                keeper.save(steps, samples, before_s + time.perf_counter() - began)
+                last = time.perf_counter()
             if interrupted:
                 raise KeyboardInterrupt
 
         try:
             fine = "claws_m" in env.pose()  # a swing lasts a few hundredths of a second
-            track = run_trial(env, animal, seed=options.seed, every=1 if fine else 5, on_step=on_step)
+            sampled = 1 if fine else 5
+            track = run_trial(
+                env, animal, seed=options.seed, every=sampled, on_step=on_step, samples=samples, resume=start
+            )
         except KeyboardInterrupt:
             stopped = True
-        run_s = time.perf_counter() - began
+        run_s = before_s + time.perf_counter() - began
     seconds = steps * env.clock.control_s
     if stopped:
         say(f"stopped at {seconds:.2f} s; what was recorded is kept: `bestiary plot {files['recording']}` draws it, "
-            "bestiary.envs.recording.open_recording reads it")  # fmt: skip
+            f"bestiary.envs.recording.open_recording reads it, `bestiary resume {folder}` goes on")  # fmt: skip
+    else:
+        forget(folder)
     if options.plots and not stopped:
         files["plots"] = _plots(files["recording"], missing)
     quantities = {
@@ -158,15 +198,20 @@ def _run(options: Any, env: Any, animal: Any, folder: Path, setup_s: float) -> O
     return outcome
 
 
-def _film(options: Any, env: Any, animal: Any, folder: Path, missing: list[str]) -> tuple[Any, Path] | None:
-    """The film and its path; None, and why in `missing`, where it is not wanted or nothing can be drawn."""
+def _film(
+    options: Any, env: Any, animal: Any, folder: Path, missing: list[str], began_s: float
+) -> tuple[Any, Path] | None:
+    """The film and its path; None, and why in `missing`, where it is not wanted or nothing can be drawn.
+
+    A run that goes on has a second film, from that moment: a film cannot be added to.
+    """
     if not options.video:
         return None
     try:
         from bestiary.envs.video import Film
 
         env.render()
-        path = folder / f"{options.animal}.mp4"
+        path = folder / (f"{options.animal}-from-{began_s:g}s.mp4" if began_s else f"{options.animal}.mp4")
         return Film(path, env, animal, slow_motion=options.slow_motion, title=_title(options)), path
     except (RenderError, ImportError) as error:
         missing.append(f"no video: {error}; `bestiary doctor` looks for what is missing")

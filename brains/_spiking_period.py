@@ -1,0 +1,103 @@
+"""One control period of a spiking part in one compiled call, which holds no lock of Python's: its Poisson input, then
+the kernel."""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any
+
+import numba
+import numpy as np
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@numba.njit(cache=True)
+def uniform(seed: Any, count: Any) -> Any:
+    """Number `count` of the random stream `seed`, in (0, 1]: SplitMix64 (Steele et al. 2014, OOPSLA) by its counter."""
+    z = np.uint64(seed) + np.uint64(count + 1) * np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return (np.float64((z ^ (z >> np.uint64(31))) >> np.uint64(11)) + 1.0) * 2.0**-53
+
+
+@numba.njit(cache=True)
+def events(running: Array, steps: int, dt_s: float, seed: Any, count: int) -> tuple[Array, Array, int]:
+    """(step, row) of each event, in order of time, of cells that fire as Poisson; numbers drawn so far.
+
+    running (n,): sum of the rates (Hz) up to each cell. Together they are one Poisson process, and each event falls to
+    a cell by its share.
+    """
+    total = running[-1] if running.size else 0.0
+    step = np.empty(16, np.int32)
+    row = np.empty(16, np.int32)
+    m, at = 0, 0.0
+    while total > 0:
+        at -= math.log(uniform(seed, count)) / total
+        if at >= steps * dt_s:
+            break
+        if m == step.size:
+            step, row = np.append(step, step), np.append(row, row)
+        step[m] = min(int(at / dt_s), steps - 1)
+        row[m] = np.searchsorted(running, (1.0 - uniform(seed, count + 1)) * total, side="right")
+        count += 2
+        m += 1
+    return step[:m], row[:m], count + 1
+
+
+@functools.cache
+def period(kernel: Any, counted: bool) -> Any:
+    """`kernel` preceded by its input, compiled.
+
+    drive (n,): mV. given: running sum of the rates (Hz) of the cells `on`, whose events are poisson_mV; background:
+    cells, running sum and mV of theirs. out (2 + n,): takes how often each cell fired, from its third entry on.
+    counted: whether the kernel writes that itself.
+    """
+
+    @numba.njit(nogil=True)
+    def call(
+        F: Array,
+        I: Array,  # noqa: E741
+        before: Any,
+        after: Any,
+        steps: int,
+        dt_s: float,
+        drive: Array,
+        on: Array,
+        given: Array,
+        poisson_mV: float,
+        background: Any,
+        seed: Any,
+        flush: bool,
+        out: Array,
+    ) -> None:
+        rows, running, kick_mV = background
+        a_step, a_row, used = events(given, steps, dt_s, seed, 0)
+        b_step, b_row, used = events(running, steps, dt_s, seed, used)
+        size, first = a_step.size + b_step.size, I[0]
+        at, weight = np.empty((2, size), np.int32), np.empty(size, np.float32)
+        i = j = 0
+        for m in range(size):
+            if j == b_step.size or (i < a_step.size and a_step[i] <= b_step[j]):
+                at[0, m], at[1, m], weight[m] = first + a_step[i], on[a_row[i]], poisson_mV
+                i += 1
+            else:
+                at[0, m], at[1, m], weight[m] = first + b_step[j], rows[b_row[j]], kick_mV
+                j += 1
+        I[2] = 0
+        if flush:  # denormal numbers would make the kernel ten times slower
+            for r in range(F.shape[0]):
+                for n in range(F.shape[1]):
+                    F[r, n] = F[r, n] if abs(F[r, n]) >= np.float32(1e-25) else np.float32(0)
+        trace, rate = np.empty((1, 0), np.float32), np.empty(0, np.uint32)
+        ctl = np.array([steps, 0], np.int32)
+        to = out if counted else np.empty(2 + 6 * F.shape[1], np.int32)  # the kernel stops before it is full
+        while ctl[0] > 0:
+            kernel(F, I, *before, ctl, rate, drive, at, weight, *after, F, I, to, trace)
+            if not counted:
+                for m in range(to[1]):
+                    out[2 + to[3 + 2 * m]] += 1
+            ctl[0] -= to[0]
+
+    return call
