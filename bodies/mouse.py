@@ -1,13 +1,16 @@
 """Mus musculus, 25 g: dm_control's rodent (a rat of 338 g, Merel 2020 ICLR) shrunk by stated laws.
 
-Laws, with m the ratio of the masses, 0.074: lengths by m^(1/3) = 0.42 (geometric similarity), times by the root of that
-(the same Froude number at the same gravity); torques and stiffness by m, as a muscle's force goes with its cross-section
-and its arm with length, so a mouse is stronger for its weight than a rat; damping by m * time, inertia and armature by
-m * length^2, contact and muscle time constants by time. Rats and mice differ in proportion: the
-trunk is lengthened by 1.19 (TRUNK) to the 61 mm from skull to tail base that the measured mouse skeleton
-(talmolab/stac-mjx, 67 mm at 33 g) has at 25 g; limbs stay, as their sum in mouse motion capture (hip to heel 31 mm) is
-that of the shrunk rat; 60 of the rat's 338 g are moved from the pelvis to the chest, so that the forepaws bear a third
-of the weight (40 % in mice, memory). What the rat's model lacks is added here: whiskers, tongue, eyes, nose.
+Laws, with m the ratio of the masses, 0.074: lengths by m^(1/3) = 0.42 (geometric similarity), times by the root of
+that (the same Froude number at the same gravity); torques and stiffness by m, as a muscle's force goes with its
+cross-section and its arm with length, so a mouse is stronger for its weight than a rat; damping by m * time, inertia
+and armature by m * length^2, contact and muscle time constants by time.
+
+Rats and mice differ in proportion: the trunk is lengthened by 1.19 (TRUNK), to 59 mm from skull to tail base as it
+stands, 68 mm along its arch; the measured mouse skeleton (talmolab/stac-mjx, 67 mm at 33 g) has 61 mm at 25 g. Limbs
+stay, as their sum in mouse motion capture (hip to heel 31 mm) is that of the shrunk rat. Some 80 of the rat's 338 g are
+moved from the pelvis to the chest, so that the forepaws bear more than a third of the weight (40 % in mice, memory).
+Tuned: strength of the legs, damping of the hips, ranges of some joints, torque of the spine. What the rat's model lacks
+is added here: whiskers, tongue, eyes, nose, ears.
 
 Axes of the trunk: x ahead, y left, z up. Sides are the animal's own.
 """
@@ -188,7 +191,7 @@ class Mouse:
     """A mouse as an immutable description. Everything is SI.
 
     floor: bring a level plane at height 0, named "floor", to stand on; a world with its own terrain deletes it.
-    welded: spine, tail and digits are rigid, for speed: 33 hinges and 25 servos instead of 67 and 38.
+    welded: spine, tail and digits are rigid, for speed: 33 hinges and 29 servos instead of 67 and 38.
     whiskers: 24 rods a side, that touch the world and nothing of the mouse itself.
     self_contact: parts of the body collide with one another too.
     eyes: both eyes, 2 x 1289 pixels of 4 degrees, as the sense `luminance`, 50 times a second.
