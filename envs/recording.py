@@ -175,12 +175,10 @@ class Recorder:
         over = array.ndim and array.shape[-1] == len(self._names) != len(self._shown)
         return array[..., self._shown] if over else array
 
-    def _create(self, groups: Mapping[str, Mapping[str, Any]]) -> None:
+    def _create(self, now: Mapping[str, Mapping[str, Any]]) -> None:
         env, file = self._env, self._file
         assert file is not None
-        row = {
-            f"{folder}/{name}".lstrip("/"): value for folder, group in groups.items() for name, value in group.items()
-        }
+        row = {f"{folder}/{name}".lstrip("/"): value for folder, group in now.items() for name, value in group.items()}
         for path in list(row):
             folder, _, name = path.rpartition("/")
             numbers = folder != "info" or (name != "time_s" and isinstance(row[path], int | float))

@@ -38,8 +38,9 @@ class EmbodiedVectorEnv(gymnasium.vector.VectorEnv[dict[str, Array], Array, Arra
 
     `batched`: whether the physics is on `mujoco.batch`. A body that writes into its model before every physics step
     (`Body.before_step`: drag that grows with the square of speed), and either cannot do so for many (`before_steps`) or
-    differs between environments, runs in a loop of single ones instead: the same results, at their speed. `observed`:
-    "together", in few array operations for all bodies, where the body can (`Body.leading`), else "one by one".
+    differs between environments, runs in a loop of single ones instead: the same results, at their speed. So does a
+    task that sets joints (`Task.move`: a treadmill). `observed`: "together", in few array operations for all bodies,
+    where the body can (`Body.leading`), else "one by one".
 
     Other arguments are those of EmbodiedEnv; render_mode is None or "rgb_array". Raises what EmbodiedEnv raises.
     """
@@ -76,7 +77,8 @@ class EmbodiedVectorEnv(gymnasium.vector.VectorEnv[dict[str, Array], Array, Arra
         self.observation_space = batch_space(first.observation_space, num_envs)
         self.action_space = batch_space(first.action_space, num_envs)
         writes = hasattr(first.body, "before_step")
-        self.batched = not writes or (hasattr(first.body, "before_steps") and len(made) == 1)
+        able = not writes or (hasattr(first.body, "before_steps") and len(made) == 1)
+        self.batched = able and not getattr(first.task, "writes_joints", False)
         self.observed = "together" if self.batched and getattr(first.body, "leading", False) else "one by one"
         self.batch: batch.Batch | None = None
         if self.batched:
@@ -218,8 +220,11 @@ class EmbodiedVectorEnv(gymnasium.vector.VectorEnv[dict[str, Array], Array, Arra
         time_s = self._steps * self.clock.control_s
         b.time[go] = time_s[go]
         whole = len(go) == n and not lost
+        going = np.zeros(n, bool)
+        going[go] = True
+        going[list(lost)] = False
         for env, group in kinds:
-            good = group if whole else np.array([i for i in group if i in set(go.tolist()) - set(lost)], int)
+            good = group[going[group]]
             if not len(good):
                 continue
             rows = b if len(good) == n else _Rows(b, good)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import warnings
 from dataclasses import replace
 from typing import Any
@@ -243,6 +244,53 @@ def test_a_lesioned_neuron_touches_nobody_and_nothing_else_changes() -> None:
         keep = np.arange(len(a)) != row
         assert np.array_equal(a[np.ix_(keep, keep)], b[np.ix_(keep, keep)])
     assert np.array_equal(whole.net.equilibrium()["half"], cut.net.equilibrium()["half"])
+
+
+def test_the_worm_ships_what_its_search_gave() -> None:
+    from bestiary import assets
+    from bestiary.tasks._fit import stages
+
+    fit = json.loads(assets.file("worm", "fit_loop.json").read_text(encoding="utf-8"))
+    shipped, stage = bestiary.load("brains", "worm").parameters(), stages("worm")[fit["stage"]]
+    assert fit["parameters"] == shipped and tuple(fit["fitted"]) == stage.parameters
+    assert fit["log"][-1]["evaluations"] == fit["budget"] == stage.budget and fit["loss"] == fit["log"][-1]["best"]
+    assert all(
+        "fit_loop.json" in bestiary.load("brains", "worm").parameter_table()[p]["fitted_to"] for p in fit["fitted"]
+    )
+
+
+def test_touch_receptors_quiet_the_opposing_pool() -> None:
+    """The brain alone, without noise, 0.5 s of current into the receptors of either half."""
+    quiet = {"noise_mV": 0.0, "noise_motor_mV": 0.0}
+    brain = bestiary.animal("worm", parameters=quiet).brain
+    nothing = np.zeros(len(brain.names), np.float32)
+
+    def settled(state: Any, current: Any, steps: int) -> Any:
+        for _ in range(steps):
+            state = brain.advance(state, current, nothing)
+        return state
+
+    calm = settled(brain.init(0), nothing, 300)
+    for receptors, up, down in (("PLM", "AVB,PVC", "AVA,AVD,AVE"), ("ALM,AVM", "AVA,AVD,AVE", "AVB,PVC")):
+        current = nothing.copy()
+        current[brain.select(receptors.split(","))] = 30.0
+        change = settled(calm, current, 50)["v"] - settled(calm, nothing, 50)["v"]
+        for pool, sign in ((up, 1), (down, -1)):
+            for name in pool.split(","):
+                assert sign * change[brain.select(name)].mean() > 0.2, (receptors, name)
+
+
+def test_synapses_of_unknown_transmitters_are_left_out() -> None:
+    from bestiary.brains import worm
+
+    p = worm.parameters()
+    brains = [worm.build(None, p | {"unknown_strength": k}, Clock()) for k in (0.0, 1.0)]
+    dopamine = brains[0].select("CEP*")
+    without, with_them = (b.net.synapse_nS[:, dopamine] for b in brains)
+    assert not without.any() and with_them.any()
+    assert (brains[0].net.gap_nS == brains[1].net.gap_nS).all() and brains[0].net.gap_nS[:, dopamine].any()
+    known = brains[0].select("ALM")
+    assert (brains[0].net.synapse_nS[:, known] == brains[1].net.synapse_nS[:, known]).all()
 
 
 def test_silence_keeps_the_inputs() -> None:

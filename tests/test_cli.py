@@ -90,7 +90,7 @@ UNKNOWN = {
     "medium": (["run", "worm", "--medium", "agr"], "agar"),
     "brain": (["stimulate", "flywir", "--drive", "P9=1Hz"], "flywire"),
     "bench": (["bench", "engin"], "engine"),
-    "stage": (["fit", "worm", "gate"], "gait"),
+    "stage": (["fit", "worm", "loup"], "loop"),
 }
 
 

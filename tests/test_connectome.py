@@ -119,6 +119,7 @@ def test_motor_neurons_pull_the_muscles_beside_them(cook):
         ("ALM", "PVC", -1, "physiology"),
         ("PLM", "AVA", -1, "physiology"),
         ("PLM", "AVD", -1, "physiology"),
+        ("LUA", "AVA", -1, "physiology"),
         ("DD", "muscle", -1, "physiology"),
         ("VB", "muscle", 1, "physiology"),
         ("RME", "muscle", -1, "physiology"),

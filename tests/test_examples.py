@@ -85,12 +85,14 @@ def test_turing(monkeypatch, capsys, tmp_path):
     assert (tmp_path / "out" / "report.html").stat().st_size > 20000
 
 
-def test_rl_cleanrl(monkeypatch, capsys, tmp_path):
-    for animal, envs in (("worm", 2), ("fly", 1)):
-        words = ("--envs", str(envs), "--rounds", "1", "--length", {"worm": "130", "fly": "22"}[animal])
-        out = run(monkeypatch, capsys, "rl_cleanrl", animal, *words, "--out", str(tmp_path / animal))
-        assert re.search(rf"{animal}: mean return [+-]\d\.\d+ at first", out)
-        assert (tmp_path / animal / "curve.json").is_file()
+@pytest.mark.parametrize(
+    ("animal", "envs", "length"), [("worm", "2", "130"), pytest.param("fly", "1", "22", marks=pytest.mark.slow)]
+)
+def test_rl_cleanrl(monkeypatch, capsys, tmp_path, animal, envs, length):
+    words = ("--envs", envs, "--rounds", "1", "--length", length, "--out", str(tmp_path))
+    out = run(monkeypatch, capsys, "rl_cleanrl", animal, *words)
+    assert re.search(rf"{animal}: mean return [+-]\d\.\d+ at first", out)
+    assert (tmp_path / "curve.json").is_file()
 
 
 def test_rl_connectome(monkeypatch, capsys):
