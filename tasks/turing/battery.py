@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bestiary.bodies._base import Array
-from bestiary.tasks.turing import distance, features, individuality, judge, memory, responses
+from bestiary.tasks.turing import distance, features, individuality, judge, memory, repeated, responses
 from bestiary.tasks.turing.contract import Outcome
 from bestiary.tasks.turing.distance import Bounds
 from bestiary.tasks.turing.series import Cohort, Frame, Series
@@ -28,6 +28,7 @@ class Portrait:
     vectors: dict[str, Array]
     grammar: Grammar
     windows: dict[float, Array]
+    psychometric: Array | None = None  # `repeated.PARAMETERS`
     whole: Array | None = None  # the recording before it was cut to the length of the model's
 
 
@@ -78,12 +79,15 @@ class Battery:
             vectors["coupling"] = features.lagged(z, rate)
         if self.strengths is not None and series.stimulus is not None:
             vectors["response"] = responses.curve(series, z, self.strengths, self.spread)
+        fit = None
+        if "response" in vectors:
+            fit = repeated.psychometric(*responses.answered(series, z, self.spread))
         words = grammar(self.alphabet.read(z, rate), self.alphabet.n, self.alphabet.step / rate)
         scales = {}
         for s in self.scales_s:
             cut = features.windows(z, max(1, round(s * rate)), WINDOWS[s])
             scales[s] = features.window_features(cut, rate)[0].astype(np.float32)
-        return Portrait(z, vectors, words, scales)
+        return Portrait(z, vectors, words, scales, fit)
 
     def portraits(self, cohort: Cohort) -> list[Portrait]:
         return [self.portrait(a) for a in cohort.animals]
@@ -160,6 +164,19 @@ def _individuality(battery: Battery, all_: Sequence[Portrait], real: Array, rng:
     return _outcome(found, real, repeatability=individuality.repeatability(parts))
 
 
+def _response(battery: Battery, all_: Sequence[Portrait], real: Array, rng: np.random.Generator) -> Outcome:
+    """Beside the distance between curves: threshold, slope, guess and lapse of each animal, compared by animal."""
+    found = _by("response", True)(battery, all_, real, rng)
+    none = np.full(4, np.nan)
+    fits = np.stack([none if p.psychometric is None else p.psychometric for p in all_])
+    c = repeated.by_animal(fits, ~real, rng, 199)
+    table = {
+        k: {"model_less_real": float(d), "p": float(p), "p_all": float(q)}
+        for k, d, p, q in zip(repeated.PARAMETERS, c.difference, c.p, c.p_all, strict=True)
+    }
+    return replace(found, detail={**found.detail, "by_animal": table, "exact": c.exact})
+
+
 def _usage(grammars: Sequence[Grammar]) -> Array:
     x = np.stack([g.usage for g in grammars])
     return distance.jensen_shannon(x[:, None], x[None])
@@ -179,7 +196,7 @@ COMPARE: dict[str, Compare] = {
     "D.usage": _table(_usage),
     "D.transitions": _table(_order),
     "D.dwell": _table(dwell_distances),
-    "D.response": _by("response", True),
+    "D.response": _response,
     **{f"D.turing.{s:g}s": _judge(s) for s in SCALES_S},
     "D.memory": _memory,
     "D.individuality": _individuality,

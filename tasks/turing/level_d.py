@@ -66,7 +66,7 @@ def _simulated(exam: Exam, real: Cohort, noise_m: float) -> tuple[Cohort | None,
             wanted[k] = {"control": controls.CONTROLS[k].animal}
     trials, whose = [], []
     for k, build in wanted.items():
-        for i in range(n):
+        for i in range(n if k == "model" else min(n, budget.stand_ins or n)):
             seed = exam.seed + i + (1000 if k == "K18" else 0)
             options_of = {**build, "control_seed": i} if build and controls.CONTROLS[k].many else build
             trials.append(exam.trial(world, seconds + budget.skip_s, seed, build=options_of, skip_s=budget.skip_s))
