@@ -295,14 +295,45 @@ def test_bouts_of_a_swimmer():
     assert np.median(found.values[:, 0]) == pytest.approx(4.0, rel=0.15)
 
 
-def test_perturbation_rows_name_their_source_and_tuning():
-    rows = level_c.rows("worm")
-    assert all(r["doi"].startswith("10.") and r["used_for_tuning"] in ("yes", "no") for r in rows)
+@pytest.mark.parametrize("animal", ["worm", "zebrafish", "fly", "mouse"])
+def test_perturbation_rows_name_their_source_and_can_be_run(animal):
+    import inspect
+
+    import bestiary
     from bestiary.tasks._catalogue import measure
 
+    rows = level_c.rows(animal)
+    assert len({r["id"] for r in rows}) == len(rows) >= 8
+    assert {r["used_for_tuning"] for r in rows} == {"yes", "no"}
     for r in rows:
-        measure(r["measure"])
-        json.loads(r["task_options"] or "{}")
+        assert r["source"] and (not r["doi"] or r["doi"].startswith("10.")) and float(r["least"]) > 0
+        takes = inspect.signature(measure(r["measure"])).parameters
+        assert set(json.loads(r["options"] or "{}")) <= set(takes), r["id"]
+        a, build_a, b, build_b = level_c.arms(r)
+        assert (a, build_a) != (b, build_b), f"{r['id']}: both arms are the same"
+        for world in (a, b):
+            bestiary.load("tasks", world["task"]).TASK(**world["task_options"])
+        assert set(build_a) | set(build_b) <= {"lesion", "silence", "without", "stimulate"}
+        components = bestiary.load("interfaces", animal).COMPONENTS
+        assert set(build_a.get("without", ())) <= set(components), r["id"]
+
+
+def test_rows_that_share_an_arm_are_paid_for_once():
+    rows = [r for r in level_c.rows("zebrafish") if r["task"] == "startle" and r["manipulation"] == "lesion"]
+    assert len(rows) >= 3 and len({r["seconds"] for r in rows}) == 1
+    one = float(rows[0]["seconds"])
+    assert len(level_c.affordable(rows, 2.5 * one, 99)) == 2, "the same lesion twice, and one intact arm"
+    assert level_c.affordable(rows, 0, 99) == rows and level_c.affordable(rows, 0.1, 99) == []
+
+
+def test_a_slow_animal_gets_a_shorter_look_and_a_full_budget_is_never_cut():
+    from bestiary.tasks.turing.exam import FULL
+
+    levels = {"C": 3.0, "D": 3.0, "F": 2.5}
+    slow, slower = FAST.paced(0.5, levels), FAST.paced(1.5, levels)
+    assert FAST.paced(0.05, levels) == FAST and FULL.paced(9.0, levels) == FULL
+    assert 0 < slower.rows_s < slow.rows_s and slower.robust_s < slow.robust_s <= FAST.robust_s
+    assert slow.splits == FAST.splits and slow.fast
 
 
 def test_the_sign_of_a_paired_change():

@@ -14,10 +14,8 @@ from bestiary.tasks.turing.policies import Candidate
 from bestiary.tasks.turing.trials import Done, Trial, run_all
 
 Note = Callable[[str, int, int], None]
-CPU_S = (
-    100.0  # of simulation in the fast mode, seconds of one core, whatever the animal: a slow one gets a shorter look
-)
-_USUAL_S = 2000.0  # simulated seconds that FAST takes where nothing is cut
+QUICK = 0.1  # s of one core for a simulated second: an animal that is cheaper gets the whole fast budget
+CPU_S = 60.0  # of one core for a slow animal's simulations in the fast mode, besides what its plan's `fast_s` asks for
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ class Budget:
     every_control: bool
     animals: int = 0  # simulated at D, 0: as many as were recorded
     stand_ins: int = 0  # of each control at D, 0: as many as the model
-    simulated: tuple[str, ...] = ("K1", "K2", "K3", "K8", "K9", "K10")  # controls that are run in body and world
+    simulated: tuple[str, ...] = ("K1", "K2", "K3", "K8", "K9", "K10", "K18")  # controls that are run in body and world
     rows_s: float = 0.0  # simulated seconds for the rows of C, 0: no limit; rows come in the order of the table
     learning_s: float = 0.0  # of a learning experiment, 0: as long as it is described
     hard_only: bool = False  # at F of each pair of changes the one that asks more
@@ -50,7 +48,7 @@ class Budget:
         """The fast budget for an animal whose second costs cpu_s of one core: CPU_S in all. levels: weights of those
         that the animal's table describes. Verdicts are not for sale: the full budget stays what it is."""
         whole = CPU_S / max(cpu_s, 1e-3)
-        if not self.fast or whole >= _USUAL_S:
+        if not self.fast or cpu_s < QUICK:
             return self
         share = {k: whole * w / sum(levels.values()) for k, w in levels.items()}
         return replace(

@@ -64,7 +64,13 @@ def learning(exam: Exam) -> list[Result]:
     keys = ("task", "medium", "task_options", "body_options", "every")
     world = {k: options[k] for k in keys if k in options}
     n, arms = exam.budget.learning, _arms(exam, "E")
-    seconds = min(float(options["seconds"]), exam.budget.learning_s or np.inf)
+    if options.get("plastic") and len(arms) > 1:  # K16: what holds the memory is taken out
+        if exam.budget.fast:
+            arms.pop("K1", None)  # no brain, no answer
+        arms["K16"] = {"without": [options["plastic"]]}
+    seconds = float(options["seconds"])
+    if exam.budget.learning_s:
+        seconds = min(seconds, max(exam.budget.learning_s, float(options.get("fast_s", 0.0))))
     trials = [exam.trial(world, seconds, exam.seed + i, build=b) for b in arms.values() for i in range(n)]
     done = exam.run("E learning", trials)
     rng = np.random.default_rng(exam.seed)
