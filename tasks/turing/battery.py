@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -43,6 +44,7 @@ class Battery:
     spread: Array
     scales_s: tuple[float, ...]
     ruler: dict[str, tuple[Array, Array]] = field(default_factory=dict)
+    axes: tuple[str, ...] = ()  # names of the frame's axes: channels where it does not mix them
 
     @classmethod
     def fit(cls, real: Cohort) -> Battery:
@@ -55,7 +57,9 @@ class Battery:
         scales = tuple(s for s in SCALES_S if s * real.rate_Hz >= 1 and real.seconds >= 2 * s)
         spread = np.nanstd(np.concatenate(series), 0)
         alphabet = Alphabet.fit(series, real.rate_Hz)
-        return cls(real.rate_Hz, frame, alphabet, strengths, spread, scales)
+        mixed = len(real.channels) != frame.basis.shape[1] or not np.array_equal(frame.basis, np.eye(len(frame.basis)))
+        axes = [f"axis {i + 1}" for i in range(frame.basis.shape[1])] if mixed else map(_word, real.channels)
+        return cls(real.rate_Hz, frame, alphabet, strengths, spread, scales, axes=tuple(axes))
 
     @classmethod
     def of(cls, real: Cohort) -> tuple[Battery, list[Portrait]]:
@@ -95,7 +99,12 @@ class Battery:
     def names(self, scale_s: float) -> list[str]:
         k = self.frame.basis.shape[1]
         frames = max(1, round(scale_s * self.rate_Hz))
-        return features.window_features(np.zeros((1, frames, k)), self.rate_Hz)[1]
+        return features.window_features(np.zeros((1, frames, k)), self.rate_Hz, self.axes)[1]
+
+
+def _word(channel: str) -> str:
+    """A channel without its unit."""
+    return re.split(r"_(?:mm|rad|deg|um|s|Hz|per)(?:_|$)", channel)[0]
 
 
 Compare = Callable[[Battery, Sequence[Portrait], Array, np.random.Generator], Outcome]

@@ -220,7 +220,9 @@ _OPTION = {"lesion": "lesion", "silence": "silence", "without": "without", "ligh
 def affordable(table: Sequence[Mapping[str, str]], seconds: float, most: float) -> list[Mapping[str, str]]:
     """The first rows of a table whose trials, `most` seconds at most each, take no more than `seconds` together; all
     for 0. Arms that rows share count once."""
-    out, seen, spent = [], set(), 0.0
+    out: list[Mapping[str, str]] = []
+    seen: set[str] = set()
+    spent = 0.0
     for row in table:
         a, build_a, b, build_b = arms(row)
         new = {json.dumps([w, k, row["seconds"]], sort_keys=True) for w, k in ((a, build_a), (b, build_b))} - seen

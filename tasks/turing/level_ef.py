@@ -71,10 +71,14 @@ def learning(exam: Exam) -> list[Result]:
     seconds = float(options["seconds"])
     if exam.budget.learning_s:
         seconds = min(seconds, max(exam.budget.learning_s, float(options.get("fast_s", 0.0))))
-    trials = [exam.trial(world, seconds, exam.seed + i, build=b) for b in arms.values() for i in range(n)]
+    worlds = (world, {**world, "task_options": naive(world["task_options"], seconds)})
+    trials = [exam.trial(w, seconds, exam.seed + i, build=b) for b in arms.values() for w in worlds for i in range(n)]
     done = exam.run("E learning", trials)
     rng = np.random.default_rng(exam.seed)
-    found = {k: _decline(done[a * n : a * n + n], rng, options) for a, k in enumerate(arms)}
+    found = {}
+    for a, k in enumerate(arms):
+        mine = done[2 * a * n : 2 * (a + 1) * n]
+        found[k] = _decline(mine[:n], mine[n:], rng, options)
     reference = Reference(options["source"], options.get("doi", ""), n_animals=int(options["n_animals"]))
     result = judge(replace(test, reference=reference), replace(found["model"], n_real=reference.n_animals))
     against = {
@@ -86,25 +90,39 @@ def learning(exam: Exam) -> list[Result]:
     return [validate(replace(result, controls=against))]
 
 
-def _decline(done: list[Done], rng: np.random.Generator, options: Mapping[str, Any]) -> Outcome:
-    """Size of the answer to the last third of stimuli over that to the first third, less 1. The answer: that of
-    `measure` in the plan, 1 or 0 for each stimulus; else the change of velocity along the axis, 3 s after against 3 s
-    before. NaN where the first stimuli have no answer, or one under 5 % of a body length/s."""
-    first, last = [], []
-    for d in done:
-        if d.track is None:
+def naive(task_options: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+    """The same world in which only the last third of the stimuli comes, at the same times: the yoked control. What
+    changes with time alone, or with the way an animal happens to go, changes in both."""
+    first, every = float(task_options["first_s"]), float(task_options["every_s"])
+    count = int((seconds - first) / every + 1e-9) + 1
+    count = min(count, int(task_options.get("taps", count)))
+    third = max(1, count // 3)
+    out = {**task_options, "first_s": first + every * (count - third)}
+    return out | ({"taps": third} if "taps" in task_options else {})
+
+
+def _decline(trained: list[Done], fresh: list[Done], rng: np.random.Generator, options: Mapping[str, Any]) -> Outcome:
+    """Size of the answers to the last third of the stimuli over that of animals (same seeds) that met no others before,
+    less 1. The answer: that of `measure` in the plan, 1 or 0 for each stimulus; else the change of velocity along the
+    axis, 3 s after against 3 s before. NaN where the naive give none, or one under 5 % of a body length/s."""
+    rows = []
+    for d, f in zip(trained, fresh, strict=True):
+        if d.track is None or f.track is None:
             continue
-        size = _answered(d.track, options["measure"]) if "measure" in options else _answers(d.track)
-        third = len(size) // 3
-        if third:
-            first.append(size[:third].mean())
-            last.append(size[-third:].mean())
-    if len(first) < 2 or np.mean(first) < 0.05:
-        return Outcome(float("nan"), float("nan"), float("nan"), 0, len(first), reason="no answer to the first stimuli")
-    a, b = np.array(first), np.array(last)
-    draws = np.array([b[i].mean() / max(a[i].mean(), 1e-9) - 1 for i in rng.integers(len(a), size=(400, len(a)))])
-    found = bounds(float(b.mean() / a.mean() - 1), draws, len(a))
-    return Outcome(found.value, found.low95, found.high95, 0, len(a), {"first": a.tolist(), "last": b.tolist()})
+        a, b = (_answered(t, options["measure"]) if "measure" in options else _answers(t) for t in (d.track, f.track))
+        m = min(len(b), len(a) // 3)
+        if m:
+            rows.append((a[:m].mean(), a[-m:].mean(), b[-m:].mean()))
+    if len(rows) < 2 or np.mean([r[2] for r in rows]) < 0.05:
+        nan = float("nan")
+        return Outcome(nan, nan, nan, 0, len(rows), reason="no answer to the first stimulus met")
+    first, last, new = np.array(rows).T
+    draws = np.array(
+        [last[i].mean() / max(new[i].mean(), 1e-9) - 1 for i in rng.integers(len(new), size=(400, len(new)))]
+    )
+    found = bounds(float(last.mean() / new.mean() - 1), draws, len(new))
+    detail = {"first": first.tolist(), "last": last.tolist(), "last, naive": new.tolist()}
+    return Outcome(found.value, found.low95, found.high95, 0, len(new), detail)
 
 
 def _answered(track: Track, name: str) -> Array:
