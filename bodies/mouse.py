@@ -67,19 +67,19 @@ STANCE = {
     name.replace("_S", f"_{side}"): angle
     for side in "LR"
     for name, angle in {
-        "hip_S_supinate": 0.181,
-        "hip_S_abduct": 0.139,
-        "hip_S_extend": -0.078,
-        "knee_S": -0.436,
-        "ankle_S": 0.014,
-        "toe_S": -0.326,
+        "hip_S_supinate": 0.126,
+        "hip_S_abduct": 0.155,
+        "hip_S_extend": -0.131,
+        "knee_S": -0.446,
+        "ankle_S": 0.038,
+        "toe_S": -0.305,
         "scapula_S_supinate": 0.155,
-        "scapula_S_abduct": -0.02,
-        "scapula_S_extend": 0.237,
-        "shoulder_S": 0.746,
-        "shoulder_sup_S": 0.419,
-        "elbow_S": -0.785,
-        "wrist_S": 0.621,
+        "scapula_S_abduct": 0.004,
+        "scapula_S_extend": 0.236,
+        "shoulder_S": 0.703,
+        "shoulder_sup_S": 0.4,
+        "elbow_S": -0.743,
+        "wrist_S": 0.635,
         "finger_S": 0.401,
     }.items()
 }

@@ -52,6 +52,7 @@ class MauthnerArray:
     table: Connectome = field(default_factory=mauthner_table)
     lesioned: tuple[int, ...] = ()
     silenced: tuple[int, ...] = ()
+    tires: bool = True  # whether the nerve's synapses depress
     _k: dict[str, Array] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -91,7 +92,7 @@ class MauthnerArray:
         spikes = ~k["graded"] & (v > k["threshold"]) & (since > REFRACTORY_S)
         v = np.where(spikes, 0, np.maximum(v, -3))
         out = np.where(k["graded"], np.maximum(v - k["threshold"] * ~k["nerve"], 0), spikes)
-        use = DEPRESS * np.clip(np.where(k["nerve"], given, 0), 0, 1) * (state["out"] == 0)
+        use = DEPRESS * self.tires * np.clip(np.where(k["nerve"], given, 0), 0, 1) * (state["out"] == 0)
         strength = state["strength"] * (1 - use)
         strength = 1 - (1 - strength) * np.exp(-dt / RECOVER_S)
         return {

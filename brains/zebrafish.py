@@ -48,7 +48,7 @@ def parts(clock: Clock, without: Sequence[str] = (), spiking: bool = False) -> d
         "artr": lambda: circuits.artr(clock),
         "habenula": lambda: circuits.habenula(clock),
         "tectum": lambda: circuits.tectum(clock),
-        "mauthner": lambda: MauthnerArray(clock),
+        "mauthner": lambda: MauthnerArray(clock, tires="nerve-depression" not in without),
         "integrator": lambda: integrator(clock, spiking),
         "depth": lambda: circuits.depth(clock),
         "descending": lambda: circuits.descending(clock),

@@ -34,6 +34,7 @@ BENCH: dict[str, dict[str, Any]] = {
 }
 COMPONENTS = {
     "bout-gate": "the cord's accumulator that turns a tonic drive into bouts (functional_fit)",
+    "nerve-depression": "synapses of the VIIIth nerve on the Mauthner cells tire: habituation (functional_fit)",
     **brains.PARTS,
 }
 LOOK_S = 0.01  # the body's eyes look so often

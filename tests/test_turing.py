@@ -17,7 +17,7 @@ pytest.importorskip("jinja2")
 from bestiary import assets
 from bestiary.assets import registry
 from bestiary.errors import BestiaryError, DataError
-from bestiary.tasks.turing import contract, guard, level_c, level_d, pipeline, sources, synthetic
+from bestiary.tasks.turing import contract, guard, level_c, level_d, level_ef, pipeline, sources, synthetic
 from bestiary.tasks.turing.contract import Margin, Outcome, Result, Verdict, judge, level_verdict, validate
 from bestiary.tasks.turing.controls import CONTROLS
 from bestiary.tasks.turing.definitions import LEVELS, TESTS
@@ -27,7 +27,7 @@ from bestiary.tasks.turing.policies import Candidate
 from bestiary.tasks.turing.report import html
 from bestiary.tasks.turing.rubric import DIMENSIONS, PUBLISHED, Facts, levels, score
 from bestiary.tasks.turing.suite import examine
-from bestiary.tasks.turing.trials import Trial, run, run_all
+from bestiary.tasks.turing.trials import Done, Trial, run, run_all
 
 HERE = Path(__file__).resolve().parents[1]
 if "BESTIARY_DATA" not in os.environ and (HERE.parent / "shared" / "data").is_dir():
@@ -295,14 +295,45 @@ def test_bouts_of_a_swimmer():
     assert np.median(found.values[:, 0]) == pytest.approx(4.0, rel=0.15)
 
 
-def test_perturbation_rows_name_their_source_and_tuning():
-    rows = level_c.rows("worm")
-    assert all(r["doi"].startswith("10.") and r["used_for_tuning"] in ("yes", "no") for r in rows)
+@pytest.mark.parametrize("animal", ["worm", "zebrafish", "fly", "mouse"])
+def test_perturbation_rows_name_their_source_and_can_be_run(animal):
+    import inspect
+
+    import bestiary
     from bestiary.tasks._catalogue import measure
 
+    rows = level_c.rows(animal)
+    assert len({r["id"] for r in rows}) == len(rows) >= 8
+    assert {r["used_for_tuning"] for r in rows} == {"yes", "no"}
     for r in rows:
-        measure(r["measure"])
-        json.loads(r["task_options"] or "{}")
+        assert r["source"] and (not r["doi"] or r["doi"].startswith("10.")) and float(r["least"]) > 0
+        takes = inspect.signature(measure(r["measure"])).parameters
+        assert set(json.loads(r["options"] or "{}")) <= set(takes), r["id"]
+        a, build_a, b, build_b = level_c.arms(r)
+        assert (a, build_a) != (b, build_b), f"{r['id']}: both arms are the same"
+        for world in (a, b):
+            bestiary.load("tasks", world["task"]).TASK(**world["task_options"])
+        assert set(build_a) | set(build_b) <= {"lesion", "silence", "without", "stimulate"}
+        components = bestiary.load("interfaces", animal).COMPONENTS
+        assert set(build_a.get("without", ())) <= set(components), r["id"]
+
+
+def test_rows_that_share_an_arm_are_paid_for_once():
+    rows = [r for r in level_c.rows("zebrafish") if r["task"] == "startle" and r["manipulation"] == "lesion"]
+    assert len(rows) >= 3 and len({r["seconds"] for r in rows}) == 1
+    one = float(rows[0]["seconds"])
+    assert len(level_c.affordable(rows, 2.5 * one, 99)) == 2, "the same lesion twice, and one intact arm"
+    assert level_c.affordable(rows, 0, 99) == rows and level_c.affordable(rows, 0.1, 99) == []
+
+
+def test_a_slow_animal_gets_a_shorter_look_and_a_full_budget_is_never_cut():
+    from bestiary.tasks.turing.exam import FULL
+
+    levels = {"C": 3.0, "D": 3.0, "F": 2.5}
+    slow, slower = FAST.paced(0.5, levels), FAST.paced(1.5, levels)
+    assert FAST.paced(0.05, levels) == FAST and FULL.paced(9.0, levels) == FULL
+    assert 0 < slower.rows_s < slow.rows_s and slower.robust_s < slow.robust_s <= FAST.robust_s
+    assert slow.splits == FAST.splits and slow.fast
 
 
 def test_the_sign_of_a_paired_change():
@@ -310,6 +341,54 @@ def test_the_sign_of_a_paired_change():
     assert level_c._sign(np.array([1.0, -1.1, 0.9]), 0.1) == 0, "not sure"
     assert level_c._sign(np.array([-0.1, -0.1, -0.1]), 0.5) == 0, "too small"
     assert level_c._sign(np.array([np.nan]), 0.5) == 0
+
+
+# Learning and robustness
+
+
+def taps(answers):
+    """A fish that answers taps, one a second, with a C-bend or not."""
+    from bestiary.tasks._trial import Track
+
+    t = np.arange(0, len(answers) + 0.95, 0.05)
+    number = np.floor(t + 1e-9).clip(0, len(answers))
+    since = np.where(number > 0, t - number, 1e3)
+    bend = np.array(
+        [2.0 if n and answers[int(n) - 1] and s < 0.11 else 0.0 for n, s in zip(number, since, strict=True)]
+    )
+    place = np.zeros((len(t), 3))
+    info = {"taps": number, "since_tap_s": since, "bend_rad": bend}
+    return Done(Track(t, np.zeros((len(t), 2, 3)), place, np.zeros((len(t), 0)), info, 4e-3), {}, ())
+
+
+def test_habituation_is_measured_beside_naive_animals():
+    options = {"measure": "startle_response"}
+    rng = np.random.default_rng(0)
+    tired, fresh = [taps([1] * 6 + [0] * 3)] * 4, [taps([1, 1, 1])] * 4
+    found = level_ef._decline(tired, fresh, rng, options)
+    assert found.value == -1.0 and found.high95 <= 0 and found.detail["last, naive"] == [1.0] * 4
+    weak = level_ef._decline(tired, [taps([0, 0, 0])] * 4, rng, options)
+    assert np.isnan(weak.value), "naive animals that answer no more at that time: that is no learning"
+    assert level_ef._decline([taps([1] * 9)] * 4, fresh, rng, options).value == 0.0
+
+
+def test_naive_animals_meet_the_last_third_at_the_same_times():
+    options = level_ef.naive({"first_s": 1.0, "every_s": 1.0, "taps": 30, "side": 1}, 30.3)
+    assert options == {"first_s": 21.0, "every_s": 1.0, "taps": 10, "side": 1}
+    assert level_ef.naive({"first_s": 6.0, "every_s": 6.0}, 42.0) == {"first_s": 36.0, "every_s": 6.0}
+
+
+def test_a_trial_that_was_kept_comes_back_whole(tmp_path):
+    from bestiary.tasks.turing.trials import _load, _save
+
+    done = taps([1, 0])
+    track = replace(done.track, pose={"heading_rad": np.arange(len(done.track.time_s))}, joints=("a",), ended="fell")
+    _save(tmp_path / "x.npz", Done(track, {"voltage_mV": np.ones(3)}, ("AVA",)))
+    back = _load(tmp_path / "x.npz")
+    assert back.track.joints == ("a",) and back.track.ended == "fell" and back.names == ("AVA",)
+    assert np.array_equal(back.track.pose["heading_rad"], track.pose["heading_rad"])
+    (tmp_path / "x.npz").write_bytes((tmp_path / "x.npz").read_bytes()[:200])
+    assert _load(tmp_path / "x.npz") is None, "a damaged file is run again"
 
 
 # The whole

@@ -114,6 +114,11 @@ def test_mauthner_habituates_and_recovers():
     for _ in range(200_000):
         state = part.advance(state, quiet)
     assert any(n.startswith("Mauthner") for n in tap(part, state, 1.2, 0.6)[1])
+    rested = MauthnerArray(CLOCK, tires=False)
+    state = rested.init(0)
+    for _ in range(30):
+        state, fired = tap(rested, state, 1.2, 0.6)
+    assert any(n.startswith("Mauthner") for n in fired), "without depression nothing habituates"
 
 
 def test_a_tap_makes_a_c_bend_away_and_its_latency_hangs_on_the_mauthner_cells():

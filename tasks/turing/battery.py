@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from bestiary.bodies._base import Array
-from bestiary.tasks.turing import distance, features, individuality, judge, memory, responses
+from bestiary.tasks.turing import distance, features, individuality, judge, memory, repeated, responses
 from bestiary.tasks.turing.contract import Outcome
 from bestiary.tasks.turing.distance import Bounds
 from bestiary.tasks.turing.series import Cohort, Frame, Series
@@ -28,6 +29,7 @@ class Portrait:
     vectors: dict[str, Array]
     grammar: Grammar
     windows: dict[float, Array]
+    psychometric: Array | None = None  # `repeated.PARAMETERS`
     whole: Array | None = None  # the recording before it was cut to the length of the model's
 
 
@@ -42,6 +44,7 @@ class Battery:
     spread: Array
     scales_s: tuple[float, ...]
     ruler: dict[str, tuple[Array, Array]] = field(default_factory=dict)
+    axes: tuple[str, ...] = ()  # names of the frame's axes: channels where it does not mix them
 
     @classmethod
     def fit(cls, real: Cohort) -> Battery:
@@ -54,7 +57,9 @@ class Battery:
         scales = tuple(s for s in SCALES_S if s * real.rate_Hz >= 1 and real.seconds >= 2 * s)
         spread = np.nanstd(np.concatenate(series), 0)
         alphabet = Alphabet.fit(series, real.rate_Hz)
-        return cls(real.rate_Hz, frame, alphabet, strengths, spread, scales)
+        mixed = len(real.channels) != frame.basis.shape[1] or not np.array_equal(frame.basis, np.eye(len(frame.basis)))
+        axes = [f"axis {i + 1}" for i in range(frame.basis.shape[1])] if mixed else map(_word, real.channels)
+        return cls(real.rate_Hz, frame, alphabet, strengths, spread, scales, axes=tuple(axes))
 
     @classmethod
     def of(cls, real: Cohort) -> tuple[Battery, list[Portrait]]:
@@ -78,12 +83,15 @@ class Battery:
             vectors["coupling"] = features.lagged(z, rate)
         if self.strengths is not None and series.stimulus is not None:
             vectors["response"] = responses.curve(series, z, self.strengths, self.spread)
+        fit = None
+        if "response" in vectors:
+            fit = repeated.psychometric(*responses.answered(series, z, self.spread))
         words = grammar(self.alphabet.read(z, rate), self.alphabet.n, self.alphabet.step / rate)
         scales = {}
         for s in self.scales_s:
             cut = features.windows(z, max(1, round(s * rate)), WINDOWS[s])
             scales[s] = features.window_features(cut, rate)[0].astype(np.float32)
-        return Portrait(z, vectors, words, scales)
+        return Portrait(z, vectors, words, scales, fit)
 
     def portraits(self, cohort: Cohort) -> list[Portrait]:
         return [self.portrait(a) for a in cohort.animals]
@@ -91,7 +99,12 @@ class Battery:
     def names(self, scale_s: float) -> list[str]:
         k = self.frame.basis.shape[1]
         frames = max(1, round(scale_s * self.rate_Hz))
-        return features.window_features(np.zeros((1, frames, k)), self.rate_Hz)[1]
+        return features.window_features(np.zeros((1, frames, k)), self.rate_Hz, self.axes)[1]
+
+
+def _word(channel: str) -> str:
+    """A channel without its unit."""
+    return re.split(r"_(?:mm|rad|deg|um|s|Hz|per)(?:_|$)", channel)[0]
 
 
 Compare = Callable[[Battery, Sequence[Portrait], Array, np.random.Generator], Outcome]
@@ -160,6 +173,19 @@ def _individuality(battery: Battery, all_: Sequence[Portrait], real: Array, rng:
     return _outcome(found, real, repeatability=individuality.repeatability(parts))
 
 
+def _response(battery: Battery, all_: Sequence[Portrait], real: Array, rng: np.random.Generator) -> Outcome:
+    """Beside the distance between curves: threshold, slope, guess and lapse of each animal, compared by animal."""
+    found = _by("response", True)(battery, all_, real, rng)
+    none = np.full(4, np.nan)
+    fits = np.stack([none if p.psychometric is None else p.psychometric for p in all_])
+    c = repeated.by_animal(fits, ~real, rng, 199)
+    table = {
+        k: {"model_less_real": float(d), "p": float(p), "p_all": float(q)}
+        for k, d, p, q in zip(repeated.PARAMETERS, c.difference, c.p, c.p_all, strict=True)
+    }
+    return replace(found, detail={**found.detail, "by_animal": table, "exact": c.exact})
+
+
 def _usage(grammars: Sequence[Grammar]) -> Array:
     x = np.stack([g.usage for g in grammars])
     return distance.jensen_shannon(x[:, None], x[None])
@@ -179,7 +205,7 @@ COMPARE: dict[str, Compare] = {
     "D.usage": _table(_usage),
     "D.transitions": _table(_order),
     "D.dwell": _table(dwell_distances),
-    "D.response": _by("response", True),
+    "D.response": _response,
     **{f"D.turing.{s:g}s": _judge(s) for s in SCALES_S},
     "D.memory": _memory,
     "D.individuality": _individuality,

@@ -39,7 +39,12 @@ _OTHER: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
     "C.atlas": ("which neurons answer to which: responds or not", "balanced accuracy", "share", ("neurons",)),
     "C.signs": ("of neurons that answer: more or less active", "balanced accuracy", "share", ("neurons",)),
     "C.behaviour": ("lesions and stimulation: behaviour up, none, down", "balanced accuracy", "share", ("neurons",)),
-    "E.habituation": ("response to repeated stimuli falls", "change of response, last - first", "share", ()),
+    "E.habituation": (
+        "response to repeated stimuli falls, beside naive animals",
+        "change of the last responses, trained - naive",
+        "share",
+        (),
+    ),
     "F.mean": ("speed under changed body, world and noise, mean", "share of unchanged", "-", ()),
     "F.minimum": ("speed under changed body, world and noise, worst", "share of unchanged", "-", ()),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ from bestiary.tasks.turing.policies import Candidate
 from bestiary.tasks.turing.trials import Done, Trial, run_all
 
 Note = Callable[[str, int, int], None]
-_PACE = 0.1  # s of one core for a simulated second: slower animals get a shorter look
+QUICK = 0.1  # s of one core for a simulated second: an animal that is cheaper gets the whole fast budget
+CPU_S = 60.0  # of one core for a slow animal's simulations in the fast mode, besides what its plan's `fast_s` asks for
 
 
 @dataclass(frozen=True)
@@ -37,30 +38,53 @@ class Budget:
     permutations: int
     every_control: bool
     animals: int = 0  # simulated at D, 0: as many as were recorded
-    simulated: tuple[str, ...] = ("K1", "K2", "K3", "K8", "K9", "K10")  # controls that are run in body and world
+    stand_ins: int = 0  # of each control at D, 0: as many as the model
+    simulated: tuple[str, ...] = ("K1", "K2", "K3", "K8", "K9", "K10", "K18")  # controls that are run in body and world
+    rows_s: float = 0.0  # simulated seconds for the rows of C, 0: no limit; rows come in the order of the table
+    learning_s: float = 0.0  # of a learning experiment, 0: as long as it is described
+    hard_only: bool = False  # at F of each pair of changes the one that asks more
 
-    def paced(self, cpu_s: float) -> Budget:
-        """The same for an animal whose second costs cpu_s: a look at a slow one is a shorter look. Verdicts are not
-        for sale: the full budget stays what it is."""
-        if not self.fast or cpu_s < _PACE:
+    def paced(self, cpu_s: float, levels: Mapping[str, float]) -> Budget:
+        """The fast budget for an animal whose second costs cpu_s of one core: CPU_S in all. levels: weights of those
+        that the animal's table describes. Verdicts are not for sale: the full budget stays what it is."""
+        whole = CPU_S / max(cpu_s, 1e-3)
+        if not self.fast or cpu_s < QUICK:
             return self
-        share = max(0.15, _PACE / cpu_s)
+        share = {k: whole * w / sum(levels.values()) for k, w in levels.items()}
         return replace(
             self,
-            seconds=max(12.0, share * self.seconds),
-            skip_s=2.0,
-            animals=4,
+            seconds=min(self.seconds, max(4.0, share.get("D", 0.0) / 7 - 1)),
+            skip_s=1.0,
+            animals=3,
+            stand_ins=2,
             simulated=("K1",),
-            neurons=max(4, round(share * self.neurons)),
-            rewirings=1,
-            repeats=1,
-            behaviour_s=max(8.0, share * self.behaviour_s),
-            learning=2,
-            robust_s=min(2.0, max(0.5, 2.0 / cpu_s)),
+            neurons=4,
+            rows_s=share.get("C", 0.0),
+            learning_s=min(40.0, share.get("E", 0.0) / 6),
+            robust_s=min(4.0, max(0.5, share.get("F", 0.0) / 14 / 1.5)),
         )
 
 
-FAST = Budget("fast", True, 60.0, 6.0, 200, 12, 16, 2, 3, 25.0, 4, 10.0, 40, False)
+FAST = Budget(
+    name="fast",
+    fast=True,
+    seconds=30.0,
+    skip_s=4.0,
+    splits=200,
+    slow_splits=12,
+    neurons=8,
+    rewirings=1,
+    repeats=1,
+    behaviour_s=22.0,
+    learning=2,
+    robust_s=6.0,
+    permutations=40,
+    every_control=False,
+    animals=5,
+    stand_ins=2,
+    learning_s=42.0,
+    hard_only=True,
+)
 FULL = Budget("full", False, 600.0, 10.0, 200, 200, 0, 19, 10, 120.0, 10, 60.0, 200, True)
 
 
@@ -100,7 +124,10 @@ class Exam:
         out.capabilities = candidate.capabilities(out.policy)
         out.digest = candidate.digest(out.policy)
         if budget.fast:
-            out.budget = budget.paced(_pace(out))
+            weights = {"D": 3.0, "C": 3.0, "E": 1.5, "F": 2.5}
+            described = {"D": "behaviour", "E": "learning", "F": "robustness"}
+            here = {k: w for k, w in weights.items() if k == "C" or described[k] in out.plan}
+            out.budget = budget.paced(_pace(out), here)
         return out
 
     def trial(self, world: dict[str, Any], seconds: float, seed: int, **more: Any) -> Trial:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -25,9 +26,10 @@ def _pairs(k: int) -> list[tuple[int, int]]:
     return list(itertools.combinations(range(k), 2))
 
 
-def window_features(x: Array, rate_Hz: float) -> tuple[Array, list[str]]:
-    """(w, d) features of (w, n, k) windows, and their names: level, spread, extremes, products at several lags (the
-    autocorrelation), products between channels, and sums that change their sign when time is reversed."""
+def window_features(x: Array, rate_Hz: float, channels: Sequence[str] = ()) -> tuple[Array, list[str]]:
+    """(w, d) features of (w, n, k) windows, and their names, with those of channels if given: level, spread, extremes,
+    products at several lags (the autocorrelation), products between channels, and sums that change their sign when time
+    is reversed."""
     w, n, k = x.shape
     out: list[Array] = []
     names: list[str] = []
@@ -36,14 +38,14 @@ def window_features(x: Array, rate_Hz: float) -> tuple[Array, list[str]]:
         out.append(value.reshape(w, -1))
         names.extend(f"{text} {o}" for o in over)
 
-    each = [str(i) for i in range(k)]
+    each = list(channels) or [str(i) for i in range(k)]
     mean = x.mean(1)
     add(mean, "mean", each)
     if n == 1:
         add(mean**2, "square", each)
         if k > 1:
             i, j = np.array(_pairs(k)).T
-            add(mean[:, i] * mean[:, j], "product", [f"{a}*{b}" for a, b in _pairs(k)])
+            add(mean[:, i] * mean[:, j], "product", [f"{each[a]}*{each[b]}" for a, b in _pairs(k)])
         return np.concatenate(out, 1), names
     dev = x - mean[:, None]
     step = np.diff(x, axis=1)
@@ -67,13 +69,13 @@ def window_features(x: Array, rate_Hz: float) -> tuple[Array, list[str]]:
         if k > 1:
             i, j = np.array(_pairs(k)).T
             turn = (a[:, :, i] * b[:, :, j] - a[:, :, j] * b[:, :, i]).mean(1) / (sd[:, i] * sd[:, j])
-            add(turn, f"arrow: turn {seconds}", [f"{p}->{q}" for p, q in _pairs(k)])
+            add(turn, f"arrow: turn {seconds}", [f"{each[p]}->{each[q]}" for p, q in _pairs(k)])
     if k > 1:
         i, j = np.array(_pairs(k)).T
         add(
             (dev[:, :, i] * dev[:, :, j]).mean(1) / (sd[:, i] * sd[:, j]),
             "coupling",
-            [f"{p},{q}" for p, q in _pairs(k)],
+            [f"{each[p]},{each[q]}" for p, q in _pairs(k)],
         )
     return np.clip(np.concatenate(out, 1), -20, 20), names
 

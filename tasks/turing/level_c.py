@@ -20,6 +20,7 @@ from bestiary.tasks.turing.contract import Outcome, Reference, Result, Test, Ver
 from bestiary.tasks.turing.definitions import TESTS
 from bestiary.tasks.turing.exam import Exam
 from bestiary.tasks.turing.outcomes import agreement
+from bestiary.tasks.turing.repeated import paired
 from bestiary.tasks.turing.trials import Done, Trial
 
 _REWIRED = ("K3", "K4", "K5", "K6", "K7")
@@ -38,8 +39,13 @@ COLUMNS = (
     "source",
     "used_for_tuning",
     "task",
+    "medium",
     "task_options",
+    "body_options",
+    "both",
+    "sham",
     "seconds",
+    "every",
     "measure",
     "options",
     "least",
@@ -183,31 +189,66 @@ def rows(animal: str) -> list[dict[str, str]]:
         raise DataError(f"{file.name}: columns are {', '.join(COLUMNS)}; got {', '.join(reader.fieldnames or ())}")
     out = list(reader)
     for number, row in enumerate(out, 1):
-        if row["sign"] not in ("+", "-", "0") or row["manipulation"] not in ("lesion", "light", "stimulus"):
-            raise DataError(f"{file.name}, row {number}: sign is +, - or 0; manipulation lesion, light or stimulus")
+        if row["sign"] not in ("+", "-", "0") or row["manipulation"] not in _OPTION:
+            raise DataError(
+                f"{file.name}, row {number}: sign is +, - or 0; manipulation is one of {', '.join(_OPTION)}"
+            )
+        if row["used_for_tuning"] not in ("yes", "no"):
+            raise DataError(f"{file.name}, row {number}: used_for_tuning is yes or no, got {row['used_for_tuning']!r}")
     return out
 
 
-def _arms(row: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """(world, build) of the perturbed arm, then of the one it is compared with."""
-    options = json.loads(row["task_options"] or "{}")
-    world = {"task": row["task"], "medium": "agar", "task_options": options}
-    targets = row["targets"].split(" ")
-    if row["manipulation"] == "lesion":
-        return world, {"lesion": targets}, world, {}
-    if row["manipulation"] == "light":
-        return world, {"stimulate": row["targets"].split(" ")}, world, {}
-    return world, {}, {**world, "task_options": {**options, "sham": True}}, {}
+def arms(row: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """(world, build) of the perturbed arm, then of the one it is compared with.
+
+    targets: parted by spaces; none for a stimulus. both: options of the animal in both arms. sham: options of the task
+    in the arm that a stimulus is compared with.
+    """
+    told = {k: json.loads(row[k] or "{}") for k in ("task_options", "body_options", "both", "sham")}
+    world: dict[str, Any] = {"task": row["task"], "task_options": told["task_options"], "every": int(row["every"] or 5)}
+    world |= {"medium": row["medium"]} if row["medium"] else {}
+    world |= {"body_options": told["body_options"]} if told["body_options"] else {}
+    build, option = told["both"], _OPTION[row["manipulation"]]
+    if option:
+        return world, {**build, option: [*build.get(option, []), *row["targets"].split(" ")]}, world, build
+    return world, build, {**world, "task_options": {**told["task_options"], **told["sham"]}}, build
+
+
+_OPTION = {"lesion": "lesion", "silence": "silence", "without": "without", "light": "stimulate", "stimulus": ""}
+
+
+def affordable(table: Sequence[Mapping[str, str]], seconds: float, most: float) -> list[Mapping[str, str]]:
+    """The first rows of a table whose trials, `most` seconds at most each, take no more than `seconds` together; all
+    for 0. Arms that rows share count once."""
+    out: list[Mapping[str, str]] = []
+    seen: set[str] = set()
+    spent = 0.0
+    for row in table:
+        a, build_a, b, build_b = arms(row)
+        new = {json.dumps([w, k, row["seconds"]], sort_keys=True) for w, k in ((a, build_a), (b, build_b))} - seen
+        spent += len(new) * min(float(row["seconds"]), most)
+        if seconds and spent > seconds:
+            break
+        seen |= new
+        out.append(row)
+    return out
 
 
 def _behaviour(exam: Exam) -> Result:
     test = TESTS["C.behaviour"]
-    table = [r for r in rows(exam.candidate.animal) if r["used_for_tuning"] == "no"]
-    if not table:
+    every = rows(exam.candidate.animal)
+    held_out = [r for r in every if r["used_for_tuning"] == "no"]
+    if not held_out:
         return not_run(test, "no published perturbations of behaviour that no fit has used are in the tables")
     if not (exam.candidate.takes("lesion") and exam.candidate.takes("stimulate")):
         return not_run(test, "the policy takes no lesion and no stimulate")
     repeats = exam.budget.repeats
+    table = affordable(held_out, exam.budget.rows_s / repeats, exam.budget.behaviour_s)
+    if not table:
+        return not_run(test, "the budget of the fast mode is too small for the first row")
+    notes = [f"{len(every) - len(held_out)} rows that were used for tuning are left out"]
+    if len(table) < len(held_out):
+        notes.append(f"the first {len(table)} of {len(held_out)} rows: that is the budget of the fast mode")
     sets: list[tuple[str, int, dict[str, Any]]] = [("model", 0, {})]
     if exam.budget.every_control and not exam.candidate.own and not exam.candidate.policy:
         for k in _REWIRED:
@@ -219,27 +260,32 @@ def _behaviour(exam: Exam) -> Result:
     index: list[tuple[str, int, int, int]] = []
     for name, which, more in sets:
         for r, row in enumerate(table):
-            a, build_a, b, build_b = _arms(row)
+            a, build_a, b, build_b = arms(row)
             seconds = min(float(row["seconds"]), exam.budget.behaviour_s)
             for arm, (world, build) in enumerate(((a, build_a), (b, build_b))):
                 for s in range(repeats if name == "model" else 1):
                     seed = exam.seed + s + which
-                    trials.append(exam.trial(world, seconds, seed, build={**build, **more}, skip_s=5.0))
+                    skip = 5.0 if seconds > 20 else 0.0
+                    trials.append(exam.trial(world, seconds, seed, build={**build, **more}, skip_s=skip))
                     index.append((name, which, r, arm))
     done = exam.run("C behaviour", trials)
     truth = np.array([{"+": 1, "-": -1, "0": 0}[r["sign"]] for r in table])
 
-    def guesses(name: str, which: int) -> Array:
-        out = []
+    def guesses(name: str, which: int) -> tuple[Array, Array, Array]:
+        out, size, flips = [], [], []
         for r, row in enumerate(table):
             value = [
                 [_value(d, row) for key, d in zip(index, done, strict=True) if key == (name, which, r, arm)]
                 for arm in (0, 1)
             ]
-            out.append(_sign(np.array(value[0]) - np.array(value[1]), float(row["least"])))
-        return np.array(out)
+            change = np.array(value[0]) - np.array(value[1])
+            good = change[np.isfinite(change)]
+            out.append(_sign(change, float(row["least"])))
+            size.append(good.mean() if len(good) else np.nan)
+            flips.append(paired(change, np.random.default_rng(r)))
+        return np.array(out), np.array(size), np.array(flips)
 
-    def outcome(guess: Array) -> Outcome:
+    def outcome(guess: Array, changes: Array, flips: Array) -> Outcome:
         a = agreement(truth, guess)
         detail: dict[str, Any] = {"rows": a.n, "mcc": a.mcc, "accuracy": a.accuracy, "majority": a.majority}
         detail["p_majority"] = a.p_majority
@@ -248,20 +294,26 @@ def _behaviour(exam: Exam) -> Result:
                 "id": r["id"],
                 "what": f"{r['manipulation']} {r['targets']}",
                 "assay": r["assay"],
+                "change": float(c),
+                "p_flips": float(p),
+                "unit": r["unit"],
+                "source": r["source"],
                 "published": int(t),
                 "predicted": int(g),
             }
-            for r, t, g in zip(table, truth, guess, strict=True)
+            for r, t, g, c, p in zip(table, truth, guess, changes, flips, strict=True)
         ]
         return Outcome(a.balanced, a.balanced_low95, a.balanced_high95, len(table), repeats, detail)
 
-    result = judge(test, outcome(guesses("model", 0)))
-    against = {k: _ensemble(test, [outcome(np.zeros_like(truth))]) for k in _MUTE}
+    result = judge(test, outcome(*guesses("model", 0)))
+    against = {
+        k: _ensemble(test, [outcome(np.zeros_like(truth), np.zeros(len(truth)), np.ones(len(truth)))]) for k in _MUTE
+    }
     for k in _REWIRED:
-        theirs = [outcome(guesses(k, i)) for name, i, _ in sets if name == k]
+        theirs = [outcome(*guesses(k, i)) for name, i, _ in sets if name == k]
         if theirs:
             against[k] = _ensemble(test, theirs)
-    result = validate(replace(result, controls=against))
+    result = validate(replace(result, controls=against, notes=tuple(notes)))
     if len(table) < ROWS_NEEDED and result.verdict in (Verdict.PASS, Verdict.FAIL):
         why = f"{len(table)} rows, {ROWS_NEEDED} are needed to beat a majority of 75 %"
         result = replace(result, verdict=Verdict.INCONCLUSIVE, reason=why)

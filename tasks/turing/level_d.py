@@ -42,7 +42,8 @@ def run(exam: Exam) -> tuple[list[Result], dict[str, Verdict]]:
         return _floor_only(exam, real, exam.why_not or str(options.get("why", "no world for it"))), {}
     model, stand_ins, failures = _simulated(exam, real, noise_m)
     if model is None:
-        return [not_run(t, f"every trial stopped: {failures[0]}") for t in tests()], {}
+        why = f"every trial stopped: {failures[0]}" if failures else "fewer than two trials gave enough to measure"
+        return [not_run(t, why) for t in tests()], {}
     return compare(
         real,
         model,
@@ -59,14 +60,18 @@ def _simulated(exam: Exam, real: Cohort, noise_m: float) -> tuple[Cohort | None,
     options, budget = exam.plan["behaviour"], exam.budget
     seconds = min(budget.seconds, real.seconds) if options.get("pipeline") != "bouts" else budget.seconds
     world = {k: options[k] for k in ("task", "medium", "task_options", "body_options") if k in options}
+    seconds = max(seconds, float(options.get("fast_s", 0.0)))
     n = min(len(real), budget.animals or len(real))
-    wanted: dict[str, dict[str, Any]] = {"model": {}, "K18": {}}
+    wanted: dict[str, dict[str, Any]] = {"model": {}}
+    if "K18" in budget.simulated:
+        wanted["K18"] = {}
     if not exam.candidate.own and not exam.candidate.policy:
         for k in budget.simulated:
-            wanted[k] = {"control": controls.CONTROLS[k].animal}
+            if k != "K18":
+                wanted[k] = {"control": controls.CONTROLS[k].animal}
     trials, whose = [], []
     for k, build in wanted.items():
-        for i in range(n):
+        for i in range(n if k == "model" else min(n, budget.stand_ins or n)):
             seed = exam.seed + i + (1000 if k == "K18" else 0)
             options_of = {**build, "control_seed": i} if build and controls.CONTROLS[k].many else build
             trials.append(exam.trial(world, seconds + budget.skip_s, seed, build=options_of, skip_s=budget.skip_s))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from bestiary.bodies._base import Array
+from bestiary.tasks._catalogue import measure
 from bestiary.tasks._posture import period_s, smoothed
 from bestiary.tasks._trial import Track
 from bestiary.tasks.turing import controls
@@ -15,7 +17,7 @@ from bestiary.tasks.turing.contract import Outcome, Reference, Result, Test, Ver
 from bestiary.tasks.turing.definitions import TESTS
 from bestiary.tasks.turing.distance import bounds
 from bestiary.tasks.turing.exam import Exam
-from bestiary.tasks.turing.trials import Done
+from bestiary.tasks.turing.trials import Done, Trial
 
 CHANGES: dict[str, dict[str, Any]] = {
     "mass -20 %": {"mass": 0.8},
@@ -28,6 +30,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "senses 30 % noisy": {"noise": 0.3},
     "a tenth of the motors lost": {"dead": 0.1},
 }
+_MILD = ("mass -20 %", "friction doubled", "drag halved", "senses 10 % noisy")
 
 
 def speed_L_per_s(track: Track) -> float:
@@ -58,46 +61,79 @@ def learning(exam: Exam) -> list[Result]:
         return [
             not_run(test, exam.plan.get("missing", {}).get("E", "no learning experiment is described in turing.toml"))
         ]
-    world = {k: options[k] for k in ("task", "medium", "task_options") if k in options}
+    keys = ("task", "medium", "task_options", "body_options", "every")
+    world = {k: options[k] for k in keys if k in options}
     n, arms = exam.budget.learning, _arms(exam, "E")
-    trials = [
-        exam.trial(world, float(options["seconds"]), exam.seed + i, build=b) for b in arms.values() for i in range(n)
-    ]
+    if options.get("plastic") and len(arms) > 1:  # K16: what holds the memory is taken out
+        if exam.budget.fast:
+            arms.pop("K1", None)  # no brain, no answer
+        arms["K16"] = {"without": [options["plastic"]]}
+    seconds = float(options["seconds"])
+    if exam.budget.learning_s:
+        seconds = min(seconds, max(exam.budget.learning_s, float(options.get("fast_s", 0.0))))
+    worlds = (world, {**world, "task_options": naive(world["task_options"], seconds)})
+    trials = [exam.trial(w, seconds, exam.seed + i, build=b) for b in arms.values() for w in worlds for i in range(n)]
     done = exam.run("E learning", trials)
     rng = np.random.default_rng(exam.seed)
-    found = {k: _decline(done[a * n : a * n + n], rng) for a, k in enumerate(arms)}
+    found = {}
+    for a, k in enumerate(arms):
+        mine = done[2 * a * n : 2 * (a + 1) * n]
+        found[k] = _decline(mine[:n], mine[n:], rng, options)
     reference = Reference(options["source"], options.get("doi", ""), n_animals=int(options["n_animals"]))
     result = judge(replace(test, reference=reference), replace(found["model"], n_real=reference.n_animals))
     against = {
         k: (o.value, o.low95, o.high95, test.margin.judge(o.low95, o.high95)) for k, o in found.items() if k != "model"
     }
-    if exam.plan.get("plastic") is not True:  # nothing to switch off: the model is its own control
+    if not options.get("plastic", False):  # nothing to switch off: the model is its own control
         o = found["model"]
         against["K16"] = (o.value, o.low95, o.high95, test.margin.judge(o.low95, o.high95))
     return [validate(replace(result, controls=against))]
 
 
-def _decline(done: list[Done], rng: np.random.Generator) -> Outcome:
-    """Size of the answer (change of velocity along the axis, 3 s after against 3 s before) to the last third of stimuli
-    over that to the first third, less 1. NaN where the first stimuli have no answer over 5 % of a body length/s."""
-    first, last = [], []
-    for d in done:
-        if d.track is None or "touches" not in d.track.info:
+def naive(task_options: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+    """The same world in which only the last third of the stimuli comes, at the same times: the yoked control. What
+    changes with time alone, or with the way an animal happens to go, changes in both."""
+    first, every = float(task_options["first_s"]), float(task_options["every_s"])
+    count = int((seconds - first) / every + 1e-9) + 1
+    count = min(count, int(task_options.get("taps", count)))
+    third = max(1, count // 3)
+    out = {**task_options, "first_s": first + every * (count - third)}
+    return out | ({"taps": third} if "taps" in task_options else {})
+
+
+def _decline(trained: list[Done], fresh: list[Done], rng: np.random.Generator, options: Mapping[str, Any]) -> Outcome:
+    """Size of the answers to the last third of the stimuli over that of animals (same seeds) that met no others before,
+    less 1. The answer: that of `measure` in the plan, 1 or 0 for each stimulus; else the change of velocity along the
+    axis, 3 s after against 3 s before. NaN where the naive give none, or one under 5 % of a body length/s."""
+    rows = []
+    for d, f in zip(trained, fresh, strict=True):
+        if d.track is None or f.track is None:
             continue
-        size = _answers(d.track)
-        third = len(size) // 3
-        if third:
-            first.append(size[:third].mean())
-            last.append(size[-third:].mean())
-    if len(first) < 2 or np.mean(first) < 0.05:
-        return Outcome(float("nan"), float("nan"), float("nan"), 0, len(first), reason="no answer to the first stimuli")
-    a, b = np.array(first), np.array(last)
-    draws = np.array([b[i].mean() / max(a[i].mean(), 1e-9) - 1 for i in rng.integers(len(a), size=(400, len(a)))])
-    found = bounds(float(b.mean() / a.mean() - 1), draws, len(a))
-    return Outcome(found.value, found.low95, found.high95, 0, len(a), {"first": a.tolist(), "last": b.tolist()})
+        a, b = (_answered(t, options["measure"]) if "measure" in options else _answers(t) for t in (d.track, f.track))
+        m = min(len(b), len(a) // 3)
+        if m:
+            rows.append((a[:m].mean(), a[-m:].mean(), b[-m:].mean()))
+    if len(rows) < 2 or np.mean([r[2] for r in rows]) < 0.05:
+        nan = float("nan")
+        return Outcome(nan, nan, nan, 0, len(rows), reason="no answer to the first stimulus met")
+    first, last, new = np.array(rows).T
+    draws = np.array(
+        [last[i].mean() / max(new[i].mean(), 1e-9) - 1 for i in rng.integers(len(new), size=(400, len(new)))]
+    )
+    found = bounds(float(last.mean() / new.mean() - 1), draws, len(new))
+    detail = {"first": first.tolist(), "last": last.tolist(), "last, naive": new.tolist()}
+    return Outcome(found.value, found.low95, found.high95, 0, len(new), detail)
+
+
+def _answered(track: Track, name: str) -> Array:
+    """(stimuli,) whether each was answered, by a measure that takes `first` and `last`."""
+    count = int(track.info["taps"].max(initial=0))
+    return np.array([measure(name)(track, first=i, last=i)[0] for i in range(1, count + 1)])
 
 
 def _answers(track: Track) -> Array:
+    if "touches" not in track.info:
+        return np.empty(0)
     axis = track.midline_m[:, 0] - track.midline_m[:, -1]
     axis = axis / np.maximum(np.linalg.norm(axis, axis=1), 1e-12)[:, None]
     v = (np.gradient(smoothed(track.com_m, period_s(track), 0.5), track.time_s, axis=0) * axis).sum(1) / track.length_m
@@ -119,28 +155,34 @@ def robustness(exam: Exam) -> list[Result]:
         reason = exam.plan.get("missing", {}).get("F", "no world is described in turing.toml")
         return [not_run(t, reason) for t in tests]
     world = {k: options[k] for k in ("task", "medium", "task_options") if k in options}
-    worlds = {f"unseen: {w}": {**world, "medium": w} for w in options.get("unseen", ())}
+    worlds = dict(_unseen(world, w) for w in options.get("unseen", ()))
     n, seconds = exam.budget.repeats + 1, exam.budget.robust_s
     before = exam.candidate.digest(exam.policy)
-    trials, index = [], []
-    for k, build in _arms(exam, "F").items():
-        for what, (w, c) in {
-            "": (world, {}),
-            **{c: (world, v) for c, v in CHANGES.items()},
-            **{c: (w, {}) for c, w in worlds.items()},
-        }.items():
-            for i in range(n):
-                skip = min(4.0, seconds)
-                trials.append(exam.trial(w, seconds + skip, exam.seed + i, build=build, changes=c, skip_s=skip))
-                index.append((k, what, i))
-    done = dict(zip(index, exam.run("F robustness", trials), strict=True))
+    arms = _arms(exam, "F")
+    changes = {c: v for c, v in CHANGES.items() if not (exam.budget.hard_only and c in _MILD)}
+    conditions = {
+        "": (world, {}),
+        **{c: (world, v) for c, v in changes.items()},
+        **{c: (w, {}) for c, w in worlds.items()},
+    }
     least = float(options["least_L_per_s"])
+    skip = min(4.0, seconds / 2)
+
+    def trial(arm: str, what: str, i: int) -> Trial:
+        w, c = conditions[what]
+        return exam.trial(w, seconds + skip, exam.seed + i, build=arms[arm], changes=c, skip_s=skip)
+
+    plain = [(k, "", i) for k in arms for i in range(n)]
+    done = dict(zip(plain, exam.run("F unchanged", [trial(*key) for key in plain]), strict=True))
+    # who does not get along unchanged scores 0 whatever is changed: nothing more is run
+    able = [k for k in arms if any(_speed(done[k, "", i]) >= least for i in range(n))]
+    index = [(k, what, i) for k in able for what in conditions if what for i in range(n)]
+    done |= dict(zip(index, exam.run("F robustness", [trial(*key) for key in index]), strict=True))
+    empty = Done(None, {}, ())
+    done |= {(k, what, i): empty for k in arms if k not in able for what in conditions if what for i in range(n)}
     rng = np.random.default_rng(exam.seed)
     kept = exam.candidate.digest(exam.candidate.build()) == before
-    table = {
-        k: _shares({key: d for key, d in done.items() if key[0] == k}, n, least)
-        for k in dict.fromkeys(k for k, _, _ in index)
-    }
+    table = {k: _shares({key: d for key, d in done.items() if key[0] == k}, n, least) for k in arms}
     out = []
     for test, how in zip(tests, (np.mean, np.min), strict=True):
         reference = Reference("declared envelope: no recorded animals under these changes", n_animals=n)
@@ -157,14 +199,26 @@ def robustness(exam: Exam) -> list[Result]:
     return out
 
 
+def _unseen(world: dict[str, Any], other: Any) -> tuple[str, dict[str, Any]]:
+    """A name and a world that no fit has seen: a medium, or a table of what is different."""
+    if not isinstance(other, dict):
+        return f"unseen: medium {other}", {**world, "medium": other}
+    words = [str(v) for v in (other.get("task", ""), *other.get("task_options", {}).values()) if v]
+    return f"unseen: {' '.join(words)}", {**world, **other}
+
+
 def _shares(done: dict[tuple[str, str, int], Done], n: int, least: float) -> dict[str, Array]:
     """Change -> (n,) speed over that without change, at most 1: faster is no credit. 0 where the unchanged animal does
     not get along, or a trial stops."""
     out: dict[str, Array] = {}
     for (_, what, i), d in done.items():
-        out.setdefault(what, np.zeros(n))[i] = speed_L_per_s(d.track) if d.track is not None else 0.0
+        out.setdefault(what, np.zeros(n))[i] = _speed(d)
     plain = out.pop("")
     return {k: np.where(plain >= least, np.minimum(v / np.maximum(plain, 1e-12), 1.0), 0.0) for k, v in out.items()}
+
+
+def _speed(done: Done) -> float:
+    return speed_L_per_s(done.track) if done.track is not None else 0.0
 
 
 def _outcome(shares: dict[str, Array], how: Any, n: int, rng: np.random.Generator) -> Outcome:

@@ -32,6 +32,16 @@ def levels(animals: tuple[Series, ...]) -> Array:
     return np.array([s for s in distinct if all(given(s, mine) >= 2 for mine in each)])
 
 
+def answered(series: Series, z: Array, spread: Array) -> tuple[Array, Array]:
+    """(strengths, 1 or 0) of every onset: whether any channel changes by over one `spread` after it."""
+    rows, given = onsets(series)
+    before, after = round(BEFORE_S * series.rate_Hz), round(AFTER_S * series.rate_Hz)
+    good = (rows >= before) & (rows + after <= len(z))
+    rows, given = rows[good], given[good]
+    moved = [(np.abs(z[r : r + after] - z[r - before : r].mean(0)) > spread).any() for r in rows]
+    return given, np.array(moved, float)
+
+
 def curve(series: Series, z: Array, strengths: Array, spread: Array) -> Array:
     """(levels * (2 k + 2),) for each strength: mean and SD of the change of every channel, the share of responses (any
     channel changes by over one `spread`), and their mean latency in s. NaN where a strength was never given."""

@@ -195,14 +195,12 @@ def _controls_not_run(exam: Exam, results: Mapping[str, list[Result]]) -> dict[s
         "K16": "the model has no plasticity to switch off" if "K16" not in seen else "",
     }
     out = {}
-    for k in CONTROLS:
-        if k not in seen and (
-            text := why.get(
-                k,
-                exam.why_not
-                or ("only at level C" if k in ("K4", "K5", "K6", "K7") else "the policy under test cannot be rewired"),
-            )
-        ):
+    for k, stand in CONTROLS.items():
+        if k in seen:
+            continue
+        cut = exam.budget.fast and (stand.animal or k == "K18") and k not in exam.budget.simulated
+        rest = "only at level C" if k in ("K4", "K5", "K6", "K7") else "the policy under test cannot be rewired"
+        if text := why.get(k, exam.why_not or ("left out by the fast mode" if cut else rest)):
             out[k] = text
     return out
 

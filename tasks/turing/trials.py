@@ -27,9 +27,10 @@ _LEAD_S = 4.0
 
 @dataclass(frozen=True)
 class Trial:
-    """One run. build: options of the animal. world: task, medium, task_options. changes: of body and world, see
-    `_changed`. record: names of neurons whose voltages are kept ("*" for all); probe: neurons lit one by one, each from
-    the same moment, for `seconds` each, instead of a run. protect: files that the policy may not open. model: digest.
+    """One run. build: options of the animal. world: task, medium, task_options, body_options, every (control steps
+    between samples). changes: of body and world, see `_changed`. record: names of neurons whose voltages are kept ("*"
+    for all); probe: neurons lit one by one, each from the same moment, for `seconds` each, instead of a run. protect:
+    files that the policy may not open. model: digest.
     """
 
     candidate: Candidate
@@ -158,18 +159,18 @@ def _run(trial: Trial, env: Any, policy: Any) -> Done:
     names = tuple(n for n in known if "*" in trial.record or n in trial.record)
     rows = [known.index(n) for n in names]
     seen: list[Array] = []
-    steps = 0
+    steps, every = 0, int(trial.world.get("every", 5))
 
     def note(action: Any, obs: Any, reward: float, info: dict[str, Any]) -> None:
         nonlocal steps
         steps += 1
-        if steps % 5 == 0:
+        if steps % every == 0:
             seen.append(policy.probe()["voltage_mV"][rows].astype(np.float32))
 
     judged = policy
     if trial.changes.get("noise") or trial.changes.get("dead"):
         judged = _Noisy(policy, trial.changes.get("noise", 0.0), trial.changes.get("dead", 0.0), trial.seed)
-    track = run_trial(env, judged, trial.seconds, trial.seed, on_step=note if rows else None)
+    track = run_trial(env, judged, trial.seconds, trial.seed, every, on_step=note if rows else None)
     if track.divergence:
         return Done(None, {}, names, track.divergence)
     track = track.after(trial.skip_s)
@@ -213,10 +214,11 @@ def _save(path: Path, done: Done) -> None:
     meta = {"names": list(done.names), "failure": done.failure, "track": track is not None}
     arrays = {f"array {k}": v for k, v in done.arrays.items()}
     if track is not None:
-        meta |= {"length_m": track.length_m, "seed": track.seed, "ended": getattr(track, "ended", "")}
+        meta |= {"length_m": track.length_m, "seed": track.seed, "ended": track.ended, "joints": list(track.joints)}
         for k in ("time_s", "midline_m", "com_m", "curvature_per_m"):
             arrays[k] = np.asarray(getattr(track, k), np.float64 if k in ("time_s", "com_m") else np.float32)
         arrays |= {f"info {k}": v for k, v in track.info.items()}
+        arrays |= {f"pose {k}": v for k, v in track.pose.items()}
     new = path.with_suffix(f".{os.getpid()}.tmp")
     with new.open("wb") as file:
         np.savez_compressed(file, meta=np.frombuffer(json.dumps(meta).encode(), np.uint8), **arrays)  # type: ignore[arg-type]
@@ -236,7 +238,9 @@ def _load(path: Path) -> Done | None:
                 info = {k.removeprefix("info "): kept[k] for k in kept.files if k.startswith("info ")}
                 keys = ("time_s", "midline_m", "com_m", "curvature_per_m")
                 t, m, c, k = (np.asarray(kept[x], float) for x in keys)
-                track = Track(t, m, c, k, info, meta["length_m"], meta["seed"])
+                pose = {k.removeprefix("pose "): kept[k] for k in kept.files if k.startswith("pose ")}
+                size, seed, joints = meta["length_m"], meta["seed"], tuple(meta["joints"])
+                track = Track(t, m, c, k, info, size, seed, ended=meta["ended"], pose=pose, joints=joints)
             return Done(track, arrays, tuple(meta["names"]), meta["failure"])
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
