@@ -44,6 +44,7 @@ def _bending(track: Track) -> Quantities:
 
 
 def _stepping(track: Track) -> Quantities:
+    together = "tripod strength" if track.pose["claws_m"].shape[1] == 6 else "diagonal strength"
     return {
         "time in motion": (100 * _ratio(_paths.moving_share(track)), "%"),
         "speed in motion": (_ratio(_paths.walking_speed_mm_per_s(track)), "mm/s"),
@@ -54,7 +55,7 @@ def _stepping(track: Track) -> Quantities:
         "stance": (_ratio(_legs.stance_ms(track)), "ms"),
         "step length": (_ratio(_legs.step_length_mm(track)), "mm"),
         "legs on the ground": (_ratio(_legs.legs_down(track)), ""),
-        "tripod strength": (_ratio(_legs.tripod_strength(track)), ""),
+        together: (_ratio(_legs.tripod_strength(track)), ""),
     }
 
 
