@@ -102,9 +102,8 @@ def command(options: Any) -> Outcome:
 
 
 def _text(screen: Any, found: Any) -> str:
-    lines = [
-        f"{len(screen.items)} items{'' if screen.kind == 'pairs' else ' and the intact animal'}, {found.done} done now, {len(found.failures)} failures"
-    ]
+    beside = "" if screen.kind == "pairs" else " and the intact animal"
+    lines = [f"{len(screen.items)} items{beside}, {found.done} done now, {len(found.failures)} failures"]
     if math.isfinite(found.occupied):
         lines[0] += f"; cores occupied {100 * found.occupied:.0f} %, computing {100 * found.cpu:.0f} %"
     if screen.kind == "pairs":
