@@ -12,7 +12,8 @@ import pytest
 
 from bestiary.bodies._base import Units
 from bestiary.bodies._mouse_whiskers import REACH_RAD, whisker_array
-from bestiary.bodies.mouse import LEG_DAMPING, LEG_STRENGTH, MASS_KG, PAWS, WHISKERS, Mouse, model_path
+from bestiary.bodies._walker import model_file
+from bestiary.bodies.mouse import LEG_DAMPING, LEG_STRENGTH, MASS_KG, PAWS, WHISKERS, Mouse
 from bestiary.errors import MediumError
 
 WEIGHT_N = MASS_KG * 9.81
@@ -71,7 +72,7 @@ def test_it_is_a_mouse_and_not_a_rat():
 
 def test_the_laws_of_its_shrinking():
     """Torque goes with mass, its time constants with the root of length."""
-    rat, sim = mujoco.MjSpec.from_file(str(model_path())).compile(), Sim()
+    rat, sim = mujoco.MjSpec.from_file(str(model_file("rodent.xml", "mouse"))).compile(), Sim()
     mouse, u = sim.model, sim.body.units
     mass = MASS_KG / rat.body_mass.sum()
     length = mass ** (1 / 3)
