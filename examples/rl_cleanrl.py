@@ -190,6 +190,8 @@ def main():
             print(f"round {number + 1:4d}  {spent:6.1f} s  {decisions:8d} decisions  mean return {mean:+.4f}")
         if spent > 60 * o.minutes:
             break
+    if not curve:
+        raise SystemExit(f"no episode ended in {decisions} decisions: give more --minutes, --rounds or --length")
     tenth = max(1, len(curve) // 10)
     first, last = (float(np.mean([c["return"] for c in part])) for part in (curve[:tenth], curve[-tenth:]))
     print(f"{o.animal}: mean return {first:+.4f} at first, {last:+.4f} at last")

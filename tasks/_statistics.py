@@ -112,13 +112,15 @@ def wilson(hits: float, n: float) -> tuple[float, float]:
 def verdict(found: Estimate, rule: str, published: Mapping[str, float | None], reason: str = "") -> str:
     """rule: "range" (of the published low and high, either may be missing); "+" or "-" (the whole interval has that
     sign, and the value reaches low, for "-" high, where given: an effect too small to see is none); or "beside"
-    (nothing published excludes a value: shown, not scored)."""
+    (nothing published excludes a value: shown, not scored). A sign needs an interval, and that two trials."""
     if not math.isfinite(found.value):
         return f"not measured ({reason or 'nothing to measure in any trial'})"
     if rule == "beside":
         return "beside"
     if rule in ("+", "-"):
         good = found.low95 > 0 if rule == "+" else found.high95 < 0
+        if math.isnan(found.low95) and (found.value > 0 if rule == "+" else found.value < 0):
+            return f"too few (n = {found.n:g}: no interval)"
         least, most = published.get("low"), published.get("high")
         good = good and (least is None or found.value >= least) and (most is None or found.value <= most)
         return "sign ok" if good else "falls short"

@@ -245,6 +245,8 @@ def test_verdicts():
     assert say(0.9, "range", 0.8) == "in range" and say(0.2, "range", None, 0.1) == "overshoots"
     assert say(0.2, "+") == "sign ok" and say(0.05, "+") == "falls short" and say(-0.2, "-") == "sign ok"
     assert say(0.2, "+", 0.3) == "falls short" and say(-0.2, "-", None, -0.1) == "sign ok"
+    one = say(0.2, "+", spread=math.nan), say(-0.2, "-", spread=math.nan)
+    assert all(said.startswith("too few") for said in one) and say(-0.2, "+", spread=math.nan) == "falls short"
     assert say(0.2, "beside") == "beside"
     assert say(math.nan, "range", 0, 1) == "not measured (nothing to measure in any trial)"
     shuffles = ("degree-preserving", "weight-shuffle")
