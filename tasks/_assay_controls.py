@@ -142,16 +142,16 @@ def finding(intact: str, controls: Mapping[str, tuple[int, int]], few: str = "")
     "does not come out": the intact animal fails. "needs no brain": it passes, and so does the body without one, or with
     a pattern generator. "earned by the wiring": it passes, and at least 95 % of each kind of shuffle fail; else
     "any wiring gives it", where at least half of some kind pass, or "partly". "not scored": no rule, no shuffle was
-    run, or an arm of the row is a control itself, which cannot be run under another one. "too few trials": the measured
-    wiring fails too with as few trials as the controls had.
+    run, or an arm of the row is a control itself, which cannot be run under another one. "too few trials": the
+    measured wiring had one trial, or fails too with as few as the controls had.
     """
     ran = {name: c for name, c in controls.items() if c[1]}
     if intact == "beside" or not ran:
         return "not scored"
+    if intact.startswith("too few") or (intact in PASSED and few and few not in PASSED):
+        return "too few trials"
     if intact not in PASSED:
         return "does not come out"
-    if few and few not in PASSED:
-        return "too few trials"
     if any(ran[name][0] for name in BRAINLESS if name in ran):
         return "needs no brain"
     shares = [passed / k for name, (passed, k) in ran.items() if name in SHUFFLES]

@@ -256,5 +256,6 @@ def test_verdicts():
     assert finding("in range", {"degree-preserving": (0, 20), "pattern-generator": (1, 1)}) == "needs no brain"
     assert finding("in range", {"degree-preserving": (0, 20), "brain-off": (0, 1)}) == "earned by the wiring"
     assert finding("in range", {"brain-off": (0, 1)}) == "not scored"  # nothing was shuffled
+    assert finding(one[0], {"degree-preserving": (0, 20)}) == "too few trials"
     assert finding("falls short", {"degree-preserving": (20, 20)}) == "does not come out"
     assert finding("sign ok", {"degree-preserving": (0, 20)}, "falls short") == "too few trials"
