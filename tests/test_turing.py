@@ -369,13 +369,31 @@ def test_habituation_is_measured_beside_naive_animals():
     assert found.value == -1.0 and found.high95 <= 0 and found.detail["last, naive"] == [1.0] * 4
     weak = level_ef._decline(tired, [taps([0, 0, 0])] * 4, rng, options)
     assert np.isnan(weak.value), "naive animals that answer no more at that time: that is no learning"
-    assert level_ef._decline([taps([1] * 9)] * 4, fresh, rng, options).value == 0.0
+    same = level_ef._decline([taps([1] * 9)] * 4, fresh, rng, options)
+    assert same.value == 0.0 and level_ef._fell(same) is Verdict.FAIL, "an interval of 0 alone is no fall"
+    assert level_ef._fell(found) is Verdict.PASS and level_ef._fell(weak) is Verdict.INCONCLUSIVE
 
 
 def test_naive_animals_meet_the_last_third_at_the_same_times():
     options = level_ef.naive({"first_s": 1.0, "every_s": 1.0, "taps": 30, "side": 1}, 30.3)
     assert options == {"first_s": 21.0, "every_s": 1.0, "taps": 10, "side": 1}
     assert level_ef.naive({"first_s": 6.0, "every_s": 6.0}, 42.0) == {"first_s": 36.0, "every_s": 6.0}
+
+
+def test_a_control_that_hardly_moves_is_not_robust():
+    from bestiary.tasks._trial import Track
+
+    def walk(speed):
+        t = np.arange(0, 4, 0.05)
+        place = np.stack([speed * t, 0 * t, -0.1 * t], 1)
+        return Done(Track(t, np.zeros((len(t), 2, 3)), place, np.zeros((len(t), 0)), {}, 1.0), {}, ())
+
+    slow = {("K1", "", 0): walk(0.3), ("K1", "mass", 0): walk(0.3)}
+    assert level_ef._shares(slow, np.array([3.0]), 0.2)["mass"] == pytest.approx(0.1, rel=0.05)
+    still = {("K1", "", 0): walk(0.0), ("K1", "mass", 0): walk(5.0)}
+    assert level_ef._shares(still, np.array([3.0]), 0.2)["mass"] == 0, "it sinks, and does not get along"
+    model = {("model", "", 0): walk(3.0), ("model", "mass", 0): walk(9.0)}
+    assert level_ef._shares(model, np.array([3.0]), 0.2)["mass"] == 1, "faster is no credit"
 
 
 def test_a_trial_that_was_kept_comes_back_whole(tmp_path):
