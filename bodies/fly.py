@@ -6,27 +6,22 @@ Axes of the thorax: x ahead, y left, z up. Sides are the animal's own.
 from __future__ import annotations
 
 import functools
-import importlib.util
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, ClassVar
 
 import mujoco
 import numpy as np
 
-import bestiary
 from bestiary.bodies._base import CM_G, MM_MG, Array, Sense, Units, World
 from bestiary.bodies._eye import Eye, Sight, fly_retina
 from bestiary.bodies._rescale import rescale
-from bestiary.errors import DataError, MediumError
+from bestiary.bodies._walker import Media, Walker, model_file
 
 __all__ = ["BODY", "LEGS", "Fly"]
 
 LEGS = ("T1L", "T1R", "T2L", "T2R", "T3L", "T3R")
 _SIDES = {"L": "left", "R": "right"}
-_MEDIA = {"air": (1.28, 1.85e-5), "vacuum": (0.0, 0.0)}  # density kg/m^3, viscosity Pa s; air as in the model
 # Sites that the model lacks, in its own cm: name, body, place. Funiculi; maxillary palps; labellar lobes; both ends.
 _SITES = (
     ("antenna_L", "antenna_left", (0.0, 0.0114, 0.00263)),
@@ -44,19 +39,9 @@ _TASTES_WITHIN_M = 1e-4
 HOVER_PITCH_RAD = math.radians(47.5)  # nose up; the stroke plane of the model's wings is then level
 
 
-def model_path() -> Path:
-    """The XML file in dm_control, which is not imported for it. Raises DataError."""
-    found = importlib.util.find_spec("dm_control")
-    for place in (found.submodule_search_locations or []) if found else []:
-        path = Path(place) / "locomotion/walkers/assets/fruitfly_v2/fruitfly.xml"
-        if path.is_file():
-            return path
-    raise DataError("the fly's model comes with dm_control 1.0.50, which is not installed: pip install 'dm-control'")
-
-
 @functools.lru_cache(maxsize=1)
 def _original() -> mujoco.MjSpec:
-    return mujoco.MjSpec.from_file(str(model_path()))
+    return mujoco.MjSpec.from_file(str(model_file("fruitfly_v2/fruitfly.xml", "fly")))
 
 
 @functools.lru_cache(maxsize=1)
@@ -80,7 +65,7 @@ def _tucked() -> dict[str, float]:
 
 
 @dataclass(frozen=True)
-class Fly:
+class Fly(Walker):
     """Drosophila melanogaster, adult female, as an immutable description: 102 hinges, 78 motors. Everything is SI.
 
     floor: bring a level plane at height 0, named "floor", to stand on; a world with its own terrain deletes it. Every
@@ -108,6 +93,7 @@ class Fly:
     physics_s: str = "0.0002"
     units: Units = MM_MG
     view_deg: ClassVar[tuple[float, float]] = (140.0, -22.0)  # azimuth, elevation of a camera that follows it
+    media: ClassVar[Media] = {"air": (1.28, 1.85e-5), "vacuum": (0.0, 0.0)}  # air as in the model
     length_m: float = field(init=False, default=3.0e-3)
     ground_m: float = field(init=False, default=0.0)  # height of the ground below position_m = 0
     motors: tuple[str, ...] = field(init=False)
@@ -145,19 +131,6 @@ class Fly:
             ("senses", (*_senses(), *([_LIGHT] if self.eyes else []))),
         ):
             object.__setattr__(self, name, value)
-
-    def action_of(self, angles_rad: Mapping[str, float]) -> Array:
-        """(78,) the neutral action with some motors at other commands, cut into [-1, 1].
-
-        angles_rad: by name of the motor: rad for servos, share of the largest for wings and adhesion. LookupError.
-        """
-        action = self.neutral.copy()
-        for name, angle in angles_rad.items():
-            if name not in self.motors:
-                raise LookupError(f"Fly has no motor {name!r}; {bestiary.nearest(name, self.motors, 'motor')}")
-            i = self.motors.index(name)
-            action[i] = min(max((angle - self.middle[i]) / self.half[i], -1.0), 1.0)
-        return action
 
     # Model
 
@@ -213,20 +186,6 @@ class Fly:
         """Indices of the fly in a compiled model."""
         return Bound.of(self, model)
 
-    def set_medium(self, bound: Bound, model: mujoco.MjModel, medium: Any) -> None:
-        """ "air", "vacuum", or (density kg/m^3, viscosity Pa s) of the fluid around it. Raises MediumError."""
-        if isinstance(medium, str):
-            if medium not in _MEDIA:
-                raise MediumError(f"no medium {medium!r} for a fly; {bestiary.nearest(medium, _MEDIA, 'medium')}")
-            medium = _MEDIA[medium]
-        try:
-            density, viscosity = (float(v) for v in medium)
-        except (TypeError, ValueError):
-            raise MediumError(f"a fly's medium is {', '.join(_MEDIA)} or (kg/m^3, Pa s), got {medium!r}") from None
-        if not (0 <= density < 2000 and 0 <= viscosity < 10):
-            raise MediumError(f"density is from 0 to 2000 kg/m^3, viscosity from 0 to 10 Pa s, got {medium!r}")
-        model.opt.density, model.opt.viscosity = density / self.units.density, viscosity / self.units.viscosity
-
     def place(
         self,
         bound: Bound,
@@ -254,13 +213,7 @@ class Fly:
         half_pitch = HOVER_PITCH_RAD / 2 if flies else 0.0
         c, s, up, over = *_turn(heading_rad / 2), *_turn(half_pitch)
         data.qpos[bound.root] = [0, 0, 0, c * up, s * over, -c * over, s * up]  # heading, then nose up: about -y
-        mujoco.mj_kinematics(model, data)
-        data.qpos[bound.root[:3]] = np.asarray(position_m) / self.units.length
-        if height_m is None:
-            data.qpos[bound.root[2]] -= bound.lowest(model, data).min()
-        else:
-            data.qpos[bound.root[2]] += height_m / self.units.length
-        mujoco.mj_forward(model, data)
+        self.put(bound, model, data, position_m, height_m)
 
     def launch(
         self, bound: Bound, model: mujoco.MjModel, data: mujoco.MjData, position_m: Array, heading_rad: float = 0.0
@@ -303,17 +256,7 @@ class Fly:
                 sample("water", taste, b.fraction[4:], now) * wet,
             ]
         )
-        np.minimum(np.maximum(values, b.low, out=values), b.high, out=values)
-        flat = values.astype(np.float32)
-        obs = {name: flat[part].reshape(shape) for name, part, shape in b.parts}
-        if b.sight is not None:
-            obs["luminance"] = b.sight(data, world).copy()  # held between frames
-        return obs
-
-    def resume(self, bound: Bound, data: mujoco.MjData, obs: Mapping[str, Array]) -> None:
-        """After a jump to another moment: the eyes hold what they saw then."""
-        if bound.sight is not None:
-            bound.sight.hold(data, obs["luminance"])
+        return self.seen(b, data, world, values)
 
     def _wind(self, b: Bound, data: mujoco.MjData, world: World, at: Array) -> Array:
         """(2, 3) m/s: air past each antenna in the frame of the head."""

@@ -1,13 +1,16 @@
 """Mus musculus, 25 g: dm_control's rodent (a rat of 338 g, Merel 2020 ICLR) shrunk by stated laws.
 
-Laws, with m the ratio of the masses, 0.074: lengths by m^(1/3) = 0.42 (geometric similarity), times by the root of that
-(the same Froude number at the same gravity); torques and stiffness by m, as a muscle's force goes with its cross-section
-and its arm with length, so a mouse is stronger for its weight than a rat; damping by m * time, inertia and armature by
-m * length^2, contact and muscle time constants by time. Rats and mice differ in proportion: the
-trunk is lengthened by 1.19 (TRUNK) to the 61 mm from skull to tail base that the measured mouse skeleton
-(talmolab/stac-mjx, 67 mm at 33 g) has at 25 g; limbs stay, as their sum in mouse motion capture (hip to heel 31 mm) is
-that of the shrunk rat; 60 of the rat's 338 g are moved from the pelvis to the chest, so that the forepaws bear a third
-of the weight (40 % in mice, memory). What the rat's model lacks is added here: whiskers, tongue, eyes, nose.
+Laws, with m the ratio of the masses, 0.074: lengths by m^(1/3) = 0.42 (geometric similarity), times by the root of
+that (the same Froude number at the same gravity); torques and stiffness by m, as a muscle's force goes with its
+cross-section and its arm with length, so a mouse is stronger for its weight than a rat; damping by m * time, inertia
+and armature by m * length^2, contact and muscle time constants by time.
+
+Rats and mice differ in proportion: the trunk is lengthened by 1.19 (TRUNK), to 59 mm from skull to tail base as it
+stands, 68 mm along its arch; the measured mouse skeleton (talmolab/stac-mjx, 67 mm at 33 g) has 61 mm at 25 g. Limbs
+stay, as their sum in mouse motion capture (hip to heel 31 mm) is that of the shrunk rat. Some 80 of the rat's 338 g are
+moved from the pelvis to the chest, so that the forepaws bear more than a third of the weight (40 % in mice, memory).
+Tuned: strength of the legs, damping of the hips, ranges of some joints, torque of the spine. What the rat's model lacks
+is added here: whiskers, tongue, eyes, nose, ears.
 
 Axes of the trunk: x ahead, y left, z up. Sides are the animal's own.
 """
@@ -15,23 +18,19 @@ Axes of the trunk: x ahead, y left, z up. Sides are the animal's own.
 from __future__ import annotations
 
 import functools
-import importlib.util
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, ClassVar
 
 import mujoco
 import numpy as np
 
-import bestiary
 from bestiary.bodies._base import CM_G, Array, Sense, Units, World
 from bestiary.bodies._eye import Eye, Sight
 from bestiary.bodies._mouse_retina import mouse_retina
 from bestiary.bodies._mouse_whiskers import WHISKERS, add_whiskers
 from bestiary.bodies._rescale import rescale
-from bestiary.errors import DataError, MediumError
+from bestiary.bodies._walker import Media, Walker, model_file
 
 __all__ = ["BODY", "PAWS", "WHISKERS", "Mouse"]
 
@@ -43,10 +42,10 @@ TRUNK = 1.19
 _TRUNK = ("torso", "pelvis", *(f"vertebra_{i}" for i in range(1, 7)), *(f"vertebra_cervical_{i}" for i in range(1, 6)))
 _TAIL = {"vertebra_C1": 0.45, "vertebra_C6": 0.2, "vertebra_C10": -0.3}  # rad, about y: the tip goes up
 _WEIGHT = {"collision_torso": 2.4, **{f"collision_pelvis_{p}": 0.43 for p in ("L", "R", "gut")}}
-_ARMATURE = 5e-6  # kg m^2 of the rat: leg joints below the hips, which have 1e-5; without it paws rattle at 2 ms
+_ARMATURE = 1e-5  # kg m^2 of the rat: leg joints, as its hips; without it paws rattle at 2 ms
 _SPINE_NM = 1.0  # N m of the rat
-LEG_STRENGTH = 0.61  # of the scaled rat's, tuned with the gaits: stiffer mice bounce
-LEG_DAMPING = 0.70  # its time constant, likewise
+LEG_STRENGTH = 0.75  # of the scaled rat's, tuned with the gaits: stiffer mice bounce
+LEG_DAMPING = 1.0  # of its time constant, likewise
 _HIP_DAMPING = 0.01  # N m s/rad of the rat, whose own 0.02 is too slow for a gallop
 # Joints that the rat's model holds too tight for a mouse's steps, rad: scapulae turn with every step (Fischer 2002 J
 # Exp Biol 205:1315, memory), digits bend up over the ground
@@ -58,26 +57,25 @@ _RANGES = {
     "toe": (-0.9, 0.9),
     "finger": (-0.9, 0.9),
 }
-_MEDIA = {"air": (1.2, 1.8e-5), "vacuum": (0.0, 0.0)}  # density kg/m^3, viscosity Pa s
 # Angles of standing, rad; what is not named is 0
 STANCE = {
     name.replace("_S", f"_{side}"): angle
     for side in "LR"
     for name, angle in {
-        "hip_S_supinate": 0.08,
-        "hip_S_abduct": 0.108,
-        "hip_S_extend": -0.157,
-        "knee_S": -0.519,
-        "ankle_S": 0.065,
-        "toe_S": -0.372,
-        "scapula_S_supinate": 0.108,
-        "scapula_S_abduct": -0.05,
-        "scapula_S_extend": 0.116,
-        "shoulder_S": 0.769,
-        "shoulder_sup_S": 0.451,
-        "elbow_S": -0.764,
-        "wrist_S": 0.483,
-        "finger_S": 0.386,
+        "hip_S_supinate": 0.126,
+        "hip_S_abduct": 0.155,
+        "hip_S_extend": -0.131,
+        "knee_S": -0.446,
+        "ankle_S": 0.038,
+        "toe_S": -0.305,
+        "scapula_S_supinate": 0.155,
+        "scapula_S_abduct": 0.004,
+        "scapula_S_extend": 0.236,
+        "shoulder_S": 0.703,
+        "shoulder_sup_S": 0.4,
+        "elbow_S": -0.743,
+        "wrist_S": 0.635,
+        "finger_S": 0.401,
     }.items()
 }
 _WELDED = ("vertebra_", "toe_", "finger_")  # joints that `welded` takes out, but for those of the neck
@@ -88,20 +86,10 @@ LOOK_S = 0.02  # eyes look so often
 TONGUE_M = 4e-3  # how far it reaches out of the mouth
 
 
-def model_path() -> Path:
-    """The XML file in dm_control, which is not imported for it. Raises DataError."""
-    found = importlib.util.find_spec("dm_control")
-    for place in (found.submodule_search_locations or []) if found else []:
-        path = Path(place) / "locomotion/walkers/assets/rodent.xml"
-        if path.is_file():
-            return path
-    raise DataError("the mouse's model comes with dm_control 1.0.50, which is not installed: pip install 'dm-control'")
-
-
 @functools.lru_cache(maxsize=2)
 def _shrunk(welded: bool) -> mujoco.MjSpec:
     """The rat at the mouse's size and proportions, in SI, without skin, lights and sensors."""
-    spec = mujoco.MjSpec.from_file(str(model_path()))
+    spec = mujoco.MjSpec.from_file(str(model_file("rodent.xml", "mouse")))
     spec.modelname = "mouse"
     for thing in (*spec.skins, *spec.lights, *spec.sensors):
         spec.delete(thing)
@@ -184,11 +172,11 @@ def _names(welded: bool) -> tuple[tuple[str, ...], tuple[str, ...], Array]:
 
 
 @dataclass(frozen=True)
-class Mouse:
+class Mouse(Walker):
     """A mouse as an immutable description. Everything is SI.
 
     floor: bring a level plane at height 0, named "floor", to stand on; a world with its own terrain deletes it.
-    welded: spine, tail and digits are rigid, for speed: 33 hinges and 25 servos instead of 67 and 38.
+    welded: spine, tail and digits are rigid, for speed: 33 hinges and 29 servos instead of 67 and 38.
     whiskers: 24 rods a side, that touch the world and nothing of the mouse itself.
     self_contact: parts of the body collide with one another too.
     eyes: both eyes, 2 x 1289 pixels of 4 degrees, as the sense `luminance`, 50 times a second.
@@ -211,6 +199,7 @@ class Mouse:
     physics_s: str = "0.002"
     units: Units = CM_G
     view_deg: ClassVar[tuple[float, float]] = (140.0, -20.0)  # azimuth, elevation of a camera that follows it
+    media: ClassVar[Media] = {"air": (1.2, 1.8e-5), "vacuum": (0.0, 0.0)}
     length_m: float = field(init=False, default=0.088)  # nose to tail base
     ground_m: float = field(init=False, default=0.0)  # height of the ground below position_m = 0
     motors: tuple[str, ...] = field(init=False)
@@ -241,19 +230,6 @@ class Mouse:
             ("senses", (*senses, *([_LIGHT] if self.eyes else []))),
         ):
             object.__setattr__(self, name, value)
-
-    def action_of(self, angles_rad: Mapping[str, float]) -> Array:
-        """(n_motors,) the neutral action with some motors at other commands, cut into [-1, 1].
-
-        angles_rad: by name of the motor: rad for servos, share of the reach for tongue and whiskers. LookupError.
-        """
-        action = self.neutral.copy()
-        for name, angle in angles_rad.items():
-            if name not in self.motors:
-                raise LookupError(f"Mouse has no motor {name!r}; {bestiary.nearest(name, self.motors, 'motor')}")
-            i = self.motors.index(name)
-            action[i] = min(max((angle - self.middle[i]) / self.half[i], -1.0), 1.0)
-        return action
 
     # Model
 
@@ -367,20 +343,6 @@ class Mouse:
         """Indices of the mouse in a compiled model."""
         return Bound.of(self, model)
 
-    def set_medium(self, bound: Bound, model: mujoco.MjModel, medium: Any) -> None:
-        """ "air", "vacuum", or (density kg/m^3, viscosity Pa s) of the fluid around it. Raises MediumError."""
-        if isinstance(medium, str):
-            if medium not in _MEDIA:
-                raise MediumError(f"no medium {medium!r} for a mouse; {bestiary.nearest(medium, _MEDIA, 'medium')}")
-            medium = _MEDIA[medium]
-        try:
-            density, viscosity = (float(v) for v in medium)
-        except (TypeError, ValueError):
-            raise MediumError(f"a mouse's medium is {', '.join(_MEDIA)} or (kg/m^3, Pa s), got {medium!r}") from None
-        if not (0 <= density < 2000 and 0 <= viscosity < 10):
-            raise MediumError(f"density is from 0 to 2000 kg/m^3, viscosity from 0 to 10 Pa s, got {medium!r}")
-        model.opt.density, model.opt.viscosity = density / self.units.density, viscosity / self.units.viscosity
-
     def place(
         self,
         bound: Bound,
@@ -401,13 +363,7 @@ class Mouse:
         data.qpos[bound.others] = 0
         data.act[bound.act] = data.ctrl[bound.servos]
         data.qpos[bound.root] = [0, 0, 0, math.cos(heading_rad / 2), 0, 0, math.sin(heading_rad / 2)]
-        mujoco.mj_kinematics(model, data)
-        data.qpos[bound.root[:3]] = np.asarray(position_m) / self.units.length
-        if height_m is None:
-            data.qpos[bound.root[2]] -= bound.lowest(model, data).min()
-        else:
-            data.qpos[bound.root[2]] += height_m / self.units.length
-        mujoco.mj_forward(model, data)
+        self.put(bound, model, data, position_m, height_m)
 
     def apply(self, bound: Bound, data: mujoco.MjData, action: Array) -> None:
         """action (n_motors,) in [-1, 1], in the order of `motors`."""
@@ -441,17 +397,7 @@ class Mouse:
             bent[..., 0] -= data.actuator_force[b.whisk][:, None]
             parts += [rods[..., 0].ravel(), (-b.rod_stiffness * bent).ravel() * u.torque]
         values = np.concatenate(parts)
-        np.minimum(np.maximum(values, b.low, out=values), b.high, out=values)
-        flat = values.astype(np.float32)
-        obs = {name: flat[part].reshape(shape) for name, part, shape in b.parts}
-        if b.sight is not None:
-            obs["luminance"] = b.sight(data, world).copy()  # held between frames
-        return obs
-
-    def resume(self, bound: Bound, data: mujoco.MjData, obs: Mapping[str, Array]) -> None:
-        """After a jump to another moment: the eyes hold what they saw then."""
-        if bound.sight is not None:
-            bound.sight.hold(data, obs["luminance"])
+        return self.seen(b, data, world, values)
 
     def pose(self, bound: Bound, data: mujoco.MjData) -> dict[str, Array]:
         """Ground truth in SI: midline_m (8, 3) nose, skull, neck, trunk, back, loin, pelvis, tail base; com_m (3,) and

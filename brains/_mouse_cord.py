@@ -1,14 +1,15 @@
-"""The mouse's spinal cord: the published network of four half-centres, and the units that command it and feel for it.
+"""The mouse's spinal cord: the published network of four half-centres, and the units that command and inform it.
 
 Published (Danner, Shevtsova, Frigon & Rybak 2017 eLife 6:e31050): per limb a rhythm generator of a flexor and an
-extensor half-centre (persistent sodium current), commissural V0V, V0D, V3 and CINi neurons, long propriospinal V0V, V0D,
-Shox2 and inhibitory neurons between fore and hind limbs; equations, weights and drives are theirs, without noise. Drive
-`speed` (alpha, 0 to 1.05) excites flexor half-centres and inhibits V0V and V0D: walk, trot, gallop and bound follow.
-Numbers were typed in from a public re-implementation of that model, not from the paper's own tables.
+extensor half-centre (persistent sodium current), commissural V0V, V0D, V3 and CINi neurons, long propriospinal V0V,
+V0D, Shox2 and inhibitory neurons between fore and hind limbs; equations, weights and drives are theirs, without noise.
+Drive `speed` (alpha, 0 to 1.05) excites flexor half-centres and inhibits V0V and V0D: walk, trot, gallop and bound
+follow. Numbers were typed in from a public re-implementation of that model, not from the paper's own tables.
 
-Ours, `tuned`: the units of descending commands, the stop cells that keep paws on the ground while a mouse is not told
-to walk (after the V2a stop cells of Bouvier 2015 Cell 163:1191, which however halt the rhythm itself), the feedback of load and hip stretch, the motoneurons of the whisker pads.
-Rates are Hz: for the published neurons 100 times their output.
+Ours, `tuned`: the units of descending commands; the stop cells that keep paws on the ground while a mouse is not told
+to walk (after the V2a stop cells of Bouvier 2015 Cell 163:1191, which however halt the rhythm itself); the feedback of
+hip and shoulder stretch, without which the body falls; the motoneurons of the whisker pads. Rates are Hz: for the
+published neurons 100 times their output.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ COMPONENTS = {
     "V3": "commissural V3 neurons: left and right together at high speeds",
     "Shox2": "long propriospinal Shox2 neurons: fore and hind limbs of a side take turns",
     "LPN": "all long propriospinal neurons between fore and hind limbs",
-    "load-feedback": "a loaded paw holds back its flexors (Ib)",
+    "load-feedback": "a swinging paw that meets the ground stays there, an unloaded one reaches down (Ib, touch)",
     "stretch-feedback": "a paw far behind helps its flexors to begin (Ia and II of hip and shoulder flexors)",
     "vestibulospinal": "a swinging paw lands further to the side that the trunk sinks to",
     "stop-cells": "a mouse that is not told to walk stands",
@@ -68,8 +69,8 @@ def units() -> list[Unit]:
         words = ("InF", "InE", "CINi", "V0V", "V0D", "V3", "V2a", "V2adiag", "InV0V")
         out += [Unit(f"{w}_{limb}", w, part=1) for w in words]
     for side in "LR":
-        words = ("V0Ddiag", "V0Vdiagfh", "V0Vdiaghf", "InHom", "Shox2fh", "Shox2hf")
-        out += [Unit(f"{w}_{side}", w, part=1) for w in words]
+        long = ("V0Ddiag", "V0Vdiagfh", "V0Vdiaghf", "InHom", "Shox2fh", "Shox2hf")
+        out += [Unit(f"{w}_{side}", w, part=1) for w in long]
     out += [Unit("speed", "speed", tau_s=0.32, top_Hz=100 * ALPHA_TOP, bias_mV=IDLE_HZ / 10)]
     out += [Unit("stop", "stop", tau_s=0.03, gain_Hz_per_mV=20, bias_mV=10)]
     out += [Unit(f"turn_{s}", "turn", tau_s=0.05) for s in "LR"]
@@ -95,14 +96,14 @@ def _edges() -> list[tuple[str, str, float, str, tuple[str, ...]]]:
         for pre, post, weight, *parts in (
             (f, f"InF_{limb}", 0.4), (f"InF_{limb}", e, -1.0), (e, f"InE_{limb}", 0.4), (f"InE_{limb}", f, -0.08),
             (e, f"CINi_{limb}", 0.4), (f"CINi_{limb}", f"RGF_{across}", -0.03),
-            (f, f"V2a_{limb}", 1.0), (f"V2a_{limb}", f"V0V_{limb}", 1.0), (f"V0V_{limb}", f"InV0V_{across}", 0.6, "V0V"),
+            (f, f"V2a_{limb}", 1.0), (f"V2a_{limb}", f"V0V_{limb}", 1.0),
+            (f"V0V_{limb}", f"InV0V_{across}", 0.6, "V0V"),
             (f"InV0V_{limb}", f, -0.07), (f, f"V0D_{limb}", 0.7), (f"V0D_{limb}", f"RGF_{across}", -0.07, "V0D"),
             (f, f"V3_{limb}", 0.35), (f"V3_{limb}", f"RGF_{across}", 0.03, "V3"), (f, f"V2adiag_{limb}", 0.5),
             ("speed", f, 0.1), ("speed", f"V0V_{limb}", -0.15), ("speed", f"V0D_{limb}", -0.75),
         ):  # fmt: skip
             add(pre, post, weight, *parts)
-        add(f"load_{limb}", f"InE_{limb}", 0.067, "load-feedback", by="tuned")
-        add(f"stretch_{limb}", f, 0.0109, "stretch-feedback", by="tuned")
+        add(f"stretch_{limb}", f, 0.035, "stretch-feedback", by="tuned")
     for s in "LR":
         c = _OTHER[s]
         for pre, post, weight, *parts in (
@@ -180,6 +181,8 @@ class MouseCord:
         row = {name: i for i, name in enumerate(t.ids.tolist())}
         if "vestibulospinal" in without:
             self._speaks[[row[w] for w in ("nose_up", "nose_down", "lean_L", "lean_R")]] = 0
+        if "load-feedback" in without:
+            self._speaks[[row[f"load_{limb}"] for limb in LIMBS]] = 0
         self._outputs = np.array([row[name] for name in decoder.OUTPUTS])
 
     def init(self, seed: int) -> dict[str, Any]:

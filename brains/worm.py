@@ -114,8 +114,8 @@ def network(connectome: Connectome, p: Mapping[str, float], without: tuple[str, 
     )
     # Set points: motor neurons are half active while the command neurons of their direction are.
     rest = net.equilibrium()
-    command = of(*FORWARD).astype(float) - of(*BACKWARD)
-    drive = command * p["arousal_mV"] * rest["rest_nS"]
+    leaning = of(*FORWARD).astype(float) - of(*BACKWARD)
+    drive = leaning * p["arousal_mV"] * rest["rest_nS"]
     ahead, aback = of(*GROUPS["b"], *GROUPS["head"]), of(*GROUPS["a"])
     forward, backward = settled(net, ahead, drive), settled(net, aback, -drive)
     offset = np.where(ahead, forward, np.where(aback, backward, rest["v_eq"])) - rest["v_eq"]

@@ -142,6 +142,13 @@ def few(rows: Array, groups: Sequence[str] | None, most: int = 400, each: int = 
     return np.concatenate([np.array(r)[:: max(1, -(-len(r) // each))] for r in by.values()])
 
 
+def _fit(word: str, wide: int, font: Any) -> str:
+    """As much of the word as `wide` pixels hold."""
+    while word and font.getlength(word) > wide:
+        word = word[:-1]
+    return word
+
+
 class Stage:
     """Composes a frame: the body's picture at the left, activity at the right.
 
@@ -187,7 +194,7 @@ class Stage:
             self._neural = Scroll((wide, bottom - top), len(neurons), seconds, (0, 1) if rates else voltage_limits_mV)
             self._at, self._rates = (left, top), rates
             what = "firing rate" if rates else "membrane potential"
-            self._pen.text((left, top - 15), f"{len(neurons)} neurons, {what}", _FAINT, self._small)
+            self._pen.text((left, top - 15), f"{len(neurons)} neurons, {what}, last {seconds:g} s", _FAINT, self._small)
             self._label_rows(neurons, groups, left, top, bottom - top)
         self._muscle = None
         if muscles:
@@ -195,7 +202,7 @@ class Stage:
             longest = max(len(r) for r in rows.values())
             self._muscle_rows = [np.array(r)[np.arange(longest) * len(r) // longest] for r in rows.values()]
             self._muscle = (left, start, wide, muscle_h // len(rows))
-            self._pen.text((left, start - 15), "muscle activation, head to tail", _FAINT, self._small)
+            self._pen.text((left, start - 15), "muscle activation now, 0 to 1, head to tail", _FAINT, self._small)
             for i, name in enumerate(rows):
                 y = start + i * (muscle_h // len(rows)) + muscle_h // len(rows) // 2
                 self._pen.text((left - 6, y), name, _INK, self._small, anchor="rm")
@@ -210,7 +217,9 @@ class Stage:
             for group in dict.fromkeys(ordered):
                 first, count = ordered.index(group), ordered.count(group)
                 y = top + height * (first + count / 2) / n
-                self._pen.text((left - 6, y), group[:10], _INK, self._small, anchor="rm")
+                self._pen.text(
+                    (left - 6, y), _fit(group, left - 6 - self.body[0], self._small), _INK, self._small, "rm"
+                )
                 self._pen.line((left - 4, top + height * first / n, left - 1, top + height * first / n), _FAINT)
             return
         for i in range(0, n, max(1, -(-n * 11 // height))):
@@ -237,9 +246,9 @@ class Stage:
             self._neural.add(np.asarray(voltage_mV)[self._order], time_s)
             x, y = self._at
             frame[y : y + self._neural.height, x : x + self._neural.width] = self._neural.draw()
-            frame[36:43, width - 170 : width - 100] = self._neural.table[np.linspace(0, 255, 70).astype(int)]
+            frame[36:43, width - 190 : width - 120] = self._neural.table[np.linspace(0, 255, 70).astype(int)]
             low, high = self._neural.now
-            limits = f"0 to {_FULL_HZ:.0f} Hz" if self._rates else f"{low:.0f} to {high:.0f} mV"
+            limits = f"0 to {_FULL_HZ:.0f} Hz, root" if self._rates else f"{low:.0f} to {high:.0f} mV"
         if self._muscle is not None and muscle is not None:
             x, y, wide, tall = self._muscle
             for i, row in enumerate(self._muscle_rows):

@@ -28,7 +28,7 @@ HIND = ("hip_S_supinate", "hip_S_abduct", "hip_S_extend", "knee_S", "ankle_S")
 JOINTS = 8  # room for those of a limb and its digits
 GRID_MM = (np.linspace(-30, 30, 16), np.linspace(-9, 9, 5), np.linspace(-6, 14, 11))  # about the paw as it stands
 RISE = {"F": (0.39, 0.004), "H": (-0.3, 0.012)}  # sine at which hand and foot rise ahead: middle, more per mm ahead
-CANALS_S = 0.03  # of turning that counts as much as a tilt
+CANALS_S = 0.028  # of turning that counts as much as a tilt
 CROUCH_MM = 5.0
 # Paws of a rearing mouse, mm from where they stand, in the frame of a trunk that is pitched up by 55 degrees, and the
 # sine at which hand and foot rise there: the centre of mass is above the hind paws
@@ -104,8 +104,8 @@ def _template(body: Any) -> Template:
                 worst = max(worst, float(miss[1:-1, 2:7].max()))
             done.append(int(a))
         tables[kind] = angle
-        way, sole = REAR[kind]
-        found = chain.solve(middle + np.array([way]) * mm, rest, rest, 200, 0.05, np.array([sole]))
+        way, flat = REAR[kind]
+        found = chain.solve(middle + np.array([way]) * mm, rest, rest, 200, 0.05, np.array([flat]))
         level = np.arctan2(*chain.forward(found)[1][0, 2, [0, 2]])
         rear[kind] = np.r_[found[0], np.clip(level, -0.88, 0.88), np.zeros(JOINTS - n - 1)]
     where = np.full((4, JOINTS), -1)
@@ -289,7 +289,7 @@ def _limbs(
                 told[i, j] = angle[j]
     # trunk, head, mouth and whiskers
     bend, mouth = (turn_L - turn_R) / 100, lick / 100
-    posture = np.array([0.0, 0.35 * bend, -0.3 * (nod - 50) / 50, 0.4 * bend, 0.0, -0.2 * mouth])
+    posture = np.array([0.0, 0.15 * bend, -0.3 * (nod - 50) / 50, 0.3 * bend, 0.0, -0.2 * mouth])
     direct = np.array([mouth, (FN_L - 50) / 50, (FN_R - 50) / 50])
     for k in range(others.size):
         m = others[k]

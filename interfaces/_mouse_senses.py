@@ -1,7 +1,7 @@
-"""What a mouse's receptors tell its thalamus and colliculus: whisker afferents, retinal ganglion cells by channel, looms.
+"""What a mouse's receptors tell thalamus and colliculus: whisker afferents, retinal ganglion cells by channel, looms.
 
-Sides of neurons are those of the brain, which hears the other side of the body. All gains are `tuned`; shapes follow the
-papers named.
+Sides of neurons are those of the brain, which hears the other side of the body. All gains are `tuned`; shapes follow
+the papers named.
 """
 
 from __future__ import annotations

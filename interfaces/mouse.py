@@ -22,7 +22,7 @@ __all__ = ["BENCH", "CLOCK", "COMPONENTS", "DEMO", "INTERFACE", "PATTERN", "Mous
 Array = np.ndarray[Any, np.dtype[Any]]
 
 CLOCK = {"control": "0.002", "brain": "0.0002", "physics": "0.002"}
-DEMO = {"task": "locomotion", "seconds": 10.0}  # what `bestiary run` shows
+DEMO = {"task": "overhead", "seconds": 8.0}  # what `bestiary run` shows
 # closed loops that `bestiary bench mouse` times
 BENCH: dict[str, dict[str, Any]] = {"what ships": {}, "decorticate": {"without": ["loop"]}}
 COMPONENTS = {**brains.PARTS, **cord.COMPONENTS}

@@ -66,8 +66,9 @@ def _thin(recording: Recording) -> slice:
 def _title(recording: Recording) -> str:
     about = recording.metadata
     medium = f" on {about['medium']}" if about.get("medium") is not None else ""
+    seed = about.get("asked", {}).get("seed", about["episode_seed"])  # `run --seed`; else that of the episode
     cut = "" if recording.complete else ", cut short"
-    return f"{about['body']}, {about['task']['name']}{medium}, seed {about.get('seed', about['episode_seed'])}{cut}"
+    return f"{about['body']}, {about['task']['name']}{medium}, seed {seed}{cut}"
 
 
 def kymograph(recording: Recording) -> Figure:

@@ -44,7 +44,7 @@ def _ranks(screen: Screen, rows: Sequence[Mapping[str, Any]]) -> Figure:
         axis.set_title(f"{arm}: {measure}")
         axis.set_xticks([])
         axis.legend(frameon=False, fontsize=7)
-    axes[-1].set_xlabel(f"{len(screen.items)} items ({screen.kind}), each at its rank; {screen.n} seeds each")
+    axes[-1].set_xlabel(f"{len(screen.items)} items ({screen.kind}), each at its rank; {screen.n} seed(s) each")
     return figure
 
 

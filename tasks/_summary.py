@@ -34,7 +34,7 @@ def _bending(track: Track) -> Quantities:
     shares = {f"time {n}": (100 * _ratio(_states.time_share(track, n)), "%") for n in _states.NAMES.values()}
     return {
         "mean speed along the body": (1e3 * track.length_m * float(_states.along_body_L_per_s(track).mean()), "mm/s"),
-        "speed when forward": (_gait.forward_speed_mm_per_s(track), "mm/s"),
+        "speed when forward": (_gait.forward_speed_mm_per_s(track) or math.nan, "mm/s"),  # 0: no bout of 1 s
         "frequency": (_gait.frequency_Hz(track), "Hz"),
         "wavelength": (_gait.wavelength_L(track), "body lengths"),
         "curvature, RMS": (_gait.rms_curvature_per_mm(track, "all"), "1/mm"),
@@ -44,6 +44,7 @@ def _bending(track: Track) -> Quantities:
 
 
 def _stepping(track: Track) -> Quantities:
+    together = "tripod strength" if track.pose["claws_m"].shape[1] == 6 else "diagonal strength"
     return {
         "time in motion": (100 * _ratio(_paths.moving_share(track)), "%"),
         "speed in motion": (_ratio(_paths.walking_speed_mm_per_s(track)), "mm/s"),
@@ -54,7 +55,7 @@ def _stepping(track: Track) -> Quantities:
         "stance": (_ratio(_legs.stance_ms(track)), "ms"),
         "step length": (_ratio(_legs.step_length_mm(track)), "mm"),
         "legs on the ground": (_ratio(_legs.legs_down(track)), ""),
-        "tripod strength": (_ratio(_legs.tripod_strength(track)), ""),
+        together: (_ratio(_legs.tripod_strength(track)), ""),
     }
 
 

@@ -29,7 +29,7 @@ class Locomotion:
         check_positive(self, "seconds", "arena_m")
 
     def furnish(self, spec: mujoco.MjSpec, body: Body) -> None:
-        ground(spec, body, self.arena_m)
+        ground(spec, body, max(self.arena_m, 5 * body.length_m))
 
     def start(
         self, body: Body, bound: Any, model: mujoco.MjModel, data: mujoco.MjData, rng: np.random.Generator

@@ -31,6 +31,7 @@ class Overhead(OpenField):
     """
 
     seconds: float = 6.0
+    side_m: float = 1.0
     kind: str = "loom"
     at_s: float | None = None
     lv_s: float = 0.04

@@ -253,6 +253,8 @@ def test_the_worm_ships_what_its_search_gave() -> None:
     fit = json.loads(assets.file("worm", "fit_loop.json").read_text(encoding="utf-8"))
     shipped, stage = bestiary.load("brains", "worm").parameters(), stages("worm")[fit["stage"]]
     assert fit["parameters"] == shipped and tuple(fit["fitted"]) == stage.parameters
+    start = json.loads(assets.file("worm", stage.start).read_text(encoding="utf-8"))["parameters"]
+    assert all(start[p] == value for p, value in shipped.items() if p not in fit["fitted"])
     assert fit["log"][-1]["evaluations"] == fit["budget"] == stage.budget and fit["loss"] == fit["log"][-1]["best"]
     assert all(
         "fit_loop.json" in bestiary.load("brains", "worm").parameter_table()[p]["fitted_to"] for p in fit["fitted"]

@@ -43,6 +43,8 @@ def test_help_names_every_verb_and_every_option_has_a_text():
     for verb in VERBS:
         code, out, _ = call(verb, "--help")
         assert code == 0 and "--json" in out and (VERBS[verb].__doc__ or "")[:20] in out
+    out = call("run", "--help")[1]
+    assert "of the animal's time" in out and out.count("a name (agar, water)") == 1, "each option has its own text"
     assert call("--version")[1] == f"bestiary {bestiary.__version__}\n"
 
 
@@ -90,7 +92,8 @@ UNKNOWN = {
     "medium": (["run", "worm", "--medium", "agr"], "agar"),
     "brain": (["stimulate", "flywir", "--drive", "P9=1Hz"], "flywire"),
     "bench": (["bench", "engin"], "engine"),
-    "stage": (["fit", "worm", "gate"], "gait"),
+    "stage": (["fit", "worm", "loup"], "loop"),
+    "option": (["run", "worm", "--secnds", "1"], "--seconds"),
 }
 
 
@@ -104,6 +107,13 @@ def test_an_unknown_name_is_one_line_with_the_nearest(case, tmp_path, monkeypatc
     assert last.startswith("bestiary: ") and "Traceback" not in err
     assert not near or f"did you mean {near!r}?" in last
     assert not list(tmp_path.iterdir()), "nothing is written before names are known"
+
+
+@pytest.mark.parametrize("words", [["run"], ["run", "worm", "--secnds", "1"], ["run", "worm", "--seed", "x"]])
+def test_a_wrong_usage_is_one_line_and_one_json_object(words):
+    code, out, err = call(*words, "--json")
+    assert code == 2 and set(json.loads(out)) == {"error", "kind"}
+    assert err.count("\n") == 1 and "bestiary run --help" in err
 
 
 BAD = {

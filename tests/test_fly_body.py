@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from bestiary.bodies._base import CM_G, MM_MG
-from bestiary.bodies.fly import LEGS, Fly, model_path
+from bestiary.bodies._walker import model_file
+from bestiary.bodies.fly import LEGS, Fly
 from bestiary.errors import MediumError
 from bestiary.interfaces._fly_tripod import tripod
 from bestiary.tasks._bench_body import bench_body
@@ -80,7 +81,7 @@ def test_it_is_the_whole_model():
 
 def test_in_its_own_units_every_number_is_dm_controls():
     ours = Fly(units=CM_G, floor=False, self_contact=True, motor_tau_s=0).spec().compile()
-    theirs = mujoco.MjSpec.from_file(str(model_path())).compile()
+    theirs = mujoco.MjSpec.from_file(str(model_file("fruitfly_v2/fruitfly.xml", "fly"))).compile()
     for motor in (m for m in Fly().motors if m.startswith("wing")):  # those are of the flight task
         theirs.actuator(motor).gainprm[0], theirs.joint(motor).damping[0] = 18, 0.00776923
     for name in (

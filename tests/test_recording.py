@@ -186,12 +186,14 @@ def test_the_raster_shows_turns():
         "pose/midline_m": track.midline_m,
         "pose/curvature_per_m": track.curvature_per_m + 5.5e3 * turn,  # an open circle
     }
-    about = {"length_m": 1e-3, "body": "Worm", "task": {"name": "locomotion"}, "episode_seed": 0}
+    about = {"length_m": 1e-3, "body": "Worm", "task": {"name": "locomotion"}, "episode_seed": 7, "asked": {"seed": 3}}
 
     class Made(dict):
         metadata, complete = about, True
 
-    labels = [text.get_text() for text in behaviour(Made(made)).axes[1].get_yticklabels()]
+    figure = behaviour(Made(made))
+    assert "seed 3" in "".join(axes.get_title(where) for axes in figure.axes for where in ("left", "center"))
+    labels = [text.get_text() for text in figure.axes[1].get_yticklabels()]
     share = {name: int(text.split()[0]) for name, text in (label.split("  ") for label in labels)}
     assert share["turning"] == pytest.approx(25, abs=2)
 

@@ -12,7 +12,7 @@ from _stub_body import StubBody
 from test_envs import needs_drawing
 
 from bestiary.envs import EmbodiedEnv
-from bestiary.envs.video import Film, Scroll, Stage, VideoWriter, by_class
+from bestiary.envs.video import Film, Scroll, Stage, VideoWriter, _fit, by_class
 from bestiary.errors import DataError
 
 
@@ -76,6 +76,14 @@ def test_a_stage_puts_neurons_of_a_group_together_and_muscles_in_rows():
     assert changed[: tall - 2].all() and not changed[tall:].any()
     with pytest.raises(ValueError, match="no room"):
         Stage((300, 240), (240, 240))
+
+
+def test_a_label_keeps_to_its_column():
+    from PIL import ImageFont
+
+    font = ImageFont.load_default(10)
+    assert _fit("cord", 56, font) == "cord"
+    assert 40 < font.getlength(_fit("descending neurons", 56, font)) <= 56
 
 
 @needs_drawing

@@ -234,7 +234,7 @@ class Connectome:
 
     def _unknown(self, word: str, columns: tuple[str, ...]) -> UnknownNeuronError:
         known = dict.fromkeys(str(v) for c in columns for v in np.unique(getattr(self, c)) if v)
-        return UnknownNeuronError(f"no neuron {word!r} among {len(self)}; {bestiary.nearest(word, known)}")
+        return UnknownNeuronError(f"no neuron {word!r} among {len(self)} cells; {bestiary.nearest(word, known)}")
 
     def edges(
         self, pre: Query | None = None, post: Query | None = None, kind: str | Sequence[str] | None = None

@@ -8,7 +8,10 @@ done as asked, and one line says why; 130 stopped with Ctrl-C. BESTIARY_TRACEBAC
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import importlib
+import io
+import itertools
 import keyword
 import os
 import sys
@@ -22,10 +25,13 @@ import bestiary
 from bestiary._commands._show import Outcome
 from bestiary.errors import BestiaryError, DivergenceError
 
+_ABOUT = "Measured connectomes in physical bodies, in closed loop. `bestiary run worm` is a good start."
+
 Flag = FlagCreatePairsOff[bool]
 Names = UseAppendAction[tuple[str, ...]]
 Count = Annotated[int | None, arg(metavar="INT", help_behavior_hint="")]
 Text = Annotated[str | None, arg(metavar="TEXT", help_behavior_hint="")]
+Real = Annotated[float | None, arg(metavar="FLOAT", help_behavior_hint="")]
 
 
 @dataclass(frozen=True)
@@ -43,9 +49,7 @@ class Run:
     task: Text = None  # the world and what is asked in it; else what shows the animal best
     # a name (agar, water), a viscosity in Pa s, or two drags ALONG,ACROSS in N s/m; else the body's own
     medium: Text = None
-    seconds: Annotated[float | None, arg(metavar="FLOAT", help_behavior_hint="")] = (
-        None  # of the animal's time; else as long as that takes
-    )
+    seconds: Real = None  # of the animal's time; else as long as that takes
     connectome: Text = None  # by name; else the animal's own
     lesion: Names = ()  # neurons that are removed: AVAL,AVAR or a class, AVA
     silence: Names = ()  # neurons whose outputs are cut
@@ -59,7 +63,7 @@ class Run:
     slow_motion: float = 1.0  # how many times slower than life the video is
     plots: bool = True  # draw the figures
     # seconds of the animal's time between checkpoints, from which `bestiary resume` goes on; else a minute of yours
-    checkpoint_every: Annotated[float | None, arg(metavar="FLOAT", help_behavior_hint="")] = None
+    checkpoint_every: Real = None
     out: Text = None  # folder; else runs/ANIMAL-TASK-SEED
     json: Flag = False  # one JSON object instead of text
 
@@ -87,9 +91,7 @@ class Assay:
 
     animal: Positional[str]  # a name of `bestiary list`
     assay: Positional[str] = "all"  # a name of `bestiary list`, or all
-    n: Annotated[int | None, arg(metavar="INT", help_behavior_hint="")] = (
-        None  # animals in each arm; else what the assay asks for
-    )
+    n: Count = None  # animals in each arm; else what the assay asks for
     control: Text = None  # put a control in the animal's place
     control_seed: int = 0  # of the control's permutations
     rewired: Count = None  # put so many draws of one control beside the animal, and say what the wiring earns
@@ -117,7 +119,7 @@ class Screen:
     drive: Text = None  # 20pA@2-4 or light=1@2-4; of pairs a current, else 20pA
     assay: Text = None  # an assay of `bestiary list`, or the task turn or locomotion
     arm: Names = ()  # of the assay; else its first
-    seconds: Annotated[float | None, arg(metavar="FLOAT", help_behavior_hint="")] = None  # of a trial; else the assay's
+    seconds: Real = None  # of a trial; else the assay's
     n: int = 1  # trials of each item, at the seeds from --seed on
     control: Text = None  # put a control in the animal's place
     control_seed: int = 0  # of the control's permutations
@@ -183,7 +185,7 @@ class Bench:
 
     name: Positional[str]  # an animal; engine: a spiking network; runs: keeping a run; scale: many worms at once
     # simulated in each repeat; else 5 of an animal, 0.3 of the engine, 60 of runs
-    seconds: Annotated[float | None, arg(metavar="FLOAT", help_behavior_hint="")] = None
+    seconds: Real = None
     repeats: int = 5  # of which the median is taken
     quick: Flag = False  # of engine and scale: less of it, two repeats
     threads: Count = None  # of the engine: cores of its kernel, else 1; of scale: else all cores
@@ -201,8 +203,8 @@ class Estimate:
     """What a network costs: FLOP/s, memory, traffic, and time per second of life on named hardware and on this one."""
 
     animal: Positional[str] = ""  # a name of `bestiary list`; else --neurons and --synapses
-    neurons: Annotated[float | None, arg(metavar="FLOAT", help_behavior_hint="")] = None  # 71.8e6
-    synapses: Annotated[float | None, arg(metavar="FLOAT", help_behavior_hint="")] = None  # 1e12
+    neurons: Real = None  # 71.8e6
+    synapses: Real = None  # 1e12
     model: str = "lif"  # lif, izhikevich, hh, rate or graded
     rate: float = 1.0  # spikes per second of a mean neuron
     dt_ms: float = 0.1  # step
@@ -246,7 +248,7 @@ class Export:
     what: Positional[str]  # a recording or its folder; a connectome, ANIMAL:NAME or a file; of episodes an id or animal
     out: Positional[str]  # FILE.nwb; FILE.h5 (SONATA), .graphml, .parquet, .csv, .csv.gz, .npz; minari:NAME-v0
     episodes: int = 1  # of a Minari dataset
-    seconds: Annotated[float | None, arg(metavar="FLOAT", help_behavior_hint="")] = None  # of each; else the task's
+    seconds: Real = None  # of each; else the task's
     seed: int = 0  # of the first episode
     json: Flag = False  # one JSON object instead of text
 
@@ -296,7 +298,7 @@ VERBS: dict[str, Any] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command line and returns its exit status. Usage errors leave through SystemExit(2), help through 0."""
+    """Runs one command line and returns its exit status. Help leaves through SystemExit(0)."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in given
     try:
@@ -332,13 +334,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parse(given: list[str]) -> Any:
     import tyro
 
-    return tyro.extras.subcommand_cli_from_dict(
-        VERBS,
-        prog="bestiary",
-        description="Measured connectomes in physical bodies, in closed loop. `bestiary run worm` is a good start.",
-        args=given or ["--help"],
-        config=(tyro.conf.PositionalMetavarFromFieldName,),
-    )
+    refused = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(refused):
+            return tyro.extras.subcommand_cli_from_dict(
+                VERBS,
+                prog="bestiary",
+                description=_ABOUT,
+                args=given or ["--help"],
+                config=(tyro.conf.PositionalMetavarFromFieldName,),
+            )
+    except SystemExit as left:
+        if not left.code:
+            raise
+        raise LookupError(_in_one_line(refused.getvalue(), given)) from None
+
+
+def _in_one_line(box: str, given: list[str]) -> str:
+    """What a box of tyro's says above its first rule, with the option nearest to one that the verb does not have."""
+    lines = [line.strip(" │") for line in box.splitlines() if line[:1] not in "╭╰"]
+    said = " ".join(itertools.takewhile(lambda line: line[:1] != "─", lines))
+    verb = given[0] if given[0] in VERBS else ""
+    help_ = f"see `bestiary {verb} --help`" if verb else "see `bestiary --help`"
+    if verb and said.startswith("Unrecognized"):
+        known = ["--" + field.name.replace("_", "-") for field in dataclasses.fields(VERBS[verb])]
+        wrong = next((w.split("=")[0] for w in given[1:] if w[:2] == "--" and w.split("=")[0] not in known), "")
+        if wrong:
+            return f"{verb} has no option {wrong}; {bestiary.nearest(wrong, known, 'option')} ({help_})"
+    return f"{said[:1].lower()}{said[1:]}; {help_}"
 
 
 @contextlib.contextmanager

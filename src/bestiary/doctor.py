@@ -127,7 +127,10 @@ def _packages(facts: dict[str, Any]) -> Finding:
         return Finding("packages", "broken", "; ".join(missing + wrong), "`python3 start.py setup` in a fresh checkout")
     if drifted:
         some = ", ".join(f"{n} {here} (lock {v})" for n, (v, here) in list(drifted.items())[:4])
-        return Finding("packages", "limited", f"{value}; {len(drifted)} differ from the lock: {some}")
+        said = f"{value}; {len(drifted)} differ from the lock: {some}"
+        return Finding(
+            "packages", "limited", said, "`python3 start.py setup` makes an environment with the locked ones"
+        )
     return Finding("packages", "ok", f"{value}; {'as locked' if locked else 'in range, no lock at hand'}")
 
 

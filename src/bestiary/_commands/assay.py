@@ -115,7 +115,7 @@ def _asked(options: Any) -> dict[str, int] | None:
 
 @contextlib.contextmanager
 def _bar(text: str) -> Iterator[Callable[[int, int], None]]:
-    with bar(None, text, "trials", "{desc} {n}/{total} [{elapsed}]") as progress:
+    with bar(None, text, "trials", "{desc} {n_fmt}/{total_fmt} [{elapsed}]") as progress:
 
         def note(done: int, total: int) -> None:
             progress.total = total

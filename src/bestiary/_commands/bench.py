@@ -38,7 +38,7 @@ def command(options: Any) -> Outcome:
 
     kinds = getattr(bestiary.load("interfaces", options.name), "BENCH", {"closed loop": {}})
     total = (options.repeats + 1) * len(kinds) + 3 * options.startup
-    with bar(total, f"bench {options.name}", "parts", "{desc} {n}/{total} [{elapsed}] {postfix}") as progress:
+    with bar(total, f"bench {options.name}", "parts", "{desc} {n_fmt}/{total_fmt} [{elapsed}] {postfix}") as progress:
 
         def note(text: str) -> None:
             progress.set_postfix_str(text, refresh=False)
@@ -92,7 +92,7 @@ def _body(options: Any) -> Outcome:
     seconds = 1.0 if options.seconds is None else options.seconds
     with (
         bar(
-            options.repeats + 2, f"bench {options.name}", "parts", "{desc} {n}/{total} [{elapsed}] {postfix}"
+            options.repeats + 2, f"bench {options.name}", "parts", "{desc} {n_fmt}/{total_fmt} [{elapsed}] {postfix}"
         ) as progress,
         _bench.one_core(),
     ):
@@ -127,7 +127,7 @@ def _scale(options: Any) -> Outcome:
     from bestiary.tasks import _bench
     from bestiary.tasks._bench_scale import bench_scale
 
-    with bar(repeats + 6, "bench scale", "parts", "{desc} {n}/{total} [{elapsed}] {postfix}") as progress:
+    with bar(repeats + 6, "bench scale", "parts", "{desc} {n_fmt}/{total_fmt} [{elapsed}] {postfix}") as progress:
 
         def note(text: str) -> None:
             progress.set_postfix_str(text, refresh=False)
@@ -178,7 +178,7 @@ def _runs(options: Any) -> Outcome:
     from bestiary.tasks import _bench
     from bestiary.tasks._bench_runs import bench_runs
 
-    form = "{desc} {n}/{total} [{elapsed}] {postfix}"
+    form = "{desc} {n_fmt}/{total_fmt} [{elapsed}] {postfix}"
     with bar(options.repeats + 1, "bench runs", "parts", form) as progress:
 
         def note(text: str) -> None:
@@ -210,7 +210,7 @@ def _engine(options: Any) -> Outcome:
 
     total = 3 * repeats + 6 + 6 * (options.brian2 is not None)
     with (
-        bar(total, "bench engine", "parts", "{desc} {n}/{total} [{elapsed}] {postfix}") as progress,
+        bar(total, "bench engine", "parts", "{desc} {n_fmt}/{total_fmt} [{elapsed}] {postfix}") as progress,
         _bench.one_core() if threads == 1 else contextlib.nullcontext(),
     ):
 

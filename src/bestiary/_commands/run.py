@@ -240,7 +240,8 @@ def measures(track: Any) -> dict[str, tuple[float, str]]:
 
 def _title(options: Any) -> str:
     parts = [options.animal, options.task, options.medium, options.connectome, options.control]
-    parts += [f"without {' '.join(cut)}" for cut in (words(options.lesion + options.silence),) if cut]
+    done = {"without": options.lesion + options.without, "silent": options.silence, "stimulated": options.stimulate}
+    parts += [f"{how} {' '.join(which)}" for how, what in done.items() if (which := words(what))]
     return " · ".join(p for p in parts if p)
 
 

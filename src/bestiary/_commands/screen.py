@@ -70,7 +70,7 @@ def command(options: Any) -> Outcome:
         place = json.loads(options.on_options) if options.on_options else {}
     except ValueError as error:
         raise BestiaryError(f"--on-options is one JSON object, got {options.on_options!r}: {error}") from None
-    with bar(None, f"screen {options.animal}", "items", "{desc} {n}/{total} [{elapsed}]") as progress:
+    with bar(None, f"screen {options.animal}", "items", "{desc} {n_fmt}/{total_fmt} [{elapsed}]") as progress:
 
         def note(done: int, total: int) -> None:
             progress.total = total
@@ -102,7 +102,8 @@ def command(options: Any) -> Outcome:
 
 
 def _text(screen: Any, found: Any) -> str:
-    lines = [f"{len(screen.items)} items, {found.done} done now, {len(found.failures)} failures"]
+    beside = "" if screen.kind == "pairs" else " and the intact animal"
+    lines = [f"{len(screen.items)} items{beside}, {found.done} done now, {len(found.failures)} failures"]
     if math.isfinite(found.occupied):
         lines[0] += f"; cores occupied {100 * found.occupied:.0f} %, computing {100 * found.cpu:.0f} %"
     if screen.kind == "pairs":

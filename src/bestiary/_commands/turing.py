@@ -43,7 +43,7 @@ def command(options: Any) -> Outcome:
 
 @contextlib.contextmanager
 def _bar(animal: str) -> Iterator[Callable[[str, int, int], None]]:
-    with bar(None, animal, "trials", "{desc} {n}/{total} [{elapsed}]") as progress:
+    with bar(None, animal, "trials", "{desc} {n_fmt}/{total_fmt} [{elapsed}]") as progress:
 
         def note(what: str, done: int, total: int) -> None:
             progress.set_description_str(f"{animal} {what}", refresh=False)
