@@ -283,6 +283,15 @@ def test_centroid_pipeline_on_a_circle():
     assert pipeline.tracking_noise_m(xy + noise) == pytest.approx(5e-6, rel=0.15)
 
 
+def test_a_gap_stays_a_gap():
+    t = np.arange(0, 40, 1 / 8)
+    xy = 1e-3 * np.stack([t, 0 * t], 1)
+    xy[100:105] = np.nan
+    found = pipeline.centroid("a", xy, 8.0, 0.5, 4.0).values
+    lost = ~np.isfinite(found).all(1)
+    assert lost[50:53].all() and lost.sum() == 3 and found[~lost, 0] == pytest.approx(1.0, rel=0.02)
+
+
 def test_bouts_of_a_swimmer():
     t = np.arange(0, 20, 0.01)
     moving = (t % 1.0) < 0.2
@@ -324,6 +333,18 @@ def test_rows_that_share_an_arm_are_paid_for_once():
     one = float(rows[0]["seconds"])
     assert len(level_c.affordable(rows, 2.5 * one, 99)) == 2, "the same lesion twice, and one intact arm"
     assert level_c.affordable(rows, 0, 99) == rows and level_c.affordable(rows, 0.1, 99) == []
+
+
+def test_a_run_that_goes_on_keeps_its_budget(tmp_path, monkeypatch):
+    from bestiary.tasks.turing import exam as exams
+
+    paces = iter([0.5, 0.7, 0.9])
+    monkeypatch.setattr(exams, "_pace", lambda exam: next(paces))
+    exam = exams.Exam(Candidate("worm"), {}, FAST, tmp_path / "out", digest="a")
+    first = exams._kept(exam, {"C": 1.0})
+    assert exams._kept(exam, {"C": 1.0}) == first == FAST.paced(0.5, {"C": 1.0}), "trials are found again"
+    exam.digest = "b"
+    assert exams._kept(exam, {"C": 1.0}) != first, "another model is measured anew"
 
 
 def test_a_slow_animal_gets_a_shorter_look_and_a_full_budget_is_never_cut():

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +129,7 @@ class Exam:
             weights = {"D": 3.0, "C": 3.0, "E": 1.5, "F": 2.5}
             described = {"D": "behaviour", "E": "learning", "F": "robustness"}
             here = {k: w for k, w in weights.items() if k == "C" or described[k] in out.plan}
-            out.budget = budget.paced(_pace(out), here)
+            out.budget = _kept(out, here)
         return out
 
     def trial(self, world: dict[str, Any], seconds: float, seed: int, **more: Any) -> Trial:
@@ -148,6 +150,30 @@ class Exam:
             "forecast": "the policy does not forecast: it has no forecast(context, horizon)",
         }
         return "; ".join(words.get(c, c) for c in missing)
+
+
+def _kept(exam: Exam, levels: Mapping[str, float]) -> Budget:
+    """The paced budget, and the same one again when the run goes on: a speed is never measured twice alike, and trials
+    of other lengths would not be found again."""
+    file = exam.folder / "fast.json"
+    asked = json.dumps([exam.digest, asdict(exam.budget), levels, CPU_S])
+    try:
+        kept = json.loads(file.read_text(encoding="utf-8"))
+        if kept["asked"] == asked:
+            return Budget(**{**kept["budget"], "simulated": tuple(kept["budget"]["simulated"])})
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    found = exam.budget.paced(_pace(exam), levels)
+    exam.folder.mkdir(parents=True, exist_ok=True)
+    write(file, json.dumps({"asked": asked, "budget": asdict(found)}))
+    return found
+
+
+def write(path: Path, text: str) -> None:
+    """All of it or nothing."""
+    new = path.with_suffix(f".{os.getpid()}.tmp")
+    new.write_text(text, encoding="utf-8")
+    os.replace(new, path)
 
 
 def _pace(exam: Exam) -> float:

@@ -314,7 +314,9 @@ def _behaviour(exam: Exam) -> Result:
         if theirs:
             against[k] = _ensemble(test, theirs)
     result = validate(replace(result, controls=against, notes=tuple(notes)))
-    if len(table) < ROWS_NEEDED and result.verdict in (Verdict.PASS, Verdict.FAIL):
+    if repeats < 2 and result.verdict is Verdict.INCONCLUSIVE:
+        result = replace(result, reason=f"one run of each arm, {len(table)} rows: {ROWS_NEEDED} are needed")
+    elif len(table) < ROWS_NEEDED and result.verdict in (Verdict.PASS, Verdict.FAIL):
         why = f"{len(table)} rows, {ROWS_NEEDED} are needed to beat a majority of 75 %"
         result = replace(result, verdict=Verdict.INCONCLUSIVE, reason=why)
     return _wiring_specific(result)

@@ -189,7 +189,8 @@ def robustness(exam: Exam) -> list[Result]:
     done |= {(k, what, i): empty for k in arms if k not in able for what in conditions if what for i in range(n)}
     rng = np.random.default_rng(exam.seed)
     kept = exam.candidate.digest(exam.candidate.build()) == before
-    table = {k: _shares({key: d for key, d in done.items() if key[0] == k}, n, least) for k in arms}
+    usual = np.array([_speed(done["model", "", i]) for i in range(n)])
+    table = {k: _shares({key: d for key, d in done.items() if key[0] == k}, usual, least) for k in arms}
     out = []
     for test, how in zip(tests, (np.mean, np.min), strict=True):
         reference = Reference("declared envelope: no recorded animals under these changes", n_animals=n)

@@ -37,7 +37,7 @@ def nearest(real: Sequence[Array], queries: Sequence[Array], rate_Hz: float) -> 
     asked = [((_embed(z, _starts(z, frames, QUERIES), frames) - centre) @ axes).astype(np.float32) for z in queries]
     out = [np.full((len(q), len(real)), np.inf) for q in asked]
     for j, z in enumerate(real):
-        x = ((_embed(z, _starts(z, frames), frames) - centre) @ axes).astype(np.float32)
+        x = ((_embed(z, _starts(z, frames)[:: max(1, round(frames / 24))], frames) - centre) @ axes).astype(np.float32)
         square = (x**2).sum(1)
         for q, found in zip(asked, out, strict=True):
             if len(x) and len(q):

@@ -31,6 +31,14 @@ def centroid(name: str, xy_m: Array, rate_Hz: float, smooth_s: float, out_Hz: fl
     every = rate_Hz / out_Hz
     if abs(every - round(every)) > 1e-3 or every < 1:
         raise DataError(f"{name}: {out_Hz:g} Hz does not divide {rate_Hz:g} Hz")
+    bad = ~np.isfinite(xy_m).all(1)
+    if bad.any():  # each piece by itself: a smoother carries a gap over the whole recording
+        edges = np.flatnonzero(np.diff(np.r_[1, bad.astype(int), 1])).reshape(-1, 2)
+        whole = np.full((len(xy_m), 3), np.nan)
+        for start, stop in edges:
+            if stop - start >= max(4, round(smooth_s * rate_Hz)):
+                whole[start:stop] = centroid(name, xy_m[start:stop], rate_Hz, smooth_s, rate_Hz).values
+        return Series(name, out_Hz, whole[:: round(every)], CENTROID)
     path = smoothed(xy_m, 1 / rate_Hz, smooth_s)
     v = np.gradient(path, axis=0) * rate_Hz
     a = np.gradient(v, axis=0) * rate_Hz

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import platform
 import time
 from collections.abc import Mapping, Sequence
@@ -19,7 +18,7 @@ from bestiary.tasks.turing import level_a, level_b, level_c, level_d, level_ef
 from bestiary.tasks.turing.contract import VERSION, Result, Verdict, level_verdict
 from bestiary.tasks.turing.controls import CONTROLS, EXTRA
 from bestiary.tasks.turing.definitions import LEVELS, TESTS
-from bestiary.tasks.turing.exam import FAST, FULL, Budget, Exam, Note
+from bestiary.tasks.turing.exam import FAST, FULL, Budget, Exam, Note, write
 from bestiary.tasks.turing.ledger import Ledger
 from bestiary.tasks.turing.policies import Candidate
 from bestiary.tasks.turing.trials import cores
@@ -101,8 +100,8 @@ def save(folder: Path, card: dict[str, Any], results: Sequence[Result], exhibits
         "machine": platform.machine(),
     }
     folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / "scorecard.json", json.dumps(plain(card), indent=1, allow_nan=False))
-    _write(folder / "report.html", html(card, exhibits, _beside(folder)))
+    write(folder / "scorecard.json", json.dumps(plain(card), indent=1, allow_nan=False))
+    write(folder / "report.html", html(card, exhibits, _beside(folder)))
 
 
 def _beside(folder: Path) -> list[dict[str, Any]]:
@@ -120,12 +119,6 @@ def _beside(folder: Path) -> list[dict[str, Any]]:
 
 def _short(policy: str) -> str:
     return "".join(c if c.isalnum() else "-" for c in policy.rpartition("/")[2])
-
-
-def _write(path: Path, text: str) -> None:
-    new = path.with_suffix(f".{os.getpid()}.tmp")
-    new.write_text(text, encoding="utf-8")
-    os.replace(new, path)
 
 
 def _card(
