@@ -84,7 +84,7 @@ class Composite:
 
     parts: by name, in the order of the neurons; those of the first are grouped by kind, others by part. cord: the part
     that moves the body; what a control puts in place of the brain (`Control.descending`) it does on the way to this
-    part. lesion, silence: `select` queries.
+    part. lesion, silence: `select` queries. words: short names of queries, `tectum` say.
     """
 
     def __init__(
@@ -96,8 +96,9 @@ class Composite:
         cord: str = "cord",
         lesion: Sequence[str] = (),
         silence: Sequence[str] = (),
+        words: Mapping[str, str] | None = None,
     ) -> None:
-        self.parts = dict(parts)
+        self.parts, self.words = dict(parts), dict(words or {})
         sizes = [len(p.table) for p in self.parts.values()]
         ends = np.cumsum(sizes).tolist()
         self._slice = {k: slice(e - n, e) for k, e, n in zip(self.parts, ends, sizes, strict=True)}
@@ -176,8 +177,10 @@ class Composite:
         return self._slice[part]
 
     def select(self, query: Any) -> Array:
-        """Rows of the neurons that a query names, in any part. Raises UnknownNeuronError."""
+        """Rows of the neurons that a query names, in any part, also by one of `words`. Raises UnknownNeuronError."""
         if isinstance(query, str):
+            if query in self.words:
+                return self.select(self.words[query].split(","))
             found = [np.empty(0, int)]
             for key, part in self.parts.items():
                 try:
@@ -186,6 +189,7 @@ class Composite:
                     continue
             if len(found) == 1:
                 known = {w for p in self.parts.values() for w in (*p.table.names, *np.unique(p.table.types))}
+                known |= self.words.keys()
                 raise UnknownNeuronError(f"no neuron {query!r}; {bestiary.nearest(query, sorted(known), 'neuron')}")
             return np.concatenate(found)
         words = [query] if isinstance(query, int) else list(query)

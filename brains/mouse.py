@@ -38,6 +38,10 @@ __all__ = ["BRAIN", "CHANNELS", "COLUMNS", "PARTS", "ROWS", "WHISKERS", "build",
 Array = np.ndarray[Any, np.dtype[Any]]
 
 DEFAULT = "sensorimotor"
+# `cortex`, `S1`, `barrel_L`, `V1`, `M1_R`, `thalamus`: words of experiments for neurons of the loop
+WORDS = {"cortex": "S1_*,V1_*,M1_*", "thalamus": "VPM_*,LGN_*", "barrel_L": "S1_L_*", "barrel_R": "S1_R_*"}
+for _area in ("S1", "V1", "M1", "VPM", "LGN"):
+    WORDS |= {_area: f"{_area}_*", f"{_area}_L": f"{_area}_L_*", f"{_area}_R": f"{_area}_R_*"}
 CORTEX = {
     "sensorimotor": "whisker and visual thalamus, S1, V1, M1 as 8,400 spiking neurons; ships",
     "microcircuit": "beside it, the microcircuit of Potjans & Diesmann 2014: 77,169 neurons; ships; moves nothing",
@@ -82,7 +86,7 @@ def build(
         above = {k: p.rewired(rewire) if p.table.n_edges else p for k, p in above.items()}
     everything = above if cord is None else {**above, "cord": cord}
     named = _named(lesion), _named(silence)
-    return Composite(everything, links(everything), clock, lesion=named[0], silence=named[1])
+    return Composite(everything, links(everything), clock, lesion=named[0], silence=named[1], words=WORDS)
 
 
 def beside(name: str, clock: Clock) -> dict[str, Part]:
@@ -123,11 +127,8 @@ def tables(connectome: str | None = None) -> dict[str, Connectome]:
 
 
 def _named(words: Sequence[str]) -> tuple[str, ...]:
-    """Lesions by the words of experiments: `cortex`, `S1`, `barrel_L`, `V1`, `M1_R`, `thalamus`."""
-    known = {"cortex": "S1_*,V1_*,M1_*", "thalamus": "VPM_*,LGN_*", "barrel_L": "S1_L_*", "barrel_R": "S1_R_*"}
-    for area in ("S1", "V1", "M1", "VPM", "LGN"):
-        known |= {area: f"{area}_*", f"{area}_L": f"{area}_L_*", f"{area}_R": f"{area}_R_*"}
-    return tuple(known.get(w, w) for word in words for w in str(word).split(","))
+    """Lesions by the words of experiments: see WORDS."""
+    return tuple(WORDS.get(w, w) for word in words for w in str(word).split(","))
 
 
 def parameter_table() -> dict[str, dict[str, Any]]:

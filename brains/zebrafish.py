@@ -103,21 +103,23 @@ def build(
     if rewire is not None:
         above = {k: p.rewired(rewire) if p.table.n_edges else p for k, p in above.items()}
     everything = {**above, "cord": cord}
-    return Composite(everything, links(everything), clock, lesion=_named(lesion), silence=_named(silence))
+    return Composite(everything, links(everything), clock, lesion=_named(lesion), silence=_named(silence), words=WORDS)
+
+
+WORDS = {
+    "ARTR_L": "type=ARTR & side=L",
+    "ARTR_R": "type=ARTR & side=R",
+    "tectum": "TeO_L,TeO_R,Avoid_L,Avoid_R,Loom_L,Loom_R,Hunt,Strike",
+    "vSPN_L": "type=vSPN & side=L",
+    "vSPN_R": "type=vSPN & side=R",
+    "eye_L": "ds_*_L,rot_*_L,loom_L,spot_L,light_L,prey_L*,near_L",
+    "eye_R": "ds_*_R,rot_*_R,loom_R,spot_R,light_R,prey_R*,near_R",
+}
 
 
 def _named(words: Sequence[str]) -> tuple[str, ...]:
     """Lesions by the words of experiments: `Mauthner`, `vSPN`, `ARTR_L`, `tectum`."""
-    known = {
-        "ARTR_L": "type=ARTR & side=L",
-        "ARTR_R": "type=ARTR & side=R",
-        "tectum": "TeO_L,TeO_R,Avoid_L,Avoid_R,Loom_L,Loom_R,Hunt,Strike",
-        "vSPN_L": "type=vSPN & side=L",
-        "vSPN_R": "type=vSPN & side=R",
-        "eye_L": "ds_*_L,rot_*_L,loom_L,spot_L,light_L,prey_L*,near_L",
-        "eye_R": "ds_*_R,rot_*_R,loom_R,spot_R,light_R,prey_R*,near_R",
-    }
-    return tuple(known.get(w, w) for word in words for w in str(word).split(","))
+    return tuple(WORDS.get(w, w) for word in words for w in str(word).split(","))
 
 
 def links(there: Mapping[str, Part]) -> list[Link]:

@@ -133,6 +133,13 @@ def test_a_tap_makes_a_c_bend_away_and_its_latency_hangs_on_the_mauthner_cells()
     assert latency[1] > latency[0] + 4
 
 
+def test_words_of_experiments_name_neurons_and_are_offered():
+    animal = bestiary.animal("zebrafish", stimulate="tectum:20pA@0-1")
+    assert set(np.array(animal.names)[animal.brain.select("tectum")]) >= {"TeO_L", "Hunt"}
+    with pytest.raises(UnknownNeuronError, match="did you mean 'tectum'"):
+        bestiary.animal("zebrafish", lesion=("tecum",))
+
+
 def test_lesions_by_the_words_of_experiments_change_only_their_cells():
     whole = bestiary.animal("zebrafish")
     for word, silent in (("vSPN", "vSPN"), ("tectum", "Hunt"), ("ARTR_L", "type=ARTR & side=L"), ("eye_L", "ds_fwd_L")):
