@@ -35,6 +35,7 @@ BENCH: dict[str, dict[str, Any]] = {
         "without": ["visual", "compass", "mushroom-body", "background"],
         "stimulate": ["fore:9pA@0-100000", f"sugar*_L:{_SUGAR_100_HZ}pA@0-100000"],
         "body_options": {"eyes": False},
+        "silence": ["DNp01"],  # random wiring fires the giant fibre, and the fly jumps
     },
 }
 COMPONENTS = {

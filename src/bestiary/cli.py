@@ -299,6 +299,8 @@ VERBS: dict[str, Any] = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command line and returns its exit status. Help leaves through SystemExit(0)."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # threads of BLAS would fight ours over small products
+        os.environ.setdefault(name, "1")
     given = list(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in given
     try:
