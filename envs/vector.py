@@ -78,7 +78,7 @@ class EmbodiedVectorEnv(gymnasium.vector.VectorEnv[dict[str, Array], Array, Arra
         self.action_space = batch_space(first.action_space, num_envs)
         writes = hasattr(first.body, "before_step")
         able = not writes or (hasattr(first.body, "before_steps") and len(made) == 1)
-        self.batched = able and not getattr(first.task, "writes_joints", False)
+        self.batched = able and not getattr(first.task, "alone", False)
         self.observed = "together" if self.batched and getattr(first.body, "leading", False) else "one by one"
         self.batch: batch.Batch | None = None
         if self.batched:

@@ -19,7 +19,7 @@ class Task(Protocol):
 
     A task whose world moves by itself has one method more, called before the physics of every control step, and at the
     start: `move(state, model, data, time_s)` sets mocap bodies, which are part of the saved physics. Where it sets
-    joints too, the class says `writes_joints = True` (many bodies then run one by one). One that can judge
+    joints too, or reads contacts, the class says `alone = True`: many bodies then run one by one. One that can judge
     many episodes faster than one by one has `judge_many(states, pose, time_s)`: a list of states, poses and times with
     a leading axis, and what `judge` returns as arrays. Whether `sample` gives a field does not depend on the episode.
     """

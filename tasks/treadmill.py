@@ -35,7 +35,7 @@ class Treadmill:
     belt_kg: float = 0.03
     head_fixed: bool = False
     fall_ends: ClassVar[bool] = False
-    writes_joints: ClassVar[bool] = True
+    alone: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_positive(self, "seconds", "ramp_m_per_s2", "belt_kg")

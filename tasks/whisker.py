@@ -33,6 +33,7 @@ class Whisker:
     a go place, none elsewhere), pole_s (since the pole stands, -1 before), forward_m, speed_m_per_s, distance_m.
     """
 
+    alone: ClassVar[bool] = True  # `move` counts contacts
     seconds: float = 2.5
     at_s: float = 0.5
     from_s: float = 0.8
