@@ -90,8 +90,8 @@ def circuit_table(names: list[str], edges: list[Edge], source: str, tag: str = "
         post=np.array([row[b] for _, b, _ in edges], int),
         weight=np.abs(value),
         sign=np.sign(value).astype(np.int8),
-        sign_by="assumed",  # type: ignore[arg-type]
-        provenance=tag,  # type: ignore[arg-type]
+        sign_by="assumed",
+        provenance=tag,
         source=source,
     )
 
@@ -161,8 +161,8 @@ def evidence_table(seed: int = 0) -> Connectome:
     types = np.array([k for _ in "LR" for k, _ in cells])
     return Connectome(
         ids=table.ids, types=types, sides=table.sides, kinds=np.full(len(names), "inter"), pre=table.pre,
-        post=table.post, weight=table.weight, sign=table.sign, sign_by="transmitter",  # type: ignore[arg-type]
-        provenance="EM_population", source=source,  # type: ignore[arg-type]
+        post=table.post, weight=table.weight, sign=table.sign, sign_by="transmitter",
+        provenance="EM_population", source=source,
     )  # fmt: skip
 
 

@@ -97,7 +97,7 @@ def cord_table() -> Connectome:
     return Connectome(
         ids=np.array(ids), types=np.array(types), kinds=np.array(kinds), sides=np.array(sides),
         pre=pre, post=post, weight=np.abs(value), sign=np.sign(value).astype(np.int8),
-        delay_s=delays, provenance=tags, sign_by="assumed",  # type: ignore[arg-type]
+        delay_s=delays, provenance=tags, sign_by="assumed",
         source="Wandler 2025 eLife 14:RP106658, eight populations; motor neurons ours",
     )  # fmt: skip
 

@@ -94,8 +94,8 @@ def integrator_table(matrix: Any, cells: Any, types: Any, inputs: Any, mirror: b
         post=np.concatenate([post + n * i for i in range(len(sides))]),
         weight=np.tile(value, len(sides)),
         sign=np.tile(np.where(kind[pre] == "DO", -1, 1), len(sides)).astype(np.int8),
-        sign_by="transmitter",  # type: ignore[arg-type]
-        provenance=np.repeat(["EM_cell", "EM_mirrored"][: len(sides)], len(pre)),  # type: ignore[arg-type]
+        sign_by="transmitter",
+        provenance=np.repeat(["EM_cell", "EM_mirrored"][: len(sides)], len(pre)),
         source="Vishwanathan 2024 Nat Neurosci 27:2443, centre of the right hindbrain, left side mirrored",
     )
 
@@ -134,7 +134,7 @@ def stand_in() -> Connectome:
         pre=np.array(pre),
         post=np.array(post),
         weight=np.array(weight),
-        provenance="functional_fit",  # type: ignore[arg-type]
+        provenance="functional_fit",
         source="four populations with the slopes of Vishwanathan 2024's wiring model (the data is not here)",
     )
 

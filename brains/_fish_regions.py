@@ -96,8 +96,8 @@ def scaffold(matrix: Any, regions: Sequence[str], neurons: int = NEURONS, seed: 
         post=b[keep],
         weight=np.where(excites[a[keep]], STRENGTH, INHIBIT * STRENGTH).astype(np.float32),
         sign=np.where(excites[a[keep]], 1, -1).astype(np.int8),
-        sign_by="assumed",  # type: ignore[arg-type]
-        provenance="projectome",  # type: ignore[arg-type]
+        sign_by="assumed",
+        provenance="projectome",
         source=f"scaffold of {neurons} cells on the projectome of Legare 2025",
     )
 

@@ -83,9 +83,9 @@ def fly_circuits() -> Connectome:
         post=np.concatenate(post),
         weight=np.concatenate(weight),
         sign=np.where(np.isin(np.array(transmitters)[p], INHIBITORY), -1, 1),
-        kind=np.array(words),  # type: ignore[arg-type]
-        sign_by="transmitter",  # type: ignore[arg-type]
-        provenance=np.array(tags),  # type: ignore[arg-type]
+        kind=np.array(words),
+        sign_by="transmitter",
+        provenance=np.array(tags),
         source="fly circuits typed in from publications; weights fitted but for the P9 circuit",
     )
 

@@ -178,9 +178,9 @@ def table(without: Sequence[str] = ()) -> Connectome:
         post=np.array([row[e[1]] for e in edges]),
         weight=np.abs(weight),
         sign=np.sign(weight).astype(np.int8),
-        kind=np.array([e[3] for e in edges]),  # type: ignore[arg-type]
-        sign_by="assumed",  # type: ignore[arg-type]
-        provenance="tuned",  # type: ignore[arg-type]
+        kind=np.array([e[3] for e in edges]),
+        sign_by="assumed",
+        provenance="tuned",
         source="the fly's cord: hand-made, no measured wiring",
     )
 

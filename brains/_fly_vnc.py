@@ -93,8 +93,8 @@ def read(folder: Path | None = None) -> Connectome:
         post=PREMOTOR + post,
         weight=count[pre, post],
         sign=sign[pre],
-        sign_by="transmitter",  # type: ignore[arg-type]
-        provenance="EM_cell",  # type: ignore[arg-type]
+        sign_by="transmitter",
+        provenance="EM_cell",
         source="FANC v840 left front leg, premotor to motor (Lesser 2024; Azevedo 2024)",
     )
 
@@ -121,8 +121,8 @@ def legs(one: Connectome, which: Sequence[str] = tuple(LEGS)) -> Connectome:
         post=again(one.post) + shift,
         weight=again(one.weight),
         sign=again(one.sign),
-        sign_by="transmitter",  # type: ignore[arg-type]
-        provenance=np.repeat([LEGS[leg] for leg in which], one.n_edges),  # type: ignore[arg-type]
+        sign_by="transmitter",
+        provenance=np.repeat([LEGS[leg] for leg in which], one.n_edges),
         source=one.source + "; other legs are its copies",
     )
 

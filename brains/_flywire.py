@@ -72,7 +72,7 @@ def flywire_connectome(
         post=table["Postsynaptic_Index"].astype(np.int32),
         weight=table["Connectivity"].astype(np.float32),
         sign=table["Excitatory"].astype(np.int8),
-        sign_by="transmitter",  # type: ignore[arg-type]
+        sign_by="transmitter",
         source=f"FlyWire 783, {edges.name}",
     )
     return histaminergic(made) if histamine else made

@@ -67,7 +67,7 @@ def hemibrain(region: str, folder: str | Path | None = None) -> Connectome:
         post=np.repeat(np.arange(len(ids), dtype=np.int32), np.diff(start)),
         weight=counts.astype(np.float32),
         sign=np.where(inhibits, -1, 1).astype(np.int8)[pre],
-        sign_by="transmitter",  # type: ignore[arg-type]
+        sign_by="transmitter",
         source=f"hemibrain {region.upper()}, Scheffer 2020 eLife 9:e57443",
     )
 

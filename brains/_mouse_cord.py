@@ -140,8 +140,8 @@ def table(without: Sequence[str] = ()) -> Connectome:
         post=np.array([row[e[1]] for e in edges]),
         weight=np.abs(weight),
         sign=np.sign(weight).astype(np.int8),
-        sign_by="assumed",  # type: ignore[arg-type]
-        provenance=np.array([e[3] for e in edges]),  # type: ignore[arg-type]
+        sign_by="assumed",
+        provenance=np.array([e[3] for e in edges]),
         source="the mouse's cord: Danner 2017, with commands and feedback of our own",
     )
 

@@ -101,8 +101,8 @@ def population_table(network: SampledNetwork) -> Connectome:
         post=p.target[keep],
         weight=p.synapses[keep],
         sign=np.where(excites[p.source[keep]], 1, -1).astype(np.int8),
-        sign_by="transmitter",  # type: ignore[arg-type]
+        sign_by="transmitter",
         delay_s=p.delay_s[keep],
-        provenance=p.provenance[keep],  # type: ignore[arg-type]
+        provenance=p.provenance[keep],
         source=f"{network.source}: populations, {network.n} neurons, {network.n_synapses} synapses",
     )

@@ -92,7 +92,7 @@ def p9_connectome(folder: str | Path | None = None) -> Connectome:
         post=np.array([row[r["post"]] for r in edges], np.int32),
         weight=np.array([float(r["weight"]) for r in edges], np.float32),
         sign=np.array([int(r["sign"]) for r in edges], np.int8),
-        sign_by="transmitter",  # type: ignore[arg-type]
+        sign_by="transmitter",
         source="P9 subnetwork of FlyWire 630, Sapkal et al. 2024 Nature 634:191",
     )
 

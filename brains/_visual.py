@@ -35,8 +35,8 @@ def type_table(w: Wiring | None = None) -> Connectome:
         sign=w.sign,
         types=np.array(w.types),
         kinds=np.where(receptor, "sensory", "inter"),
-        sign_by=np.where(np.array(w.sign_source) == "", "assumed", "transmitter"),  # type: ignore[arg-type]
-        provenance="EM_population",  # type: ignore[arg-type]
+        sign_by=np.where(np.array(w.sign_source) == "", "assumed", "transmitter"),
+        provenance="EM_population",
         source="flyvis fib25-fib19 v2.2 (Lappalainen 2024)",
     )
 

@@ -38,7 +38,7 @@ def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def rollout(animal, name: str, steps: int = 30, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[no-untyped-def]
+def rollout(animal, name: str, steps: int = 30, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     env = EmbodiedEnv(name, "locomotion", clock=animal.clock)
     obs, info = env.reset(seed=seed)
     animal.reset(info["episode_seed"])
@@ -115,7 +115,7 @@ def test_a_bad_observation_is_named_and_changes_nothing(name: str) -> None:
             with pytest.raises(ObservationError, match=f"{sense.name}.*{words}|{words}.*{sense.name}"):
                 animal.act(bad)
     with pytest.raises(ObservationError, match="mapping"):
-        animal.act([1.0])  # type: ignore[arg-type]
+        animal.act([1.0])
     now = animal.get_state()
     for part in ("brain", "skin"):
         pairs = zip(_leaves(kept[part]), _leaves(now[part]), strict=True)
@@ -125,7 +125,7 @@ def test_a_bad_observation_is_named_and_changes_nothing(name: str) -> None:
 @pytest.mark.parametrize("seed", [-1, 1.5, "1", None, True])
 def test_a_bad_seed_is_named(name: str, seed: object) -> None:
     with pytest.raises(BestiaryError, match="episode_seed is an integer of 0 or more"):
-        bestiary.animal(name).reset(seed)  # type: ignore[arg-type]
+        bestiary.animal(name).reset(seed)
     for control in (None, "intact", "weight-shuffle"):
         with pytest.raises(BestiaryError, match="control_seed is an integer of 0 or more"):
             bestiary.animal(name, control=control, control_seed=seed)
@@ -350,8 +350,8 @@ def test_a_rewired_animal_keeps_its_muscles_and_says_how_much_moved(control: str
     intact = bestiary.animal("worm")
     rewired = bestiary.animal("worm", control=control, control_seed=1)
     kinds = ("neuromuscular", "muscle_gap")
-    assert intact.brain.connectome.moved_share(rewired.brain.connectome, kinds) == 0  # type: ignore[attr-defined]
-    assert np.array_equal(intact.interface.nmj, rewired.interface.nmj)  # type: ignore[attr-defined]
+    assert intact.brain.connectome.moved_share(rewired.brain.connectome, kinds) == 0
+    assert np.array_equal(intact.interface.nmj, rewired.interface.nmj)
     assert intact.about["moved_share"] == 0 and rewired.about["moved_share"] > 0.2
 
 
@@ -464,11 +464,11 @@ def test_missing_muscles_and_junctions_are_named() -> None:
 @pytest.mark.parametrize("connectome", ["witvliet8", "varshney2011", "white1986"])
 def test_other_connectomes_borrow_the_muscles_and_run(connectome: str) -> None:
     cook, animal = bestiary.animal("worm"), bestiary.animal("worm", connectome=connectome)
-    other = animal.brain.connectome  # type: ignore[attr-defined]
+    other = animal.brain.connectome
     assert other.source.endswith("neuromuscular edges from cook2019") and animal.about["connectome"] == other.source
     assert "neuromuscular edges from" not in cook.about["connectome"]
     kinds = ("neuromuscular", "muscle_gap")
-    table = cook.brain.connectome  # type: ignore[attr-defined]
+    table = cook.brain.connectome
     assert [other.kind.counts()[k] for k in kinds] == [table.kind.counts()[k] for k in kinds]
     own = load_connectome("worm", connectome).kind.counts()
     assert other.kind.counts()["chemical"] == own["chemical"] != table.kind.counts()["chemical"]

@@ -136,7 +136,7 @@ def test_05_a_brain_that_is_not_finite_or_runs_away():
             def decode(self, reading):
                 return np.zeros(2, np.float32)  # nothing of it reaches the motors
 
-        animal = Animal("stub", brain(), Driven(), clock)  # type: ignore[arg-type]
+        animal = Animal("stub", brain(), Driven(), clock)
         animal.reset(0)
         with pytest.raises(DivergenceError, match=said):
             for _ in range(60):

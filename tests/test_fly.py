@@ -88,7 +88,7 @@ LARGE_ONLY = ("DNg12",)  # commands of the cord that FlyWire has and the circuit
 
 def test_no_row_of_the_links_is_lost_to_a_misspelt_name() -> None:
     """Links leave out rows whose source a small brain lacks: a wrong name would go the same way, in silence."""
-    parts = bestiary.animal("fly", connectome="circuits").brain.parts  # type: ignore[attr-defined]
+    parts = bestiary.animal("fly", connectome="circuits").brain.parts
     ends = [(r["from"], r["source"]) for r in rows("fly", "links.csv")]
     ends += [("central", r["source"]) for r in rows("fly", "descending.csv")]
     for part, query in ends:

@@ -95,7 +95,7 @@ def test_dust_on_an_antenna_drives_all_zones_of_that_side():
 
 def test_cells_that_a_brain_lacks_are_left_out():
     rows = C.select(["MN9_L", "DNa02_L"])
-    small = type(C)(ids=C.ids[rows], types=C.types[rows], sides=C.sides[rows], pre=[], post=[], weight=[])  # type: ignore[arg-type]
+    small = type(C)(ids=C.ids[rows], types=C.types[rows], sides=C.sides[rows], pre=[], post=[], weight=[])
     _, drive = FlySenses(small).encode(FlySenses(small).init(), STILL)
     assert drive.tolist() == [0, 0]
 

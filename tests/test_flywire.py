@@ -36,8 +36,8 @@ class Files:
         self.columns: dict[str, list[object]] = {
             "Presynaptic_ID": [IDS[i] for i in pre],
             "Postsynaptic_ID": [IDS[i] for i in post],
-            "Presynaptic_Index": pre,  # type: ignore[dict-item]
-            "Postsynaptic_Index": post,  # type: ignore[dict-item]
+            "Presynaptic_Index": pre,
+            "Postsynaptic_Index": post,
             "Connectivity": [5, 1, 7],
             "Excitatory": [1, -1, 1],
             "Excitatory x Connectivity": [5, -1, 7],
@@ -47,7 +47,7 @@ class Files:
         self.cells.write_text(",Completed\n" + "".join(f"{i},True\n" for i in self.ids))
         if not self.edges.is_file():
             parquet.write_table(pyarrow.table(self.columns), self.edges)
-        return flywire_connectome(self.edges, self.cells, counts=counts, **options)  # type: ignore[arg-type]
+        return flywire_connectome(self.edges, self.cells, counts=counts, **options)
 
 
 @pytest.fixture
@@ -197,7 +197,7 @@ def test_named_neurons_lie_on_the_side_that_codex_says():
 
 def test_the_published_artefacts_are_options():
     ids = np.array(["in", "out"])
-    c = Connectome(ids=ids, pre=[0], post=[1], weight=[300.0])  # type: ignore[arg-type]
+    c = Connectome(ids=ids, pre=[0], post=[1], weight=[300.0])
     rate = {}
     for word, options in {
         "as published": {},

@@ -31,7 +31,7 @@ def network(n: int, **given: object) -> GradedNetwork:
         "noise_mV": 0 * one,
         "adaptation": 0 * one,
     }
-    return GradedNetwork(**(values | given))  # type: ignore[arg-type]
+    return GradedNetwork(**(values | given))
 
 
 def run(net: GradedNetwork, current_pA: np.ndarray, seconds: float, dt_s: float) -> np.ndarray:
@@ -109,7 +109,7 @@ def test_a_plateau_is_bistable_above_one(ratio: float, states: int) -> None:
     for push in (-20.0, 20.0):
         kicked = replace(net, frozen=net.equilibrium())
         start = run(kicked, np.array([push]), 0.5, 1e-3)[-1]
-        again = replace(kicked, frozen={**kicked.frozen, "v_eq": start})  # type: ignore[dict-item]
+        again = replace(kicked, frozen={**kicked.frozen, "v_eq": start})
         ends.append(run(again, np.zeros(1), 2.0, 1e-3)[-1, 0])
     assert len({round(e) for e in ends}) == states
 

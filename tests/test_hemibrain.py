@@ -61,7 +61,7 @@ def test_the_bump_holds_in_the_dark_and_needs_its_wiring() -> None:
     drift, sharp = held(intact())
     assert drift < 15 and sharp > 0.4
     for seed in range(3):
-        lost, flat = held(intact().rewired(lambda table, s=seed: table.rewire(s)))  # type: ignore[arg-type]
+        lost, flat = held(intact().rewired(lambda table, s=seed: table.rewire(s)))
         assert lost > 30 or flat < 0.1
 
 
@@ -80,7 +80,7 @@ def test_the_bump_follows_turning(speed: float) -> None:
 @needs_data
 def test_the_bump_does_not_turn_without_its_shifters() -> None:
     part = intact()
-    part = part.cut(part.table.select(["PEN_a", "PEN_b"]), np.empty(0, int))  # type: ignore[assignment]
+    part = part.cut(part.table.select(["PEN_a", "PEN_b"]), np.empty(0, int))
     state = part.init(1)
     before = part.heading_rad(state)[0]
     assert apart_deg(part.heading_rad(go(part, state, 1.0, turn_rad_per_s=2.0))[0], before) < 20

@@ -140,7 +140,7 @@ class Skin:
 
 
 def test_an_animal_of_parts_goes_on_from_its_state_bit_for_bit() -> None:
-    one, two = (Animal("stub", brain(slow=True), Skin(), CLOCK) for _ in range(2))  # type: ignore[arg-type]
+    one, two = (Animal("stub", brain(slow=True), Skin(), CLOCK) for _ in range(2))
     for animal in (one, two):
         animal.reset(3)
     for _ in range(3):

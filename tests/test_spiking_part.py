@@ -15,7 +15,7 @@ from bestiary.errors import BestiaryError
 def chain(weight: float = 400.0, sign: int = 1) -> Connectome:
     """in -> a -> b, and c alone."""
     ids = np.array(["in", "a", "b", "c"])
-    return Connectome(ids=ids, pre=[0, 1], post=[1, 2], weight=[weight, weight], sign=[sign, sign])  # type: ignore[arg-type]
+    return Connectome(ids=ids, pre=[0, 1], post=[1, 2], weight=[weight, weight], sign=[sign, sign])
 
 
 def drive(part: SpikingPart, **rates: float) -> np.ndarray:
@@ -114,7 +114,7 @@ def test_blocks_of_neurons_give_the_spikes_of_single_steps_bit_for_bit():
     n, m = 2500, 60_000  # more than two blocks
     ids = np.array([f"n{i}" for i in range(n)])
     pre, post = rng.integers(0, n, (2, m))
-    table = Connectome(ids=ids, pre=pre, post=post, weight=rng.uniform(1, 40, m), sign=rng.choice([-1, 1], m))  # type: ignore[arg-type]
+    table = Connectome(ids=ids, pre=pre, post=post, weight=rng.uniform(1, 40, m), sign=rng.choice([-1, 1], m))
     runs = []
     for calm in (np.inf, -1.0):
         part = SpikingPart(table, poisson=np.arange(0, n, 50), background_Hz=rng.permuted(np.full(n, 5.0)))

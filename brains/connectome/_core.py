@@ -64,6 +64,15 @@ class Labels:
         }
 
 
+# What stands for a column until `__post_init__` has made it
+_UNSAID: Any = None
+_PLUS: Any = 1
+_NO_DELAY: Any = 0.0
+_CHEMICAL: Any = "chemical"
+_NOBODY: Any = ""
+_SEEN: Any = "EM_cell"
+
+
 @dataclass(frozen=True, eq=False)
 class Connectome:
     """Neurons (N) and edges (E). Muscles that receive neuromuscular edges are nodes too, of kind `muscle`.
@@ -84,19 +93,42 @@ class Connectome:
     pre: Array
     post: Array
     weight: Array
-    names: Array = None  # type: ignore[assignment]
-    types: Array = None  # type: ignore[assignment]
-    kinds: Array = None  # type: ignore[assignment]
-    sides: Array = None  # type: ignore[assignment]
-    transmitters: Array = None  # type: ignore[assignment]
-    position_um: Array = None  # type: ignore[assignment]
+    names: Array = _UNSAID
+    types: Array = _UNSAID
+    kinds: Array = _UNSAID
+    sides: Array = _UNSAID
+    transmitters: Array = _UNSAID
+    position_um: Array = _UNSAID
     extra: Mapping[str, Array] = field(default_factory=dict)
-    sign: Array = 1  # type: ignore[assignment]
-    kind: Labels = "chemical"  # type: ignore[assignment]
-    sign_by: Labels = ""  # type: ignore[assignment]
-    provenance: Labels = "EM_cell"  # type: ignore[assignment]
-    delay_s: Array = 0.0  # type: ignore[assignment]
+    sign: Array = _PLUS
+    kind: Labels = _CHEMICAL
+    sign_by: Labels = _NOBODY
+    provenance: Labels = _SEEN
+    delay_s: Array = _NO_DELAY
     source: str = ""
+
+    if TYPE_CHECKING:  # what it may be made of is wider than what it then holds
+
+        def __init__(
+            self,
+            ids: Any,
+            pre: Any,
+            post: Any,
+            weight: Any,
+            names: Any = None,
+            types: Any = None,
+            kinds: Any = None,
+            sides: Any = None,
+            transmitters: Any = None,
+            position_um: Any = None,
+            extra: Mapping[str, Any] = ...,
+            sign: Any = 1,
+            kind: Any = "chemical",
+            sign_by: Any = "",
+            provenance: Any = "EM_cell",
+            delay_s: Any = 0.0,
+            source: str = "",
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         put = object.__setattr__

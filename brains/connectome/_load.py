@@ -126,9 +126,9 @@ def load_connectome(
         post=np.array([row[c] for c in post], dtype=np.int32),
         weight=value,
         sign=np.array(sign, dtype=np.int8),
-        kind=np.array(kind),  # type: ignore[arg-type]
-        sign_by=np.array(by),  # type: ignore[arg-type]
-        provenance=np.array(provenance),  # type: ignore[arg-type]
+        kind=np.array(kind),
+        sign_by=np.array(by),
+        provenance=np.array(provenance),
         source=f"{animal} {name}: {known[name]}{f'; neuromuscular edges from {lent}' if lent != name else ''}",
     )
 

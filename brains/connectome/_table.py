@@ -166,7 +166,7 @@ def from_scipy(
     pre, post = coo.coords
     sign: Any = np.sign(coo.data).astype(np.int8) if signed else 1
     weight = abs(coo.data) if signed else coo.data
-    return Connectome(ids=names, pre=pre, post=post, weight=weight, sign=sign, kind=kind, source=source)  # type: ignore[arg-type]
+    return Connectome(ids=names, pre=pre, post=post, weight=weight, sign=sign, kind=kind, source=source)
 
 
 def to_table(table: Connectome) -> tuple[dict[str, Array], dict[str, Array]]:
