@@ -141,3 +141,9 @@ class Body(Protocol):
     def pose(self, bound: Any, data: mujoco.MjData) -> dict[str, Array]:
         """Ground truth for measures and plots: at least `midline_m` (n, 3), head first, and `com_m` (3,)."""
         ...
+
+
+def as_slice(index: Array) -> Any:
+    """A slice where the indices are contiguous (faster), else themselves."""
+    first = int(index[0])
+    return slice(first, first + len(index)) if (np.diff(index) == 1).all() else index

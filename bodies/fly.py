@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import mujoco
 import numpy as np
 
-from bestiary.bodies._base import CM_G, MM_MG, Array, Sense, Units, World
+from bestiary.bodies._base import CM_G, MM_MG, Array, Sense, Units, World, as_slice
 from bestiary.bodies._eye import Eye, Sight, fly_retina
 from bestiary.bodies._rescale import rescale
 from bestiary.bodies._walker import Media, Walker, model_file
@@ -427,14 +427,14 @@ class Bound:
             antennae=ids("body", ["antenna_left", "antenna_right"]),
             root=root,
             dofs=np.concatenate([int(free.dofadr[0]) + np.arange(6), dof]),
-            hinges=_slice(model.jnt_qposadr[hinges]),
-            hinge_dofs=_slice(dof),
+            hinges=as_slice(model.jnt_qposadr[hinges]),
+            hinge_dofs=as_slice(dof),
             rest=rest,
             tucked=tucked,
-            motors=_slice(motors),
+            motors=as_slice(motors),
             sticky=sticky,
             servos=servos,
-            act=_slice(model.actuator_actadr[servos]) if len(servos) else slice(0, 0),
+            act=as_slice(model.actuator_actadr[servos]) if len(servos) else slice(0, 0),
             sensors=slice(first, first + 33),
             receptors=receptors,
             fraction=np.array([0.0, 0.0, 0.05, 0.05, 0.2, 0.2, 0.45, 0.45, 0.7, 0.7, 0.05, 0.05]),
@@ -477,12 +477,6 @@ def _balance(model: mujoco.MjModel, hinges: Array, share: float = 0.0) -> Array:
 
 def _turn(angle: float) -> tuple[float, float]:
     return math.cos(angle), math.sin(angle)
-
-
-def _slice(index: Array) -> Any:
-    """A slice where the indices are contiguous (faster), else themselves."""
-    first = int(index[0])
-    return slice(first, first + len(index)) if (np.diff(index) == 1).all() else index
 
 
 BODY = Fly

@@ -25,7 +25,7 @@ from typing import Any, ClassVar
 import mujoco
 import numpy as np
 
-from bestiary.bodies._base import CM_G, Array, Sense, Units, World
+from bestiary.bodies._base import CM_G, Array, Sense, Units, World, as_slice
 from bestiary.bodies._eye import Eye, Sight
 from bestiary.bodies._mouse_retina import mouse_retina
 from bestiary.bodies._mouse_whiskers import WHISKERS, add_whiskers
@@ -572,8 +572,8 @@ class Bound:
             skull=model.body("skull").id,
             root=int(free.qposadr[0]) + np.arange(7),
             dofs=np.concatenate([int(free.dofadr[0]) + np.arange(6), model.jnt_dofadr[np.r_[hinges, others]]]),
-            hinges=_slice(model.jnt_qposadr[hinges]),
-            hinge_dofs=_slice(model.jnt_dofadr[hinges]),
+            hinges=as_slice(model.jnt_qposadr[hinges]),
+            hinge_dofs=as_slice(model.jnt_dofadr[hinges]),
             others=model.jnt_qposadr[others],
             rods=model.jnt_qposadr[rods],
             rod_stiffness=stiffness[rods],
@@ -599,12 +599,6 @@ class Bound:
             spine=ids("body", ["skull", "vertebra_cervical_5", "torso", "vertebra_1", "vertebra_4", "pelvis"]),
             sight=sight,
         )
-
-
-def _slice(index: Array) -> Any:
-    """A slice where the indices are contiguous (faster), else themselves."""
-    first = int(index[0])
-    return slice(first, first + len(index)) if (np.diff(index) == 1).all() else index
 
 
 BODY = Mouse

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import mujoco
 import numpy as np
 
-from bestiary.bodies._base import MM_MG, Array, Sense, Units, World
+from bestiary.bodies._base import MM_MG, Array, Sense, Units, World, as_slice
 from bestiary.bodies._medium import Medium
 
 __all__ = ["BODY", "Medium", "Worm"]
@@ -513,8 +513,8 @@ class Bound:
             links=ids("site", [f"link{i:02d}" for i in range(n)]),
             link_fraction=(np.arange(n) + 0.5) / n,
             amphids=ids("site", ["amphid_L", "amphid_R"]),
-            muscles=_slice(muscles),
-            act=_slice(model.actuator_actadr[muscles]),
+            muscles=as_slice(muscles),
+            act=as_slice(model.actuator_actadr[muscles]),
             fields=tuple(
                 (s.name, slice(end - size, end), s.shape) for s, size, end in zip(body.senses, sizes, ends, strict=True)
             ),
@@ -522,12 +522,6 @@ class Bound:
             high=np.repeat([float(s.high) for s in body.senses], sizes),
             drags={kind: ids("actuator", [f"{kind}{i:02d}" for i in where]) for kind, where in kinds.items()},
         )
-
-
-def _slice(index: Array) -> Any:
-    """A slice where the indices are contiguous (faster), else themselves."""
-    first = int(index[0])
-    return slice(first, first + len(index)) if (np.diff(index) == 1).all() else index
 
 
 BODY = Worm

@@ -20,8 +20,8 @@ from typing import Any
 import numba
 import numpy as np
 
-from bestiary import assets
-from bestiary.brains._parts import Rewire, check_components
+from bestiary.brains._cord import Cord
+from bestiary.brains._parts import check_components
 from bestiary.brains.connectome import Connectome
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -185,38 +185,18 @@ def table(without: Sequence[str] = ()) -> Connectome:
     )
 
 
-def descending() -> list[tuple[str, str, float]]:
-    """(descending neuron, unit of the cord, mV per Hz) rows of assets/fly/descending.csv, with its sources."""
-    return [(r["source"], r["target"], float(r["weight_mV_per_Hz"])) for r in assets.rows("fly", "descending.csv")]
-
-
 _FIRST = (5.1, 2.2, 0.3, 0.1, 6.5, 7.3)  # mV of each leg's swing unit at the start: hind legs first
 _KINDS = ("chemical", "graded", "ramp")
 
 
-class FlyCord:
-    """The cord as a part of a brain (`bestiary.brains._parts.Part`); its `motor` is the action of the body.
+class FlyCord(Cord):
+    """The fly's cord; decoder: `bestiary.interfaces._fly_motor.Motor`."""
 
-    decoder: `bestiary.interfaces._fly_motor.Motor`. without: words of COMPONENTS.
-    """
+    components = COMPONENTS
+    units_and_edges = staticmethod(table)
 
-    def __init__(
-        self,
-        decoder: Any,
-        *,
-        without: Sequence[str] = (),
-        table_: Connectome | None = None,
-        lesioned: Array | None = None,
-        silenced: Array | None = None,
-    ) -> None:
-        check_components(without, COMPONENTS)
-        self.decoder, self.without = decoder, tuple(without)
-        self.table = table(without) if table_ is None else table_
-        n = len(self.table)
-        self._lesioned = np.zeros(n, bool) if lesioned is None else lesioned
-        self._silenced = np.zeros(n, bool) if silenced is None else silenced
-        units = _units()
-        dt = decoder.period_s
+    def prepare(self) -> None:
+        units, dt, without, row = _units(), self.decoder.period_s, self.without, self._row
         adapt = [0.0 if u.type == "steer" and "adaptation" in without else u.adapt for u in units]
         self._unit = np.array(
             [
@@ -232,20 +212,11 @@ class FlyCord:
                 for u, a in zip(units, adapt, strict=True)
             ]
         )
-        self._alive = (~self._lesioned).astype(float)
-        mute = np.array([u.type == "slope" and "posture" in without for u in units])
-        self._speaks = (~(self._lesioned | self._silenced | mute)).astype(float)
-        t = self.table
-        order = np.argsort(t.post, kind="stable")
-        self._pre, self._post = t.pre[order].astype(np.int64), t.post[order].astype(np.int64)
-        self._weight = (t.weight * t.sign)[order].astype(float)
-        code = np.array([_KINDS.index(v) for v in t.kind.values])
-        self._kind = code[t.kind.codes[order]].astype(np.int64)
-        row = {str(name): i for i, name in enumerate(t.ids.tolist())}
-        self._row = row
+        self._speaks[[u.type == "slope" and "posture" in without for u in units]] = 0
+        code = np.array([_KINDS.index(v) for v in self.table.kind.values])
+        self._kind = code[self.table.kind.codes[self._order]].astype(np.int64)
         pairs = [*((f"swing_{leg}", f"stance_{leg}") for leg in LEGS), ("sweep", "return"), ("pump", "fill")]
         self._pairs = np.array([[row[a], row[b]] for a, b in pairs])
-        self._outputs = np.array([row[name] for name in decoder.OUTPUTS])
         # the second of each pair has a constant input of its own; that of a leg is active at rest
         lasts_s = np.array([SWING_S] * len(LEGS) + [GROOM_S, PUMP_S])
         self._second = np.stack([ESCAPE_MV * RAMP_S / lasts_s, np.arange(len(pairs)) < len(LEGS)], 1)
@@ -296,32 +267,11 @@ class FlyCord:
         self.decoder.advance(new["limbs"], rate[self._outputs])
         return new
 
-    def rate_Hz(self, state: dict[str, Any]) -> Array:
-        return np.asarray(state["rate"], np.float32)
-
     def voltage_mV(self, state: dict[str, Any]) -> Array:
         """(n,) above rest; of a silent pattern unit with its slow potential."""
         out = state["potential"].copy()
         out[self._pairs] += state["slow"]
         return np.asarray(out, np.float32)
-
-    def motor(self, state: dict[str, Any]) -> Array:
-        """Action (n_motors,) in [-1, 1]."""
-        return np.asarray(state["limbs"]["action"], np.float32)
-
-    def cut(self, lesioned: Array, silenced: Array) -> FlyCord:
-        gone, quiet = self._lesioned.copy(), self._silenced.copy()
-        gone[lesioned], quiet[silenced] = True, True
-        return FlyCord(self.decoder, without=self.without, table_=self.table, lesioned=gone, silenced=quiet)
-
-    def rewired(self, rewire: Rewire) -> FlyCord:
-        return FlyCord(
-            self.decoder,
-            without=self.without,
-            table_=rewire(self.table),
-            lesioned=self._lesioned,
-            silenced=self._silenced,
-        )
 
 
 @numba.njit(cache=True, nogil=True)

@@ -21,7 +21,8 @@ from typing import Any
 import numba
 import numpy as np
 
-from bestiary.brains._parts import Rewire, check_components
+from bestiary.brains._cord import Cord
+from bestiary.brains._parts import check_components
 from bestiary.brains.connectome import Connectome
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -146,44 +147,22 @@ def table(without: Sequence[str] = ()) -> Connectome:
     )
 
 
-class MouseCord:
-    """The cord as a part of a brain (`bestiary.brains._parts.Part`); its `motor` is the action of the body.
+class MouseCord(Cord):
+    """The mouse's cord; decoder: `bestiary.interfaces._mouse_motor.Motor`."""
 
-    decoder: `bestiary.interfaces._mouse_motor.Motor`. without: words of COMPONENTS.
-    """
+    components = COMPONENTS
+    units_and_edges = staticmethod(table)
 
-    def __init__(
-        self,
-        decoder: Any,
-        *,
-        without: Sequence[str] = (),
-        table_: Connectome | None = None,
-        lesioned: Array | None = None,
-        silenced: Array | None = None,
-    ) -> None:
-        check_components(without, COMPONENTS)
-        self.decoder, self.without = decoder, tuple(without)
-        self.table = table(without) if table_ is None else table_
-        n = len(self.table)
-        self._lesioned = np.zeros(n, bool) if lesioned is None else lesioned
-        self._silenced = np.zeros(n, bool) if silenced is None else silenced
-        every = units()
-        self._steps = max(1, round(decoder.period_s / STEP_S))
+    def prepare(self) -> None:
+        every, without, row = units(), self.without, self._row
+        self._steps = max(1, round(self.decoder.period_s / STEP_S))
         self._unit = np.array(
             [(u.part, -np.expm1(-STEP_S / u.tau_s), u.gain_Hz_per_mV, u.top_Hz, u.bias_mV, u.excited) for u in every]
         )
-        self._speaks = (~(self._lesioned | self._silenced)).astype(float)
-        self._alive = (~self._lesioned).astype(float)
-        t = self.table
-        order = np.argsort(t.post, kind="stable")
-        self._pre, self._post = t.pre[order].astype(np.int64), t.post[order].astype(np.int64)
-        self._weight = (t.weight * t.sign)[order].astype(float)
-        row = {name: i for i, name in enumerate(t.ids.tolist())}
         if "vestibulospinal" in without:
             self._speaks[[row[w] for w in ("nose_up", "nose_down", "lean_L", "lean_R")]] = 0
         if "load-feedback" in without:
             self._speaks[[row[f"load_{limb}"] for limb in LIMBS]] = 0
-        self._outputs = np.array([row[name] for name in decoder.OUTPUTS])
 
     def init(self, seed: int) -> dict[str, Any]:
         """Standing, the rhythm idling; where it is in its cycle comes from the seed."""
@@ -222,30 +201,9 @@ class MouseCord:
         self.decoder.advance(new["limbs"], (new["rate"] * self._speaks)[self._outputs])
         return new
 
-    def rate_Hz(self, state: dict[str, Any]) -> Array:
-        return np.asarray(state["rate"], np.float32)
-
     def voltage_mV(self, state: dict[str, Any]) -> Array:
         """(n,) membrane potential of the published neurons, above rest of the others."""
         return np.asarray(state["potential"], np.float32)
-
-    def motor(self, state: dict[str, Any]) -> Array:
-        """Action (n_motors,) in [-1, 1]."""
-        return np.asarray(state["limbs"]["action"], np.float32)
-
-    def cut(self, lesioned: Array, silenced: Array) -> MouseCord:
-        gone, quiet = self._lesioned.copy(), self._silenced.copy()
-        gone[lesioned], quiet[silenced] = True, True
-        return MouseCord(self.decoder, without=self.without, table_=self.table, lesioned=gone, silenced=quiet)
-
-    def rewired(self, rewire: Rewire) -> MouseCord:
-        return MouseCord(
-            self.decoder,
-            without=self.without,
-            table_=rewire(self.table),
-            lesioned=self._lesioned,
-            silenced=self._silenced,
-        )
 
 
 @numba.njit(cache=True, nogil=True)

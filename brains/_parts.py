@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -291,22 +291,33 @@ class _Reading(Mapping[str, Any]):
         return 2 + len(self._brain.decoders)
 
 
-def joined(
-    source: Part, target: Part, pairs: Sequence[tuple[Any, Any, float]], missing: str = "raise"
-) -> scipy.sparse.csr_array:
-    """A link's weights (n_target, n_source) from (source query, target query, mV per Hz) rows: every named pair.
+def linked(there: Mapping[str, Part], rows: Iterable[Mapping[str, str]]) -> list[Link]:
+    """Links from the rows of a links.csv, those with equal parts, time constant and tag as one.
 
-    missing: "skip" leaves out rows whose source is not there (a small brain lacks neurons that a large one has).
+    Columns: from, source, to, target, weight_mV_per_Hz, tau_s, provenance, and where it has one `over`: "mean" shares
+    the weight among the source's cells. Rows of a part, or of a source, that is not there are left out: a small, a
+    rewired or an imported table lacks neurons that another has. Tests hold the shipped rows to the shipped parts.
     """
+    grouped: dict[tuple[str, str, float, str], list[tuple[str, str, float]]] = {}
+    for row in rows:
+        a, b = row["from"], row["to"]
+        if a not in there or b not in there:
+            continue
+        try:
+            count = len(there[a].table.select(row["source"]))
+        except UnknownNeuronError:
+            continue
+        weight = float(row["weight_mV_per_Hz"]) / (count if row.get("over") == "mean" else 1)
+        key = (a, b, float(row["tau_s"]), row["provenance"])
+        grouped.setdefault(key, []).append((row["source"], row["target"], weight))
+    return [Link(a, b, joined(there[a], there[b], pairs), tau, tag) for (a, b, tau, tag), pairs in grouped.items()]
+
+
+def joined(source: Part, target: Part, pairs: Sequence[tuple[Any, Any, float]]) -> scipy.sparse.csr_array:
+    """A link's weights (n_target, n_source) from (source query, target query, mV per Hz) rows: every named pair."""
     rows, cols, values = [np.empty(0, int)], [np.empty(0, int)], [np.empty(0, np.float32)]
     for pre, post, weight in pairs:
-        try:
-            a = source.table.select(pre)
-        except UnknownNeuronError:
-            if missing == "skip":
-                continue
-            raise
-        b = target.table.select(post)
+        a, b = source.table.select(pre), target.table.select(post)
         rows.append(np.repeat(b, len(a)))
         cols.append(np.tile(a, len(b)))
         values.append(np.full(len(a) * len(b), weight, np.float32))

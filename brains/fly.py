@@ -15,7 +15,7 @@ import numpy as np
 import bestiary
 from bestiary import assets
 from bestiary.brains import _parameters
-from bestiary.brains._parts import Composite, Link, Part, joined
+from bestiary.brains._parts import Composite, Link, Part, linked
 from bestiary.brains.connectome import Connectome
 from bestiary.envs._clock import Clock
 from bestiary.errors import DataError
@@ -137,18 +137,9 @@ def build(
 
 def links(parts: Mapping[str, Part]) -> list[Link]:
     """Links among the parts that are there. A row whose source neuron a brain does not have is left out."""
-    from bestiary.brains._fly_cord import descending
-
-    grouped: dict[tuple[str, str, float, str], list[tuple[str, str, float]]] = {}
-    for row in assets.rows("fly", "links.csv"):
-        key = (row["from"], row["to"], float(row["tau_s"] or SYNAPSE_S), row["provenance"])
-        if row["from"] in parts and row["to"] in parts:
-            grouped.setdefault(key, []).append((row["source"], row["target"], float(row["weight_mV_per_Hz"])))
-    grouped["central", "cord", SYNAPSE_S, "tuned"] = descending()
-    return [
-        Link(a, b, joined(parts[a], parts[b], pairs, "skip"), tau_s, tag)
-        for (a, b, tau_s, tag), pairs in grouped.items()
-    ]
+    own = {"from": "central", "to": "cord", "tau_s": f"{SYNAPSE_S}", "provenance": "tuned"}
+    rows = [{**row, "tau_s": row["tau_s"] or f"{SYNAPSE_S}"} for row in assets.rows("fly", "links.csv")]
+    return linked(parts, [*rows, *({**own, **row} for row in assets.rows("fly", "descending.csv"))])
 
 
 BRAIN = Composite

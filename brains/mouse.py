@@ -26,12 +26,11 @@ from bestiary.brains import _parameters
 from bestiary.brains._mouse_brainstem import brainstem
 from bestiary.brains._mouse_loop import CHANNELS, COLUMNS, ROWS, WHISKERS, loop
 from bestiary.brains._mouse_microcircuit import microcircuit
-from bestiary.brains._parts import Composite, Link, Part, joined
+from bestiary.brains._parts import Composite, Link, Part, linked
 from bestiary.brains._sampled import SampledNetwork
 from bestiary.brains._sampled_part import SampledPart, population_table
 from bestiary.brains.connectome import Connectome
 from bestiary.envs._clock import Clock
-from bestiary.errors import UnknownNeuronError
 
 __all__ = ["BRAIN", "CHANNELS", "COLUMNS", "PARTS", "ROWS", "WHISKERS", "build", "links", "parts", "tables"]
 
@@ -142,21 +141,9 @@ def parameters(given: Mapping[str, float] | str | Path | None = None) -> dict[st
 
 
 def links(there: Mapping[str, Part]) -> list[Link]:
-    """The rows of links.csv and cord_links.csv whose parts are there; `mean` shares a weight among the source cells."""
-    grouped: dict[tuple[str, str, float, str], list[tuple[str, str, float]]] = {}
-    files = [f for f in ("links.csv", "cord_links.csv") if assets.find("mouse", f) is not None]
-    for row in (row for file in files for row in assets.rows("mouse", file)):
-        a, b = row["from"], row["to"]
-        if a not in there or b not in there:
-            continue
-        try:
-            count = len(there[a].table.select(row["source"]))
-        except UnknownNeuronError:
-            continue  # a rewired or imported table may lack them
-        weight = float(row["weight_mV_per_Hz"]) / (count if row["over"] == "mean" else 1)
-        key = (a, b, float(row["tau_s"]), row["provenance"])
-        grouped.setdefault(key, []).append((row["source"], row["target"], weight))
-    return [Link(a, b, joined(there[a], there[b], rows), tau, tag) for (a, b, tau, tag), rows in grouped.items()]
+    """The rows of links.csv and cord_links.csv whose parts are there."""
+    files = ("links.csv", "cord_links.csv")
+    return linked(there, [row for file in files for row in assets.rows("mouse", file)])
 
 
 BRAIN = Composite

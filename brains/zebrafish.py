@@ -19,10 +19,9 @@ from bestiary.brains import _parameters
 from bestiary.brains._fish_cord import cord_table
 from bestiary.brains._fish_integrator import integrator
 from bestiary.brains._fish_mauthner import MauthnerArray
-from bestiary.brains._parts import Composite, Link, Part, joined
+from bestiary.brains._parts import Composite, Link, Part, linked
 from bestiary.brains.connectome import Connectome
 from bestiary.envs._clock import Clock
-from bestiary.errors import UnknownNeuronError
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -123,20 +122,8 @@ def _named(words: Sequence[str]) -> tuple[str, ...]:
 
 
 def links(there: Mapping[str, Part]) -> list[Link]:
-    """The rows of assets/zebrafish/links.csv whose parts are there; `mean` shares a weight among the source cells."""
-    grouped: dict[tuple[str, str, float, str], list[tuple[str, str, float]]] = {}
-    for row in assets.rows("zebrafish", "links.csv"):
-        a, b = row["from"], row["to"]
-        if a not in there or b not in there:
-            continue
-        try:
-            count = len(there[a].table.select(row["source"]))
-        except UnknownNeuronError:
-            continue  # a rewired or imported table may lack them
-        weight = float(row["weight_mV_per_Hz"]) / (count if row["over"] == "mean" else 1)
-        key = (a, b, float(row["tau_s"]), row["provenance"])
-        grouped.setdefault(key, []).append((row["source"], row["target"], weight))
-    out = [Link(a, b, joined(there[a], there[b], rows), tau, tag) for (a, b, tau, tag), rows in grouped.items()]
+    """The rows of assets/zebrafish/links.csv whose parts are there."""
+    out = linked(there, assets.rows("zebrafish", "links.csv"))
     if "regions" in there:
         out += _into_regions(there)
     return out

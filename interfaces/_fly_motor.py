@@ -18,6 +18,7 @@ import numpy as np
 
 from bestiary.bodies._base import Array
 from bestiary.bodies.fly import LEGS
+from bestiary.interfaces._limb import Limb
 
 JOINTS = ("coxa_abduct", "coxa_twist", "coxa", "femur_twist", "femur", "tibia", "tarsus")  # of a leg, in this order
 NEUTRAL_MM = {"T1": (0.90, 0.88), "T2": (-0.05, 1.60), "T3": (-1.35, 1.06)}  # middle of a stance, thorax frame, left
@@ -73,82 +74,10 @@ GRID_MM = (np.linspace(-1.5, 1.5, 13), np.linspace(-0.75, 0.75, 7), np.linspace(
 
 
 @dataclass(frozen=True)
-class Leg:
-    """The chain of hinges from the thorax to the middle of one claw, for many postures at a time."""
-
-    links: tuple[tuple[Array, Array, tuple[tuple[Array, int], ...]], ...]  # offset (3,), turn (3, 3), (axis, joint)
-    tip: Array  # (3,) in the last link
-    low: Array  # (7,) joint limits, rad
-    high: Array
-
-    @classmethod
-    def of(cls, model: mujoco.MjModel, leg: str, tip: str = "claw") -> Leg:
-        """leg: `T1_left`. tip: the site at its end, `claw` or `tarsus`. Lengths in the model's unit."""
-        number = {f"{j}_{leg}": i for i, j in enumerate(JOINTS)}
-        site = model.site(f"{tip}_{leg}")
-        links, body = [], int(site.bodyid[0])
-        while model.body(body).name != "thorax":
-            joints = []
-            for j in range(model.body_jntadr[body], model.body_jntadr[body] + model.body_jntnum[body]):
-                if (name := model.joint(j).name) in number:
-                    joints.append((model.jnt_axis[j].copy(), number[name]))
-            turn = np.zeros(9)
-            mujoco.mju_quat2Mat(turn, model.body_quat[body])
-            links.append((model.body_pos[body].copy(), turn.reshape(3, 3), tuple(joints)))
-            body = int(model.body_parentid[body])
-        limits = np.array([model.jnt_range[model.joint(f"{j}_{leg}").id] for j in JOINTS])
-        return cls(tuple(reversed(links)), site.pos.copy(), limits[:, 0] + 0.02, limits[:, 1] - 0.02)
-
-    def forward(self, angle: Array) -> tuple[Array, Array]:
-        """Tip (n, 3) in the thorax frame and its Jacobian (n, 3, 7), from joint angles (n, 7) rad."""
-        n = len(angle)
-        place, turn = np.zeros((n, 3)), np.broadcast_to(np.eye(3), (n, 3, 3))
-        axes, anchors = np.zeros((7, n, 3)), np.zeros((7, n, 3))
-        for offset, fixed, joints in self.links:
-            place = place + turn @ offset
-            turn = turn @ fixed
-            for axis, j in joints:
-                axes[j], anchors[j] = turn @ axis, place
-                turn = turn @ _rotation(axis, angle[:, j])
-        tip = place + turn @ self.tip
-        return tip, np.cross(axes, tip - anchors).transpose(1, 2, 0)
-
-    def solve(self, target: Array, start: Array, rest: Array | None = None, steps: int = 30) -> Array:
-        """Joint angles (n, 7) that bring the tip to target (n, 3), else as near as the limits allow.
-
-        Damped least squares; what the target leaves free stays near `rest` (7,).
-        """
-        angle = np.array(np.broadcast_to(start, (len(target), 7)), float)
-        rest = np.asarray(start if rest is None else rest)
-        reach = np.abs(self.tip).max() + sum(np.abs(o).max() for o, _, _ in self.links)
-        for _ in range(steps):
-            tip, jacobian = self.forward(angle)
-            error, home, free = target - tip, 0.2 * (rest - angle), np.ones_like(angle)
-            for _ in range(3):  # joints that would leave their range stand still, the others take over
-                able = jacobian * free[:, None]
-                square = able @ able.transpose(0, 2, 1) + (1e-3 * reach) ** 2 * np.eye(3)
-                back = np.linalg.solve(square, able).transpose(0, 2, 1)
-                wish = home * free
-                step = (back @ (error - (able @ wish[..., None])[..., 0])[..., None])[..., 0] + wish
-                step = np.clip(step, -0.3, 0.3)
-                free = free * ~(((angle <= self.low) & (step < 0)) | ((angle >= self.high) & (step > 0)))
-            angle = np.clip(angle + step * free, self.low, self.high)
-        return angle
-
-
-def _rotation(axis: Array, angle: Array) -> Array:
-    """(n, 3, 3) rotations about one unit axis (Rodrigues)."""
-    x, y, z = axis
-    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    sine, cosine = np.sin(angle)[:, None, None], np.cos(angle)[:, None, None]
-    return np.asarray(np.eye(3) + sine * cross + (1 - cosine) * (cross @ cross))
-
-
-@dataclass(frozen=True)
 class Template:
     """Tables that turn foot positions into actions, for one body."""
 
-    legs: tuple[Leg, ...]
+    legs: tuple[Limb, ...]
     table: Array  # (6, nx, ny, nz, 7) rad
     origin: Array  # (6, 3) mm, the neutral foot of each leg in the thorax frame
     low: Array  # (3,) mm, first grid point about the origin
@@ -185,7 +114,7 @@ def _template(body: Any) -> Template:
     grid = np.stack(np.meshgrid(*GRID_MM, indexing="ij"), -1)
     origin = np.zeros((6, 3))
     for i, leg in enumerate(LEGS):
-        chain = Leg.of(model, _side(leg))
+        chain = Limb.of(model, [f"{j}_{_side(leg)}" for j in JOINTS], f"claw_{_side(leg)}", "thorax", damping=1e-3)
         x, y = NEUTRAL_MM[leg[:2]]
         origin[i] = x, y * (1 if leg[2] == "L" else -1), STANCE_MM[leg[:2]]
         rest = chain.solve(origin[i : i + 1] * mm, np.zeros(7))
@@ -242,7 +171,7 @@ def _template(body: Any) -> Template:
 
 
 def _programs(
-    legs: Sequence[Leg], tables: Sequence[Array], origin: Array, body: Any, mm: float
+    legs: Sequence[Limb], tables: Sequence[Array], origin: Array, body: Any, mm: float
 ) -> tuple[Array, Array, Array, Array]:
     ways, users = np.zeros((len(PROGRAMS), CYCLE, 6, 7)), np.zeros((len(PROGRAMS), 6))
     holds, leans = np.zeros((len(PROGRAMS), len(body.motors))), np.zeros(len(PROGRAMS))
@@ -266,7 +195,7 @@ def _programs(
     return ways, users, holds, leans
 
 
-def _search(leg: Leg, target: Array, rest: Array) -> Array:
+def _search(leg: Limb, target: Array, rest: Array) -> Array:
     """(7,) angles that reach target (3,) and are nearest to `rest`, from many starts."""
     starts = np.random.default_rng(0).uniform(leg.low, leg.high, (100, 7))
     found = leg.solve(np.broadcast_to(target, (100, 3)), starts, rest, 25)
@@ -274,7 +203,7 @@ def _search(leg: Leg, target: Array, rest: Array) -> Array:
     return np.asarray(found[np.argmin(np.where(miss > miss.min() + 0.02, 1e3, 0) + np.abs(found - rest).sum(1))])
 
 
-def _pose(legs: Sequence[Leg], tables: Sequence[Array], origin: Array, mm: float, by: Mapping[str, Any]) -> Array:
+def _pose(legs: Sequence[Limb], tables: Sequence[Array], origin: Array, mm: float, by: Mapping[str, Any]) -> Array:
     """(6, 7) rad: every foot moved from its neutral place by mm (ahead, outward, up)."""
     out = np.zeros((6, 7))
     for i, leg in enumerate(LEGS):
@@ -285,11 +214,11 @@ def _pose(legs: Sequence[Leg], tables: Sequence[Array], origin: Array, mm: float
     return out
 
 
-def _kick(legs: Sequence[Leg], pose: Array) -> Array:
+def _kick(legs: Sequence[Limb], pose: Array) -> Array:
     """(6, 7) rad: every joint of middle and hind legs that moves the claw down goes to the end of its range."""
     out = pose.copy()
     for i in range(2, 6):
-        down = -legs[i].forward(pose[i : i + 1])[1][0, 2]
+        down = -legs[i].forward(pose[i : i + 1])[2][0, 2]
         strong = np.abs(down) > 0.3 * np.abs(down).max()
         out[i] = np.where(strong, np.where(down > 0, legs[i].high + 0.02, legs[i].low - 0.02), pose[i])
     return out

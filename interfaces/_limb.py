@@ -20,9 +20,18 @@ class Limb:
     tip: Array  # (3,) in the last link
     low: Array  # (n,) limits, rad
     high: Array
+    damping: float = 3e-3  # of `solve`, as a share of the reach
 
     @classmethod
-    def of(cls, model: mujoco.MjModel, joints: Sequence[str], site: str, root: str, margin_rad: float = 0.02) -> Limb:
+    def of(
+        cls,
+        model: mujoco.MjModel,
+        joints: Sequence[str],
+        site: str,
+        root: str,
+        margin_rad: float = 0.02,
+        damping: float = 3e-3,
+    ) -> Limb:
         """joints: names, in the order of every array; hinges of the chain that are not named stay at 0."""
         number = {name: i for i, name in enumerate(joints)}
         end = model.site(site)
@@ -38,7 +47,9 @@ class Limb:
             links.append((model.body_pos[body].copy(), turn.reshape(3, 3), hinges))
             body = int(model.body_parentid[body])
         limits = np.array([model.jnt_range[model.joint(name).id] for name in joints])
-        return cls(tuple(reversed(links)), end.pos.copy(), limits[:, 0] + margin_rad, limits[:, 1] - margin_rad)
+        return cls(
+            tuple(reversed(links)), end.pos.copy(), limits[:, 0] + margin_rad, limits[:, 1] - margin_rad, damping
+        )
 
     def forward(self, angle: Array) -> tuple[Array, Array, Array, Array]:
         """From angles (m, n) rad: tip (m, 3), axes (m, 3, 3) of the last link, and the Jacobians of the tip (m, 3, n)
@@ -84,7 +95,7 @@ class Limb:
                 error = np.concatenate([error, arm * np.where(free_rise, 0, wish_rise - turn[:, 2, 0])[:, None]], 1)
             for _ in range(3):  # joints that would leave their range stand still, the others take over
                 able = jacobian * free[:, None]
-                square = able @ able.transpose(0, 2, 1) + (3e-3 * reach) ** 2 * np.eye(able.shape[1])
+                square = able @ able.transpose(0, 2, 1) + (self.damping * reach) ** 2 * np.eye(able.shape[1])
                 back = np.linalg.solve(square, able).transpose(0, 2, 1)
                 wish = back_home * free
                 step = (back @ (error - (able @ wish[..., None])[..., 0])[..., None])[..., 0] + wish

@@ -12,6 +12,7 @@ import pytest
 
 fly = pytest.importorskip("bestiary.bodies.fly")
 
+from bestiary import assets  # noqa: E402
 from bestiary.brains import _fly_cord as cord  # noqa: E402
 from bestiary.interfaces._fly_motor import LEGS, Motor, Proprioception, Template  # noqa: E402
 
@@ -198,7 +199,8 @@ def test_unknown_component_is_told():
 
 
 def test_descending_table_names_units_of_the_cord():
-    table, rows = cord.table(), cord.descending()
+    table = cord.table()
+    rows = [(r["source"], r["target"], float(r["weight_mV_per_Hz"])) for r in assets.rows("fly", "descending.csv")]
     assert {r[0] for r in rows} >= {"DNa02_L", "DNp09_R", "MDN*_L", "DNg100_R", "DNg97_L"}
     for _, target, weight in rows:
         assert len(table.select(target)) and weight > 0
