@@ -91,14 +91,14 @@ def test_duplicate_animals(cohort):
 def test_one_animal_only_is_inconclusive(cohort):
     one = cohort.take([0])
     assert [f.kind for f in checks.check(one)] == ["inconclusive"]
-    results, _ = compare(one, SPECIES.cohort(4, 40.0, 3), permutations=3, splits=(5, 2))
+    results, _ = compare(one, SPECIES.cohort(4, 40.0, 3), permutations=3, splits=5)
     assert {r.verdict for r in results} <= {Verdict.INCONCLUSIVE, Verdict.NOT_RUN}
 
 
 def test_unit_doubt_makes_everything_inconclusive(cohort):
     far = SPECIES.cohort(4, 40.0, 3)
     far = replace(far, animals=tuple(replace(a, values=1000 * a.values) for a in far.animals))
-    results, _ = compare(cohort, far, permutations=3, splits=(5, 2))
+    results, _ = compare(cohort, far, permutations=3, splits=5)
     ran = [r for r in results if r.verdict is not Verdict.NOT_RUN]
     assert ran and all(r.verdict in (Verdict.INCONCLUSIVE, Verdict.INVALID) for r in ran)
     assert any("units" in r.reason for r in ran)

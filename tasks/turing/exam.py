@@ -30,7 +30,6 @@ class Budget:
     seconds: float
     skip_s: float
     splits: int
-    slow_splits: int
     neurons: int
     rewirings: int
     repeats: int
@@ -73,7 +72,6 @@ FAST = Budget(
     seconds=30.0,
     skip_s=4.0,
     splits=200,
-    slow_splits=12,
     neurons=8,
     rewirings=1,
     repeats=1,
@@ -87,7 +85,7 @@ FAST = Budget(
     learning_s=42.0,
     hard_only=True,
 )
-FULL = Budget("full", False, 600.0, 10.0, 200, 200, 0, 19, 10, 120.0, 10, 60.0, 200, True)
+FULL = Budget("full", False, 600.0, 10.0, 200, 0, 19, 10, 120.0, 10, 60.0, 200, True)
 
 
 @dataclass

@@ -78,7 +78,8 @@ def _text(card: dict[str, Any]) -> str:
     seen = card["evaluations"]
     parts += [
         f"emulation claim: {card['emulation_claim']}",
-        f"evaluations so far: {seen['of_this_model']} of this model, {seen['of_this_animal']} of this animal",
+        f"evaluations so far: {seen['of_this_model']} of this model, {seen['of_this_animal']} of this animal, "
+        f"{seen['in_this_version']} in version {card['version']} of the examination",
         f"{card['folder']}/report.html, {card['folder']}/scorecard.json",
     ]
     return "\n".join(parts)
