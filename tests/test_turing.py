@@ -575,6 +575,15 @@ def test_report_of_made_up_results_needs_no_network():
     assert "<b>worm</b>" not in page and "&lt;b&gt;worm" in page and "<script" not in page
 
 
+def test_the_statistics_alone_have_a_bench(capsys):
+    from bestiary.cli import main
+
+    assert main(["bench", "turing", "--quick", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["turing"]
+    assert found["animals"] == 6 and found["cpu_s"] > 0 and found["peak_bytes"] < 2e9
+    assert set(found["tests"]) == {t.id for t in level_d.tests()} and "FAIL" not in found["tests"].values()
+
+
 def test_budgets_say_what_they_are():
     from bestiary.tasks.turing.exam import FULL
 

@@ -133,10 +133,12 @@ class Exam:
     def trial(self, world: dict[str, Any], seconds: float, seed: int, **more: Any) -> Trial:
         return Trial(self.candidate, world, seconds, seed, protect=self.protect, model=self.digest, **more)
 
-    def run(self, text: str, trials: Sequence[Trial]) -> list[Done]:
-        """All trials, kept and resumed."""
+    def run(
+        self, text: str, trials: Sequence[Trial], keep: Callable[[int, Done], Any] = lambda place, done: done
+    ) -> list[Any]:
+        """What `keep` makes of each trial; all are written to the disk, and a run that was stopped finds them there."""
         kept = self.folder / "trials"
-        return run_all(trials, kept, self.jobs, lambda done, total: self.note(text, done, total))
+        return run_all(trials, kept, self.jobs, lambda done, total: self.note(text, done, total), keep)
 
     def lacks(self, needed: Sequence[str]) -> str:
         """Why a test that needs these capabilities cannot be run, or ""."""

@@ -307,10 +307,10 @@ def _changes(
                 for s in range(repeats):
                     seed = exam.seed + s + int(more.get("control_seed", 0))
                     trials.append(exam.trial(world, seconds, seed, build={**build, **more}, skip_s=skip))
-    done = iter(exam.run("C behaviour", trials))
-    values = [[np.array([[_value(next(done), row) for _ in range(repeats)] for _ in (0, 1)]) for row in table]
-              for _ in builds]  # fmt: skip
-    return [[v[0] - v[1] for v in mine] for mine in values]
+    each = 2 * repeats  # trials of a row
+    found = exam.run("C behaviour", trials, lambda place, done: _value(done, table[place // each % len(table)]))
+    values = np.array(found, float).reshape(len(builds), len(table), 2, repeats)
+    return [list(mine[:, 0] - mine[:, 1]) for mine in values]
 
 
 def _agreed(truth: Array, guess: Array, n_real: int, n_model: int) -> Outcome:

@@ -19,7 +19,8 @@ from bestiary.tasks.turing.contract import Outcome, Reference, Result, Test, Ver
 from bestiary.tasks.turing.definitions import TESTS
 from bestiary.tasks.turing.exam import Exam
 from bestiary.tasks.turing.policies import Candidate
-from bestiary.tasks.turing.series import Cohort, matched
+from bestiary.tasks.turing.series import Cohort, Series, matched
+from bestiary.tasks.turing.trials import Done
 
 
 def tests() -> list[Test]:
@@ -80,14 +81,21 @@ def _simulated(exam: Exam, real: Cohort, noise_m: float) -> tuple[Cohort | None,
                 trial = replace(trial, candidate=Candidate(exam.candidate.animal, "learned"))
             trials.append(trial)
             whose.append(k)
-    done = exam.run("D behaviour", trials)
+
+    def seen(place: int, done: Done) -> tuple[str, Series | None, Array | None]:
+        """Of a track, what the camera shows; the paths of the first few for the page."""
+        if done.track is None:
+            return done.failure, None, None
+        path = done.track.com_m[:, :2].copy() if whose[place] == "model" and place < 3 else None
+        return "", pipeline.from_track(done.track, options, noise_m), path
+
+    done = exam.run("D behaviour", trials, seen)
     cohorts: dict[str, Cohort] = {}
-    failures = [f"{k}: {d.failure}" for k, d in zip(whose, done, strict=True) if d.failure and k == "model"]
+    failures = [f"{k}: {why}" for k, (why, _, _) in zip(whose, done, strict=True) if why and k == "model"]
+    if paths := [path for _, _, path in done if path is not None]:
+        exam.exhibits["tracks"] = paths
     for k in wanted:
-        mine = [d.track for w, d in zip(whose, done, strict=True) if w == k and d.track is not None]
-        if k == "model" and mine:
-            exam.exhibits["tracks"] = [t.com_m[:, :2] for t in mine[:3]]
-        series = [pipeline.from_track(t, options, noise_m) for t in mine]
+        series = [s for w, (_, s, _) in zip(whose, done, strict=True) if w == k and s is not None]
         series = [replace(s, name=f"{s.name} ({i})") for i, s in enumerate(series) if len(s.values) > 10]
         if len(series) > 1:
             cohorts[k] = Cohort(tuple(series), f"simulated, {k}")
