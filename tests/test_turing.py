@@ -264,6 +264,42 @@ def test_trials_are_kept_and_found_again_and_damage_is_run_again(tmp_path):
     assert trials[0].key() != trials[1].key() != replace(trials[1], model="other").key()
 
 
+KILLED = """
+import sys
+from pathlib import Path
+from bestiary.tasks.turing.policies import Candidate
+from bestiary.tasks.turing.trials import Trial, run_all
+world = {"task": "locomotion"}
+if __name__ == "__main__":
+    trials = [Trial(Candidate("worm", sys.argv[1]), world, 4.0, s) for s in range(6)]
+    run_all(trials, Path(sys.argv[2]), int(sys.argv[3]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_run_that_was_killed_goes_on(tmp_path, jobs):
+    """kill -9 in the middle: what was done is whole and is not run again, on one core and on two."""
+    import signal
+    import subprocess
+    import sys
+    import time
+
+    (tmp_path / "go.py").write_text(KILLED)
+    policy, kept = own_policy(tmp_path), tmp_path / "kept"
+    words = [sys.executable, str(tmp_path / "go.py"), policy, str(kept), jobs]
+    process = subprocess.Popen(words, start_new_session=True)
+    while process.poll() is None and len(list(kept.glob("*.npz"))) < 2:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    before = {p.name: p.stat().st_mtime_ns for p in kept.glob("*.npz")}
+    assert 2 <= len(before) < 6
+    assert subprocess.run(words).returncode == 0
+    after = {p.name: p.stat().st_mtime_ns for p in kept.glob("*.npz")}
+    assert len(after) == 6 and all(after[k] == v for k, v in before.items())
+
+
 def test_what_a_policy_cannot_do_is_a_failure_not_a_crash(tmp_path):
     (tmp_path / "bad.py").write_text(STILL.replace("np.zeros(95", "np.zeros(3"))
     done = run(Trial(Candidate("worm", f"{tmp_path}/bad.py:Still"), {"task": "locomotion"}, 0.1, 0))
