@@ -156,7 +156,8 @@ class Result:
 def holm(results: Sequence[Result]) -> list[Result]:
     """FAILs with a note of their p, corrected for their number (Holm 1979, Scand J Stat 6:65). That a model fails is a
     claim for each test by itself; that it passes needs all, and no correction."""
-    claims = sorted((_p_outside(r), i) for i, r in enumerate(results) if r.verdict is Verdict.FAIL and r.outcome)
+    sampled = [(i, r) for i, r in enumerate(results) if r.verdict is Verdict.FAIL and r.outcome]
+    claims = sorted((_p_outside(r), i) for i, r in sampled if r.outcome and r.outcome.high95 > r.outcome.low95)
     out, largest = list(results), 0.0
     for rank, (p, i) in enumerate(claims):
         largest = max(largest, min(1.0, p * (len(claims) - rank)))
