@@ -78,6 +78,10 @@ def test_a_passed_control_or_false_alarms_make_it_invalid():
     assert validate(replace(good, controls={"K1": control["K17"]})).verdict is Verdict.PASS, "K1 need not fail here"
     assert validate(replace(good, false_alarms=0.06)).verdict is Verdict.INVALID
     assert validate(replace(good, false_alarms=0.05)).verdict is Verdict.PASS
+    again = replace(good, controls={"K18": (0.5, 0.4, 0.6, Verdict.FAIL)})
+    assert validate(again).verdict is Verdict.INCONCLUSIVE and "new seeds" in validate(again).reason
+    unsure = replace(good, controls={"K18": (0.1, 0.0, 0.2, Verdict.INCONCLUSIVE)})
+    assert validate(unsure).verdict is Verdict.PASS
     assert contract.not_run(TESTS["D.arrow"], "why").verdict is Verdict.NOT_RUN
 
 

@@ -95,6 +95,14 @@ def test_judge_agrees_with_scikit_learn_and_goes_by_animal():
     assert found.auc.low95 < 0.6 and found.p > 0.02 and found.units < 60
 
 
+def test_a_judge_that_is_always_right_is_not_quite_sure():
+    model = np.arange(10) < 5
+    groups = [RNG.normal(9.0 * m, 1, (30, 3)) for m in model]
+    found = judge.turing_score(groups, model, list("abc"), np.random.default_rng(0), 10)
+    assert found.raw == 1 and 0.6 < found.auc.low95 < found.auc.value - 0.1, "five animals a side leave some doubt"
+    assert judge._spread(1.0, 40) < judge._spread(1.0, 5) / 3
+
+
 def test_mcc_and_balanced_accuracy():
     from sklearn.metrics import balanced_accuracy_score, matthews_corrcoef
 

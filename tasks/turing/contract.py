@@ -194,7 +194,8 @@ def judge(test: Test, outcome: Outcome, least: int = 2) -> Result:
 
 
 def validate(result: Result, allowed: float = 0.05) -> Result:
-    """INVALID where a required control passes or held-out animals fail too often; else the result itself."""
+    """INVALID where a required control passes or held-out animals fail too often; a PASS that new seeds (K18) take back
+    is none; else the result itself."""
     if result.verdict is Verdict.NOT_RUN:
         return result
     passed = [k for k in result.test.controls if k in result.controls and result.controls[k][3] is Verdict.PASS]
@@ -203,6 +204,9 @@ def validate(result: Result, allowed: float = 0.05) -> Result:
     if result.false_alarms is not None and result.false_alarms > allowed:
         why = f"fails {result.false_alarms:.0%} of splits of the animals themselves"
         return replace(result, verdict=Verdict.INVALID, reason=why)
+    again = result.controls.get("K18")
+    if result.verdict is Verdict.PASS and again is not None and again[3] is Verdict.FAIL:
+        return replace(result, verdict=Verdict.INCONCLUSIVE, reason="the same model with new seeds fails (K18)")
     return result
 
 
