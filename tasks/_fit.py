@@ -87,7 +87,6 @@ class Objective:
                 raise BestiaryError(f"parameter {name!r} has no range to search in")
             bounds.append((table[name]["low"], table[name]["high"]))
         self.low, self.high = np.log(np.array(bounds)).T
-        self._envs: dict[tuple[int, int], Any] = {}
         self._animals: dict[str, list[Any]] = {}  # of the points of this generation
 
     def values(self, x: Array) -> dict[str, float]:
@@ -119,9 +118,7 @@ class Objective:
             self._animals = {}
         trials = self.stage.trials
         runs = [(k, i) for k in seeds for i, trial in enumerate(trials) if k < trial.get("repeats", 1)]
-        tracks: dict[tuple[int, int, int], Any] = {}
-        for seconds in sorted({trials[i]["seconds"] for _, i in runs}):
-            tracks |= self._run(points, [(k, i) for k, i in runs if trials[i]["seconds"] == seconds], seconds)
+        tracks = self._run(points, runs)
         out = []
         for p, total in enumerate(totals):
             found = [self._measured(i, {j: tracks.get((p, k, j)) for j in range(len(trials))}) for k, i in runs]
@@ -135,48 +132,34 @@ class Objective:
             out.append((list(sums.values()), found))
         return out
 
-    def _run(
-        self, points: Sequence[Values], runs: Sequence[tuple[int, int]], seconds: float
-    ) -> dict[tuple[int, int, int], Any]:
-        """Tracks by (point, seed, trial) of `runs`, (seed, trial) each: every trial a vector environment."""
+    def _run(self, points: Sequence[Values], runs: Sequence[tuple[int, int]]) -> dict[tuple[int, int, int], Any]:
+        """Tracks by (point, seed, trial) of `runs`, (seed, trial) each: side by side in one vector environment."""
+        from bestiary.envs import EmbodiedVectorEnv
         from bestiary.interfaces._batch import AnimalBatch
-        from bestiary.tasks._trial import Lane, run_trials
+        from bestiary.tasks._trial import run_trials
 
-        used = sorted({i for _, i in runs})
-        what = {i: [(p, k) for p in range(len(points)) for k, j in runs if j == i] for i in used}
         policies: list[Any] = []
         lanes: list[Any] = []
+        what: list[tuple[int, int, int]] = []
         for p, values in enumerate(points):
-            mine: list[Lane] = [(e, what[i].index((p, k))) for e, i in enumerate(used) for k, j in runs if j == i]
             try:
-                animals = self._made(values, [used[e] for e, _ in mine])
+                animals = self._made(values, [i for _, i in runs])
             except (BestiaryError, np.linalg.LinAlgError):
                 continue
-            together = len(animals) >= _TOGETHER
+            mine = [len(what) + i for i in range(len(runs))]
+            together = len(runs) >= _TOGETHER
             policies += [AnimalBatch(animals, threads=1, width=8)] if together else animals
             lanes += [mine] if together else mine
-        if not policies:
+            what += [(p, k, i) for k, i in runs]
+        if not what:
             return {}
-        envs = [self._env(i, len(what[i])) for i in used]
-        seeds = [[self.seed + k for _, k in what[i]] for i in used]
-        tracks = run_trials(envs, seeds, policies, lanes, seconds)
-        return {(*what[used[e]][row], used[e]): track for (e, row), track in tracks.items()}
-
-    def _env(self, i: int, n: int) -> Any:
-        from bestiary.envs import EmbodiedVectorEnv
-
-        if (i, n) not in self._envs:
-            trial = self.stage.trials[i]
-            self._envs[i, n] = EmbodiedVectorEnv(
-                n,
-                self.animal,
-                trial["task"],
-                medium=trial.get("medium"),
-                clock=self.stage.clock,
-                task_options=trial.get("task_options"),
-                threads=1,
-            )
-        return self._envs[i, n]
+        trials = [self.stage.trials[i] for _, _, i in what]
+        each = [{name: trial.get(name) for name in ("task", "medium", "task_options")} for trial in trials]
+        env = EmbodiedVectorEnv(len(what), self.animal, None, each=each, clock=self.stage.clock, threads=1)
+        seconds, seeds = [trial["seconds"] for trial in trials], [self.seed + k for _, k, _ in what]
+        tracks = run_trials(env, policies, lanes, seconds, seeds)
+        env.close()
+        return {what[lane]: track for lane, track in tracks.items()}
 
     def _made(self, values: Values, trials: Sequence[int]) -> list[Any]:
         """The animal of a point for each of the trials; those that agree on all options share a brain."""
@@ -223,24 +206,24 @@ _TOGETHER = 4  # animals of one brain, from which on stepping them together is f
 Ask = Callable[[Sequence[Values], Sequence[float], range], Sequence[list[float]]]
 
 
-def tried(points: Sequence[Values], bar: Sequence[float], seeds: int, at_once: int, ask: Ask) -> list[list[float]]:
+def tried(points: Sequence[Values], bar: Sequence[float], seeds: int, first: int, ask: Ask) -> list[list[float]]:
     """The loss of each point after each seed, adding up; it ends early where that exceeds the `bar` of the same seed.
 
-    at_once: seeds between which a point may be dropped; those that it was tried with in vain do not count, so that the
-    answer does not depend on this number. ask: (points, totals before, seeds) -> totals after each of the seeds.
+    first: seeds after which a point may be dropped; those left try all others at once. What they try in vain does not
+    count, so that the answer does not depend on this number. ask: (points, totals before, seeds) -> totals after each.
     """
     sums: list[list[float]] = [[] for _ in points]
     left = list(range(len(points)))
-    for first in range(0, seeds, at_once):
-        now = range(first, min(first + at_once, seeds))
-        totals = ask([points[i] for i in left], [sums[i][-1] if first else 0.0 for i in left], now)
+    for now in (range(min(first, seeds)), range(first, seeds)):
+        if not left or not now:
+            break
+        totals = ask([points[i] for i in left], [sums[i][-1] if now.start else 0.0 for i in left], now)
         going = []
         for i, after in zip(left, totals, strict=True):
             behind = [k for k, total in zip(now, after, strict=True) if k < len(bar) and total > bar[k]]
-            sums[i] += after[: behind[0] - first + 1] if behind else after
+            sums[i] += after[: behind[0] - now.start + 1] if behind else after
             going += [] if behind else [i]
-        if not (left := going):
-            break
+        left = going
     return sums
 
 
@@ -258,7 +241,7 @@ def _ask(points: Sequence[Values], totals: Sequence[float], seeds: range) -> lis
 
 
 BROOD = 8  # children of the best point so far, in each generation
-SEEDS_AT_ONCE = 2  # fewer leave vectors empty, more try points in vain that one seed would have told from
+FIRST = 1  # seeds that a point is tried with before it may be dropped: most are
 SLACK = 1.1  # a child is dropped at a seed by which it has lost so many times what the best point had
 
 
@@ -347,7 +330,7 @@ def run_fit(
             points = [_mutated(centre, spread, rng) for _ in range(min(BROOD, budget - done))]
             if not log:
                 points[0] = centre
-            sums = tried([objective.values(x) for x in points], bar, objective.seeds, SEEDS_AT_ONCE, ask)
+            sums = tried([objective.values(x) for x in points], bar, objective.seeds, FIRST, ask)
             losses = [s[-1] if len(s) == objective.seeds else np.inf for s in sums]
             done += len(points)
             if min(losses) < best:
