@@ -185,12 +185,17 @@ def test_guard_stops_python_and_hdf5(tmp_path):
             lambda: secret.read_bytes(),
             lambda: h5py.File(secret),
             lambda: np.load(secret),
+            lambda: os.link(secret, tmp_path / "other.h5"),
+            lambda: os.rename(secret, tmp_path / "other.h5"),
             lambda: os.system("true"),
         ):
             with pytest.raises(guard.GuardError, match=r"opened reference\.h5|os\.system"):
                 reach()
         with pytest.raises(guard.GuardError):
             open(tmp_path / ".." / tmp_path.name / "reference.h5").close()
+        os.symlink(secret, tmp_path / "link.h5")
+        with pytest.raises(guard.GuardError):
+            (tmp_path / "link.h5").read_bytes()
         (tmp_path / "own.txt").write_text("fine")
     assert h5py.File(secret)["x"][0] == 1.0
 
@@ -198,7 +203,7 @@ def test_guard_stops_python_and_hdf5(tmp_path):
 def test_canary_is_in_every_reference_that_ships_and_is_found(tmp_path):
     for animal in sources.animals():
         assert guard.CANARY in assets.file(animal, "turing.toml").read_text()
-    assert guard.CANARY in assets.file("worm", "perturbations.csv").read_text()
+        assert guard.CANARY in assets.file(animal, "perturbations.csv").read_text()
     bad = tmp_path / "weights.bin"
     bad.write_bytes(b"\0" * ((1 << 20) - 10) + guard.CANARY.encode())
     with pytest.raises(DataError, match="canary"):

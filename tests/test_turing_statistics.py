@@ -140,6 +140,30 @@ def test_forecast_skill_of_truth_mean_persistence_and_repeats():
     assert 5 < forecast.predictable(repeats) < 60 and forecast.predictable(repeats[:1]) == 0
 
 
+def test_a_policy_that_forecasts_is_scored_up_to_where_repeats_predict():
+    """A rotation with noise: who knows it beats AR(1), who repeats the last frame does not; noise is not asked for."""
+    turn = np.array([[np.cos(0.3), -np.sin(0.3)], [np.sin(0.3), np.cos(0.3)]])
+    x = np.zeros((1200, 2))
+    x[0] = 1
+    for t in range(1199):
+        x[t + 1] = 0.98 * turn @ x[t] + 0.1 * RNG.normal(size=2)
+
+    class Knows:
+        def forecast(self, context, horizon):
+            return np.stack([np.linalg.matrix_power(0.98 * turn, k + 1) @ context[-1] for k in range(horizon)])
+
+    class Repeats:
+        def forecast(self, context, horizon):
+            return np.repeat(context[None, -1:], horizon, 1) + 0.1 * RNG.normal(size=(8, horizon, 2))
+
+    good = level_b.forecasts(Knows(), x, horizon=8)
+    assert good.outcome.low95 > 0.2 and len(good.outcome.detail["by_horizon"]) == 8
+    bad = level_b.forecasts(Repeats(), x, horizon=8)
+    assert str(bad.verdict) == "FAIL" and bad.outcome.detail["crps"][0] > 0
+    noise = RNG.normal(size=(6, 8, 2))
+    assert str(level_b.forecasts(Knows(), x, noise, horizon=8).verdict) == "NOT-RUN", "no horizon is predictable"
+
+
 def test_crps_is_the_error_of_one_member_and_rewards_spread():
     truth = RNG.normal(size=(30, 4, 2))
     one = RNG.normal(size=(1, 30, 4, 2))
