@@ -15,6 +15,7 @@ import h5py
 import numpy as np
 
 import bestiary
+from bestiary.assets._heap import check_heaps
 from bestiary.bodies._base import Array
 from bestiary.errors import DataError
 
@@ -417,6 +418,7 @@ class Recording:
 
 def _open(path: Path) -> h5py.File:
     """The file for reading, also one that a killed run left marked as being written."""
+    check_heaps(path)
     try:
         return h5py.File(path, "r", libver="latest", locking=False)
     except OSError as error:

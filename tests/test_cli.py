@@ -193,6 +193,11 @@ def test_json_is_strict_and_tables_line_up():
     assert _show.words(["AVAL, AVAR", "AVB"]) == ("AVAL", "AVAR", "AVB")
 
 
+def test_the_bar_of_a_resumed_run_begins_where_the_run_stood():
+    with _show.bar(10.0, "worm", done=4.0) as progress:
+        assert progress.n == progress.initial == 4 and progress.total == 10
+
+
 QUICK = ["run", "worm", "--seconds", "1.5", "--no-video", "--no-plots", "--seed", "3"]
 
 
