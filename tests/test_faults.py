@@ -348,8 +348,9 @@ def test_19_one_seed_one_run():
     """In other processes, and in vectors; brains together agree within tolerance (test_spiking.py, test_batch.py)."""
     assert len({child(SEEDED).stdout for _ in range(2)}) == 1
     periods = {"control": "0.02", "brain": "0.005", "physics": "0.005"}
-    modes = ("sync", "async", "vector_entry_point")
-    vectors = [gymnasium.make_vec("bestiary/WormCrawl-v0", 2, vectorization_mode=m, clock=periods) for m in modes]
+    # processes begin anew: a fork of one in which JAX runs may stand still
+    modes = {"sync": {}, "async": {"vector_kwargs": {"context": "spawn"}}, "vector_entry_point": {}}
+    vectors = [gymnasium.make_vec("bestiary/WormCrawl-v0", 2, m, clock=periods, **how) for m, how in modes.items()]
     single = [EmbodiedEnv("worm", "locomotion", medium="agar", clock=Clock(**periods)) for _ in range(2)]
     action = np.full((2, 95), 0.3, np.float32)
     alone = []
