@@ -20,7 +20,7 @@ from bestiary.errors import DataError
 
 FORMAT = "bestiary-recording"
 _LONGEST = 1000  # bytes of the text that says how a body diverged
-_UNITS = {  # of a name by its ending, the longest first
+UNITS = {  # of a name by its ending, the longest first
     "_mol_per_m3": "mol/m^3",
     "_rad_per_s": "rad/s",
     "_m_per_s": "m/s",
@@ -40,7 +40,7 @@ _UNITS = {  # of a name by its ending, the longest first
 
 def unit_of(name: str) -> str:
     """The unit that a name ends in, as text; '' for a pure number."""
-    return next((unit for ending, unit in _UNITS.items() if name.endswith(ending)), "")
+    return next((unit for ending, unit in UNITS.items() if name.endswith(ending)), "")
 
 
 class Recorder:

@@ -129,7 +129,10 @@ def _scale(options: Any) -> Outcome:
     from bestiary.tasks import _bench
     from bestiary.tasks._bench_scale import bench_scale
 
-    with bar(repeats + 6, "bench scale", "parts", "{desc} {n_fmt}/{total_fmt} [{elapsed}] {postfix}") as progress:
+    more = options.startup and not options.quick
+    with bar(
+        repeats + 5 + 6 * more, "bench scale", "parts", "{desc} {n_fmt}/{total_fmt} [{elapsed}] {postfix}"
+    ) as progress:
 
         def note(text: str) -> None:
             progress.set_postfix_str(text, refresh=False)
@@ -138,7 +141,7 @@ def _scale(options: Any) -> Outcome:
         here = _bench.machine()
         threads = 0 if options.threads is None else options.threads
         found = bench_scale(
-            "worm", options.n, seconds, repeats, threads, options.seed, options.startup, options.device, note
+            "worm", options.n, seconds, repeats, threads, options.seed, options.startup, more, options.device, note
         )
     rate = found["steps_per_s"]
     rows = [
@@ -155,6 +158,12 @@ def _scale(options: Any) -> Outcome:
     if found.get("memory"):
         most = found["memory"]["most_bytes_per_animal"]
         rows.append(("memory of one more worm", most / 1e6, "MB, the most of two steps"))
+    if more:
+        rows += [(f"{part} beside one worm's loop", 100 * s, "% of its wall") for part, s in
+                 found["keeping"]["wall_share"].items()]  # fmt: skip
+        rows.append(
+            (f"a screen on {found['screen']['jobs']} cores, computing", 100 * found["screen"]["cpu_share"], "%")
+        )
     if (device := found.get("device")) is not None:
         rows.append((f"brains in JAX on {device['kind']}", device["brains_per_s"], "control periods per s, float32"))
     text = table(rows) + (
