@@ -14,7 +14,7 @@ import time
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ class Stage:
     runs: where another search does the work: a module of bestiary.brains with a function `run` (parameters and trials
     are then empty, and what is fitted is its own). budget: evaluations, or steps of a descent, if none are asked for.
     start: the file in assets/<animal> from which the search begins where it is not told; "": the shipped parameters.
+    body: options of the body that are searched too: name -> [low, high]; the search begins from its defaults.
 
     trials: tables with `task`, `medium`, `seconds`, `skip_s`, optional `options` of `bestiary.animal` (and in them
     `fixed`, parameters held at a value in this trial), `repeats` (seeds over which its loss is averaged),
@@ -51,6 +52,7 @@ class Stage:
     runs: str = ""
     budget: int = 400
     start: str = ""
+    body: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
 
 def stages(animal: str) -> dict[str, Stage]:
@@ -67,6 +69,7 @@ def stages(animal: str) -> dict[str, Stage]:
             s.get("runs", ""),
             s.get("budget", 400),
             s.get("start", ""),
+            s.get("body", {}),
         )
         for name, s in tomllib.loads(file.read_text(encoding="utf-8")).items()
     }
@@ -85,7 +88,11 @@ class Objective:
             if table[name]["low"] is None:
                 raise BestiaryError(f"parameter {name!r} has no range to search in")
             bounds.append((table[name]["low"], table[name]["high"]))
+        bounds += [(low, high) for low, high in stage.body.values()]
+        self.names = (*stage.parameters, *stage.body)
         self.low, self.high = np.log(np.array(bounds)).T
+        body = bestiary.load("bodies", animal).BODY()
+        self.start = {**self.base, **{name: getattr(body, name) for name in stage.body}}
         self._envs: dict[int, Any] = {}
         self._tracks: dict[int, Any] = {}
         self._animals: dict[str, Any] = {}
@@ -94,11 +101,11 @@ class Objective:
         """Parameters at a point of the search (unbounded)."""
         share = 1 / (1 + np.exp(-4 * np.asarray(x)))
         found = np.exp(self.low + (self.high - self.low) * share)
-        return dict(zip(self.stage.parameters, found.tolist(), strict=True))
+        return dict(zip(self.names, found.tolist(), strict=True))
 
     def point(self, values: Mapping[str, float]) -> Array:
         """The inverse of `values`, kept off the ends of the range."""
-        log = np.log([values[name] for name in self.stage.parameters])
+        log = np.log([values[name] for name in self.names])
         share = np.clip((log - self.low) / (self.high - self.low), 0.02, 0.98)
         return np.asarray(np.log(share / (1 - share)) / 4)
 
@@ -117,13 +124,17 @@ class Objective:
         """(loss after each seed, adding up; the measures of each trial) at parameters `values` over the base."""
         total, found, sums = 0.0, [], []
         self._animals = {}
+        body = {name: value for name, value in values.items() if name in self.stage.body}
+        values = {name: value for name, value in values.items() if name not in body}
+        if body:
+            self._envs = {}
         for k in range(self.rounds):
             self._tracks = {}
             for i, trial in enumerate(self.stage.trials):
                 if k >= (repeats := trial.get("repeats", 1)):
                     continue
                 try:
-                    measured = self._run(i, trial, {**self.base, **values}, self.seed + k)
+                    measured = self._run(i, trial, {**self.base, **values}, self.seed + k, body)
                 except (BestiaryError, np.linalg.LinAlgError):
                     measured = {}
                 for name, (target, tolerance) in trial["targets"].items():
@@ -135,7 +146,9 @@ class Objective:
                 break
         return sums, found
 
-    def _run(self, i: int, trial: Mapping[str, Any], parameters: Mapping[str, float], seed: int) -> dict[str, float]:
+    def _run(
+        self, i: int, trial: Mapping[str, Any], parameters: Mapping[str, float], seed: int, body: Mapping[str, float]
+    ) -> dict[str, float]:
         from bestiary.envs import EmbodiedEnv
         from bestiary.tasks._measures import MEASURES, PAIRED
         from bestiary.tasks._trial import run_trial
@@ -147,6 +160,7 @@ class Objective:
                 trial.get("medium"),
                 clock=self.stage.clock,
                 task_options=trial.get("task_options"),
+                body_options={**trial.get("body_options", {}), **body},
             )
         options = {**self.options, **trial.get("options", {})}
         parameters = {**parameters, **options.pop("fixed", {})}
@@ -245,9 +259,9 @@ def run_fit(
     arguments = (animal, this, base, options, seed)
     objective = Objective(*arguments)
     rng = stream(seed, "fit")
-    centre = objective.point(base)
+    centre = objective.point(objective.start)
     log: list[dict[str, float]] = []
-    best, values, done = np.inf, {k: base[k] for k in this.parameters}, 0
+    best, values, done = np.inf, {k: objective.start[k] for k in objective.names}, 0
     bar: list[float] = []
     began = time.perf_counter()
     with ProcessPoolExecutor(
@@ -268,8 +282,8 @@ def run_fit(
             if progress is not None:
                 progress(done, budget, best)
             if out is not None:
-                _write(out, _result(this, base | values, objective, log, budget, seed, options, began))
-    result = _result(this, base | values, objective, log, budget, seed, options, began)
+                _write(out, _result(this, values, base, objective, log, budget, seed, options, began))
+    result = _result(this, values, base, objective, log, budget, seed, options, began)
     if out is not None:
         _write(out, result)
     return result
@@ -278,6 +292,7 @@ def run_fit(
 def _result(
     stage: Stage,
     values: Mapping[str, float],
+    base: Mapping[str, float],
     objective: Objective,
     log: list[dict[str, float]],
     budget: int,
@@ -288,7 +303,8 @@ def _result(
     return {
         "stage": stage.name,
         "about": stage.about,
-        "parameters": dict(values),
+        "parameters": {**base, **{k: v for k, v in values.items() if k not in stage.body}},
+        **({"body": {k: values[k] for k in stage.body}} if stage.body else {}),
         "fitted": list(stage.parameters),
         "loss": log[-1]["best"],
         "log": log,
