@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
+PAINTED, PAINTED_GROUP = ("stripe", "drum"), 2
 EYE_RAD = math.radians(40)  # reach of the eyes either way
 
 
@@ -146,17 +147,23 @@ class Bound:
             half_height=body.outline_m(body.link_fraction[list(UP)])[1] / u.length,
             hold=2e-3 / (u.force / u.length),  # N/m: the weight of a larva in water dents it by 10 um
             memory=slice(model.nuserdata - len(rows), model.nuserdata) if body.reactive else slice(0, 0),
-            eye=tuple(_rays_apart(Eye.of(model, fish_retina(s), (f"eye_{s}",), u.length, rays=LOOKS)) for s in "LR")
-            if body.eyes
-            else (),
+            eye=tuple(_eye(model, side, u.length) for side in "LR") if body.eyes else (),
             prey=np.array([i for i in range(model.ngeom) if model.geom(i).name.startswith("prey")], int),
             resting=np.zeros(1, bool),
             views=[None] * 4,
         )
 
 
-def _rays_apart(eye: Eye) -> tuple[Eye, ...]:
-    return tuple(replace(eye, rays=eye.rays[:, k::LOOKS]) for k in range(LOOKS))
+def _eye(model: mujoco.MjModel, side: str, unit_m: float) -> tuple[Eye, ...]:
+    """One eye as so many, each with one ray of every pixel. Panels that a task draws for films and paints for eyes are
+    put out of its sight: each ray would be tried on each of hundreds of them. (A drum is then as far as the sky.)"""
+    for i in range(model.ngeom):
+        if model.geom(i).name.startswith(PAINTED):
+            model.geom_group[i] = PAINTED_GROUP
+    eye = Eye.of(model, fish_retina(side), (f"eye_{side}",), unit_m, rays=LOOKS)
+    groups = eye.groups.copy()
+    groups[PAINTED_GROUP] = 0
+    return tuple(replace(eye, rays=eye.rays[:, k::LOOKS], groups=groups) for k in range(LOOKS))
 
 
 def _bounds(senses: list[Sense]) -> tuple[Array, Array, tuple[tuple[str, slice, tuple[int, ...]], ...]]:

@@ -237,9 +237,10 @@ class FishCord:
             for port_side, here in ((port["speed_L"], k["left"]), (port["speed_R"], ~k["left"])):
                 drive = drive + port_side * vigour * k["quick"] * here
             if vigour:
-                # a rhythm begins on the side of the bias, after a C-bend on the other side, else on either
+                # a rhythm begins on the side of the bias, after a C-bend on the other side (a share of 0.1, tuned: the
+                # stroke back must not undo the turn), else on either
                 if quick:
-                    lean, since = -float(gate[5]) * vigour, float(gate[6]) - p["bend_s"]
+                    lean, since = -0.1 * float(gate[5]) * vigour, float(gate[6]) - p["bend_s"]
                 else:
                     lean, since = 0.02 * (np.sign(gate[4]) if gate[4] else normal(key[0], key[1], 7)), float(gate[3])
                 drive += lean * max(0.0, 1 - since / 5e-3) * np.where(k["left"], 1, -1)

@@ -10,6 +10,7 @@ import argparse
 import numpy as np
 
 from bestiary.bodies.worm import Worm
+from bestiary.errors import BestiaryError
 from bestiary.tasks.turing.own import against
 
 
@@ -35,5 +36,9 @@ if __name__ == "__main__":
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--out", default="runs/mine")
     given = parser.parse_args()
-    for r in against(given.recording, "worm", Wave(), medium="agar", seconds=given.seconds, out=given.out):
+    try:
+        found = against(given.recording, "worm", Wave(), medium="agar", seconds=given.seconds, out=given.out)
+    except BestiaryError as error:
+        parser.exit(2, f"{error}\n")
+    for r in found:
         print(f"{r.test.id:16} {r.verdict:13} {r.outcome.value if r.outcome else float('nan'):6.2f}  {r.reason}")

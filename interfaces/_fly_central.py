@@ -41,7 +41,7 @@ class CompassSense:
     def init(self) -> dict[str, Array]:
         return {}
 
-    def encode(self, state: Any, obs: Mapping[str, Array]) -> tuple[Any, Array]:
+    def encode(self, state: Any, obs: Mapping[str, Array], drive: Array) -> Any:
         landmark = None
         if "luminance" in obs:
             light = obs["luminance"]
@@ -49,7 +49,8 @@ class CompassSense:
             if abs(vector) > self.even:
                 landmark = -float(np.angle(vector))
         turn = float(obs["gyro_rad_per_s"][2])
-        return state, self.part.drive(turn, GOAL_RAD, landmark)
+        drive[:] = self.part.drive(turn, GOAL_RAD, landmark)
+        return state
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,8 @@ class OdourSense:
     def init(self) -> dict[str, Array]:
         return {}
 
-    def encode(self, state: Any, obs: Mapping[str, Array]) -> tuple[Any, Array]:
+    def encode(self, state: Any, obs: Mapping[str, Array], drive: Array) -> Any:
         level = {k: float(np.log1p(obs[k][:2].mean()) / np.log1p(FULL_ODOUR)) for k in ("vinegar", "geosmin", "co2")}
-        if not any(level.values()):
-            return state, np.zeros(len(self.part.table), np.float32)
-        return state, self.part.odour_drive({k: min(v, 1.0) for k, v in level.items()})
+        if any(level.values()):
+            drive[:] = self.part.odour_drive({k: min(v, 1.0) for k, v in level.items()})
+        return state

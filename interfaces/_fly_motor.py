@@ -499,7 +499,7 @@ class Proprioception:
 
     def __init__(self, body: Any, template: Template, units: Sequence[str], weight_N: float = 8.7e-6) -> None:
         row = {name: i for i, name in enumerate(units)}
-        self._size, self._weight = len(units), weight_N
+        self._weight = weight_N
         self._load = np.array([row[f"load_{leg}"] for leg in LEGS])
         self._contact = np.array([row[f"contact_{leg}"] for leg in LEGS])
         self._behind = np.array([row[f"behind_{leg}"] for leg in LEGS])
@@ -511,13 +511,11 @@ class Proprioception:
             angle = template.table[i].reshape(-1, 7)
             self._fit[i] = np.linalg.lstsq(np.c_[angle, np.ones(len(angle))], ahead, rcond=None)[0]
 
-    def encode(self, obs: Mapping[str, Array]) -> Array:
-        """Drive (n,) mV of the cord's units from an observation of the body."""
-        drive = np.zeros(self._size, np.float32)
+    def encode(self, obs: Mapping[str, Array], drive: Array) -> None:
+        """drive (n,) mV takes what an observation of the body drives."""
+        ahead = (self._fit[:, :7] * obs["joint_rad"][self._joints]).sum(1) + self._fit[:, 7]
+        x, y, _ = obs["gravity"].tolist()
         drive[self._load] = 10 / self._weight * obs["leg_load_N"]
         drive[self._contact] = 10.0 * (obs["claw_contact_N"] > 1e-8)
-        ahead = (self._fit[:, :7] * obs["joint_rad"][self._joints]).sum(1) + self._fit[:, 7]
-        drive[self._behind] = np.clip(5 - 5 * ahead, 0, 15)
-        x, y, _ = obs["gravity"]
+        drive[self._behind] = np.minimum(np.maximum(5 - 5 * ahead, 0), 15)
         drive[self._slope] = -10 * x, 10 * x, 10 * y, -10 * y
-        return drive

@@ -300,8 +300,9 @@ def _startles(track: Track, bend_deg: float, within_s: float) -> list[float]:
     return out
 
 
-def c_bends(track: Track, turn_deg: float = 50.0, within_s: float = 0.02) -> Array:
-    """(T,) whether the head has turned by turn_deg in the last within_s: a C-bend. Routine turns are slower."""
+def c_bends(track: Track, turn_deg: float = 100.0, within_s: float = 0.02) -> Array:
+    """(T,) whether the head has turned by turn_deg in the last within_s: a C-bend, which is larger and earlier than any
+    routine turn (100 to 140 deg: Z30)."""
     period = float(np.median(np.diff(track.time_s)))
     back = max(1, round(within_s / period))
     heading = np.unwrap(track.pose["heading_rad"])

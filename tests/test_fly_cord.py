@@ -51,7 +51,8 @@ def run(
     felt = Proprioception(body, template, part.table.names.tolist())
     state, poses, air = part.init(1), [], []
     for i in range(int(seconds / PERIOD_S)):
-        current = felt.encode(body.sense(bound, data, _Void()))
+        current = np.zeros(len(part.table), np.float32)
+        felt.encode(body.sense(bound, data, _Void()), current)
         for unit, value in (drive(i * PERIOD_S) if callable(drive) else drive).items():
             current[part.table.select(unit)] += value
         state = part.advance(state, current)

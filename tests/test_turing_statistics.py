@@ -193,11 +193,41 @@ def test_memory_of_a_copy_and_of_another_animal():
     real = [synthetic.Species().animal(60.0, i).values for i in range(6)]
     other = [synthetic.Species().animal(60.0, 50 + i).values for i in range(6)]
     copies = [np.roll(x, 200, 0) for x in real]
-    assert abs(memory.memorisation(real, real, other, 15.0, RNG).value) < 0.2
-    assert memory.memorisation(real, real, copies, 15.0, RNG).value < -2
+    gaze = memory.Gaze.fit(real, 15.0)
+    library = [gaze.library(z) for z in real]
+
+    def memorised(mine, theirs):
+        near = [[np.stack([memory.nearest(gaze.asked(z), x) for x in library], 1) for z in s] for s in (mine, theirs)]
+        return memory.memorisation(*near, RNG).value
+
+    assert abs(memorised(real, other)) < 0.2
+    assert memorised(real, copies) < -2
     # what is copied from a part of the recordings that is not compared is found too
-    short = [x[:300] for x in real]
-    assert memory.memorisation(real, short, [x[500:800] for x in real], 15.0, RNG).value < -2
+    assert memorised([x[:300] for x in real], [x[500:800] for x in real]) < -2
+
+
+def test_three_animals_have_an_interval():
+    """Of three mice the bootstrap drew always all three: an interval of no width, and a FAIL out of nothing."""
+    parts = RNG.normal(size=(6, 4, 3)) + 2 * RNG.normal(size=(6, 1, 3))
+    found = individuality.variance_ratio(parts[:3], parts[3:], RNG)
+    assert found.low95 < found.value - 0.1 and found.high95 > found.value + 0.1
+    assert np.isnan(individuality.variance_ratio(parts[:2], parts[2:], RNG).value)
+    many = RNG.normal(size=(20, 40, 4, 3)) + 2 * RNG.normal(size=(20, 40, 1, 3))
+    copies = [individuality.variance_ratio(x[:20], x[20:], RNG).value for x in many]
+    assert abs(np.mean(copies)) < 0.25
+
+
+def test_explained_share_of_what_repeats_have_in_common():
+    from bestiary.tasks.turing.forecast import feve
+
+    truth = RNG.normal(size=(200, 4)) * np.array([1, 1, 1, 0])
+    answers = truth + RNG.normal(size=(10, 200, 4))
+    assert feve(answers, truth)[:3] == pytest.approx(1, abs=0.1) and np.isnan(feve(answers, truth)[3])
+    assert feve(answers, np.zeros_like(truth))[:3] == pytest.approx(0, abs=0.1)
+    assert str(level_b.evoked(answers, truth).verdict) == "INCONCLUSIVE", "one animal fails a model, and passes none"
+    assert str(level_b.evoked(answers, -truth).verdict) == "FAIL"
+    with pytest.raises(DataError, match="two repeats"):
+        feve(answers[:1], truth)
 
 
 def test_variance_components_of_known_size():

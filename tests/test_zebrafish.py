@@ -360,7 +360,7 @@ def test_only_fast_and_large_turns_of_the_head_are_c_bends():
     t = np.arange(0, 1, 0.005)
     still = np.zeros((len(t), 3))
     for length_s, expected in ((0.015, True), (0.06, False)):
-        turn = {"heading_rad": np.radians(80) * np.clip((t - 0.5) / length_s, 0, 1)}
+        turn = {"heading_rad": np.radians(110) * np.clip((t - 0.5) / length_s, 0, 1)}
         track = Track(t, still[:, None], still, still, {"loom_deg": 90 * t}, 4e-3, pose=turn)
         assert bool(_bouts.c_bends(track).any()) == expected
         assert _bouts.loom_response(track)[0] == expected

@@ -26,6 +26,7 @@ def run(exam: Exam) -> list[Result]:
     why = missing.get("B", "no recorded activity of several animals is at hand")
     out = [_correlations(exam)]
     out += [not_run(TESTS[k], exam.lacks(("neurons",)) or why) for k in _COMPARED]
+    out.append(not_run(TESTS["B.evoked"], exam.lacks(("neurons",)) or missing.get("evoked", why)))
     out.append(not_run(TESTS["B.forecast"], exam.lacks(("forecast",)) or missing.get("forecast", why)))
     return out
 
@@ -110,6 +111,19 @@ def _rank(a: Array, b: Array, rows: Array) -> float:
 
 
 # For recordings of one's own
+
+
+def evoked(answers: Array, prediction: Array, seed: int = 0) -> Result:
+    """B.evoked: mean of `forecast.feve` over neurons, bounds from a bootstrap over neurons. answers (repeats, stimuli,
+    neurons) of one animal: a model can fail it, and passes for no more than that animal."""
+    share = forecast.feve(answers, prediction)
+    share = share[np.isfinite(share)]
+    test = TESTS["B.evoked"]
+    if len(share) < 2:
+        return not_run(test, "fewer than two neurons answer the stimuli alike each time")
+    rng = np.random.default_rng(seed)
+    b = bounds(float(share.mean()), share[rng.integers(len(share), size=(400, len(share)))].mean(1), len(share))
+    return judge(test, Outcome(b.value, b.low95, b.high95, 1, 1, {"neurons": len(share)}), least=1)
 
 
 def compare(real: Cohort, model: Cohort, seed: int = 0) -> list[Result]:

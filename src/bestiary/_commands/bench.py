@@ -1,4 +1,4 @@
-"""`bestiary bench NAME`, `bestiary bench engine`, `bestiary bench runs`."""
+"""`bestiary bench NAME`: an animal, or `engine`, `runs`, `scale`, `turing`."""
 
 from __future__ import annotations
 
@@ -21,8 +21,10 @@ def command(options: Any) -> Outcome:
         return _runs(options)
     if options.name == "scale":
         return _scale(options)
+    if options.name == "turing":
+        return _turing(options)
     if options.name not in bestiary.animals("interfaces"):
-        names = [*bestiary.animals("interfaces"), "engine", "runs", "scale"]
+        names = [*bestiary.animals("interfaces"), "engine", "runs", "scale", "turing"]
         raise LookupError(f"no animal {options.name!r}; {bestiary.nearest(options.name, names, 'animal')}")
     seconds = 5.0 if options.seconds is None else options.seconds
     _check(options, seconds)
@@ -198,6 +200,36 @@ def _runs(options: Any) -> Outcome:
         f"one core of {here['processor']} (load {number(here['load'])})"
     )
     return Outcome({"runs": found, "machine": here}, text)
+
+
+def _turing(options: Any) -> Outcome:
+    """The statistics of the Turing test alone: 20 animals of 30 min at 30 Hz on each side; --quick: 6 of 2 min."""
+    from bestiary._commands.turing import needed
+    from bestiary.tasks import _bench
+
+    needed()
+    from bestiary.tasks.turing.bench import bench_statistics
+
+    with bar(2, "bench turing", "parts", "{desc} {n_fmt}/{total_fmt} [{elapsed}] {postfix}") as progress:
+
+        def note(text: str) -> None:
+            progress.set_postfix_str(text, refresh=False)
+            progress.update()
+
+        here = _bench.machine()
+        size_of = {"animals": 6, "minutes": 2.0} if options.quick else {}
+        found = bench_statistics(**size_of, seed=options.seed, note=note)  # type: ignore[arg-type]
+    verdicts = list(found["tests"].values())
+    rows = [
+        ("every test of level D", found["cpu_s"], "s of CPU"),
+        ("", found["wall_s"], "s of wall time, one core"),
+        ("a copy of the same species passes", verdicts.count("PASS"), f"of {len(verdicts)} tests"),
+    ]
+    text = f"{table(rows)}\n  peak memory: {size(found['peak_bytes'])}\n" + (
+        f"  {found['animals']} animals of {found['minutes']:g} min at {found['rate_Hz']:g} Hz on each side, 200 splits "
+        f"and 100 permutations, on {here['processor']} ({here['cores']} cores, load {number(here['load'])})"
+    )
+    return Outcome({"turing": found, "machine": here}, text)
 
 
 def _engine(options: Any) -> Outcome:

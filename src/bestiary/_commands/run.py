@@ -44,11 +44,7 @@ def command(options: Any) -> Outcome:
     animal = bestiary.animal(options.animal, **animal_options(options))
     folder = Path(options.out or f"runs/{options.animal}-{options.task}-{options.seed}")
     folder.mkdir(parents=True, exist_ok=True)
-    for name in (
-        "recording.h5",
-        "summary.json",
-        "diverged.npz",
-    ):  # of an earlier run: a kill must not leave them as if of this one
+    for name in ("recording.h5", "summary.json", "diverged.npz"):  # an earlier run's must not pass for this one's
         (folder / name).unlink(missing_ok=True)
     forget(folder)
     obs, info = env.reset(seed=options.seed)
