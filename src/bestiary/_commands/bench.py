@@ -38,7 +38,9 @@ def command(options: Any) -> Outcome:
         return _body(options)
     from bestiary.tasks import _bench
 
-    kinds = getattr(bestiary.load("interfaces", options.name), "BENCH", {"closed loop": {}})
+    interface = bestiary.load("interfaces", options.name)
+    kinds = getattr(interface, "BENCH", {"closed loop": {}})
+    most = getattr(interface, "BENCH_SECONDS", {})  # of slow kinds, at most so much life
     total = (options.repeats + 1) * len(kinds) + 3 * options.startup
     with bar(total, f"bench {options.name}", "parts", "{desc} {n_fmt}/{total_fmt} [{elapsed}] {postfix}") as progress:
 
@@ -50,7 +52,9 @@ def command(options: Any) -> Outcome:
         with _bench.one_core():
             startup = _bench.bench_startup(options.name, options.repeats, note) if options.startup else {}
         loops = {
-            kind: _bench.bench_loop(options.name, seconds, options.repeats, options.seed, note, animal)
+            kind: _bench.bench_loop(
+                options.name, min(seconds, most.get(kind, seconds)), options.repeats, options.seed, note, animal
+            )
             for kind, animal in kinds.items()
         }
     rows = [row for kind, loop in loops.items() for row in _rows(kind, loop)]
@@ -66,7 +70,7 @@ def command(options: Any) -> Outcome:
     if startup:
         text += f"\n  peak memory of the demo: {size(startup['demo_peak_bytes'])}"
     text += (
-        f"\n  medians of {options.repeats} over {seconds:g} s of life, on {here['processor']} "
+        f"\n  medians of {options.repeats} over {'at most ' * bool(most)}{seconds:g} s of life, on {here['processor']} "
         f"({here['cores']} cores, load {number(here['load'])})\n  "
         + ", ".join(f"{name} {version}" for name, version in here["versions"].items())
     )
