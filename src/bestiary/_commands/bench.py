@@ -80,13 +80,16 @@ def command(options: Any) -> Outcome:
 def _rows(kind: str, loop: dict[str, Any]) -> list[tuple[str, Any, str]]:
     """One closed loop for the table."""
     cores = "one core" if loop["cores"] == 1 else f"{loop['cores']} cores, brain beside body"
-    step = loop["per_control_step_us"]
+    step = dict(loop["per_control_step_us"])
+    act, waiting = step.pop("act"), step.pop("waiting")
+    if loop["cores"] > 1:  # the body's core does the last two as well as the body
+        step = {**step, "senses, cord and hand-over": act - waiting, "waiting for the brain": waiting}
     return [
         (kind, loop["times_real_time"], f"times real time, {cores}"),
         (kind, loop["times_bare"], "times MuJoCo plus the bare brain step"),
         ("  body with senses and task", loop["body_times_bare"], "times MuJoCo alone"),
         *((f"  {part}", 100 * share, "% of the loop") for part, share in loop["share"].items() if loop["cores"] == 1),
-        *((f"  {part}, per control step", us, "us") for part, us in step.items() if part != "act"),
+        *((f"  {part}, per control step", us, "us") for part, us in step.items()),
         ("  waking and compiling", loop["getting_ready_s"], "s"),
     ]
 
