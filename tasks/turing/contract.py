@@ -45,7 +45,7 @@ EDITIONS = {
             "D.turing.": "splits of the animals share one null, that of random labels",
             "D.memory": "one set of axes, of all recorded animals, for all splits",
             "D.individuality": "three animals are drawn anew too: their interval had a width of 0",
-            "E.habituation": "against naive animals of the same seeds (since the second half of version 1)",
+            "E.habituation": "against naive animals of the same seeds; the worm is touched every 30 s, not 6",
             "E.conditioning": "new: paired against unpaired",
         },
         "105c5863451486677a15a52de88423e8bd4c57547706346ee941f2d24010e971",
