@@ -46,6 +46,7 @@ COMPONENTS = {
     "the ground stays there, one that hangs reaches down (Ib, touch)",
     "stretch-feedback": "a paw far behind helps its flexors to begin (Ia and II of hip and shoulder flexors)",
     "vestibulospinal": "a swinging paw lands further to the side that the trunk sinks to, and legs stretch there",
+    "righting": "a mouse that lies on its side or back writhes until it is on its feet (from the otoliths)",
     "stop-cells": "a mouse that is not told to walk stands",
 }
 
@@ -84,6 +85,8 @@ def units() -> list[Unit]:
     out += [Unit(f"{w}_{limb}", w, "sensory", tau_s=0.005) for w in ("load", "stretch") for limb in LIMBS]
     out += [Unit("crossing", "crossing", top_Hz=44)]  # so that, unloaded, crossed reflexes are silent at every speed
     out += [Unit(f"crossed_{limb}", "crossed", tau_s=0.01, bias_mV=-5) for limb in LIMBS]
+    out += [Unit("tipped", "tipped", "sensory")]
+    out += [Unit("righting", "righting", "motor", bias_mV=-3)]  # from 46 deg off upright
     out += [Unit(w, "tilt", "sensory", tau_s=0.02) for w in ("nose_up", "nose_down", "lean_L", "lean_R")]
     return out
 
@@ -132,6 +135,8 @@ def _edges() -> list[tuple[str, str, float, str, tuple[str, ...]]]:
         add(f"turn_{s}", f"turn_{c}", -0.1, by="tuned")
     add("speed", "stop", -1.25, "stop-cells", by="tuned")
     add("rear", "speed", -0.15, by="tuned")
+    add("tipped", "righting", 0.1, "righting", by="tuned")
+    add("righting", "speed", -0.1, "righting", by="tuned")
     add("speed", "rear", -0.1, by="tuned")
     return out
 

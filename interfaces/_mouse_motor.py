@@ -18,6 +18,7 @@ import mujoco
 import numba
 import numpy as np
 
+from bestiary import assets
 from bestiary.bodies._base import Array
 from bestiary.bodies._mouse_bound import PAWS
 from bestiary.bodies._mouse_rat import STANCE
@@ -31,6 +32,7 @@ GRID_MM = (np.linspace(-30, 30, 16), np.linspace(-9, 9, 5), np.linspace(-6, 14, 
 RISE = {"F": (0.39, 0.004), "H": (-0.3, 0.012)}  # sine at which hand and foot rise ahead: middle, more per mm ahead
 CANALS_S = 0.028  # of turning that counts as much as a tilt
 CROUCH_MM = 5.0
+WRITHE_S = 0.12  # of one writhe of righting; its two postures were found by search (righting.csv)
 STRETCH_MM = 18.0  # behind the middle of its stance, from where a paw is felt to be far behind
 # Paws of a rearing mouse, mm from where they stand, in the frame of a trunk that is pitched up by 55 degrees, and the
 # sine at which hand and foot rise there: the centre of mass is above the hind paws
@@ -53,6 +55,7 @@ class Template:
     rear: Array  # (4, 8) rad: limbs of a mouse that stands on its hind paws
     lead_s: Array  # (n_motors,) lag of each servo by its joint's damping
     delay_s: Array  # (n_motors,) of its activation
+    righting: Array  # (2, 2, n_motors) action less neutral, by the side that lies below (left first), in two postures
     motors: Mapping[str, int] = field(repr=False)
 
     @classmethod
@@ -123,8 +126,20 @@ def _template(body: Any) -> Template:
         rear=np.array([rear[paw[0]] for paw in PAWS]),
         lead_s=lead,
         delay_s=delay,
+        righting=_righting(motors),
         motors=motors,
     )
+
+
+def _righting(motors: Mapping[str, int]) -> Array:
+    out = np.zeros((2, 2, len(motors)))
+    for row in assets.rows("mouse", "righting.csv"):
+        for side, (below, above) in enumerate(("LR", "RL")):
+            name = row["motor"].replace("below", below).replace("above", above)
+            sign = -1 if side and name.endswith(("bend", "twist")) else 1
+            if name in motors:
+                out[side, :, motors[name]] = sign * float(row["first"]), sign * float(row["second"])
+    return out
 
 
 # Of assets/mouse/parameters.json, in the order in which `_limbs` takes them
@@ -156,7 +171,7 @@ class Motor:
         *(f"RGF_{paw}" for paw in PAWS),
         *(f"load_{paw}" for paw in PAWS),
         *("speed", "stop", "turn_L", "turn_R", "rear", "crouch", "nod", "lick", "FN_L", "FN_R"),
-        *("nose_up", "nose_down", "lean_L", "lean_R"),
+        *("nose_up", "nose_down", "lean_L", "lean_R", "righting"),
     )
 
     def __init__(self, template: Template, period_s: float, parameters: Mapping[str, float]) -> None:
@@ -170,6 +185,7 @@ class Motor:
             *(t.table, t.origin, t.rear, t.where, t.centre, t.half, t.lead_s, share, others),
             np.array([[g[0], g[1] - g[0]] for g in GRID_MM]),
             np.array(SPEEDS),
+            np.clip(t.neutral + t.righting, -1, 1),
             tuple(float(parameters[name]) for name in MOTOR_PARAMETERS),
             period_s,
         )
@@ -185,6 +201,7 @@ class Motor:
             "told": np.full((4, JOINTS), np.nan),
             "active": t.centre + t.half * t.neutral,
             "action": t.neutral.copy(),
+            "fallen": np.zeros(2),  # s since it writhes, the side that lay below then
         }
         rate = np.zeros(len(self.OUTPUTS))
         rate[[self.OUTPUTS.index(name) for name in ("stop", "nod", "FN_L", "FN_R")]] = 100, 50, 50, 50
@@ -196,7 +213,7 @@ class Motor:
         _limbs(*[state[k] for k in _STATE], rate_Hz, *self._fixed)  # type: ignore[call-arg]
 
 
-_STATE = ("paws", "lifted", "clock", "told", "active", "action")
+_STATE = ("paws", "lifted", "clock", "told", "active", "action", "fallen")
 
 
 @numba.njit(cache=True, nogil=True)
@@ -220,16 +237,15 @@ def _look(table: Array, grid: Array, at: Array) -> Array:
 
 @numba.njit(cache=True, nogil=True)
 def _limbs(
-    paws, lifted, clock, told, active, action, rate, table, origin, rear, where, centre, half, lead_s, share, others,
-    grid, speeds, numbers, dt,
+    paws, lifted, clock, told, active, action, fallen, rate, table, origin, rear, where, centre, half, lead_s, share,
+    others, grid, speeds, righted, numbers, dt,
 ):  # fmt: skip
     flexor, load = rate[:4], rate[4:8]
     speed, stop, turn_L, turn_R, rears = rate[8], rate[9], rate[10], rate[11], rate[12]
     crouch, nod, lick, FN_L, FN_R = rate[13], rate[14], rate[15], rate[16], rate[17]
     up, down, lean_L, lean_R = rate[18], rate[19], rate[20], rate[21]
-    lift, fore_lift, push, air, blend, falls, place, early, settle_s, deeper, sink, turn_top, roll, pitch, arch, low = (
-        numbers
-    )
+    lift, fore_lift, push, air, blend, falls, place, early = numbers[:8]
+    settle_s, deeper, sink, turn_top, roll, pitch, arch, low = numbers[8:]
     go = 1 - min(stop / 50, 1.0)
     ahead = 1e3 * np.interp(speed / 100, speeds[:, 0], speeds[:, 1]) * go  # mm/s
     turn = turn_top * (turn_L - turn_R) / 100 * go  # rad/s, to the left
@@ -302,6 +318,14 @@ def _limbs(
             action[m] = min(max(direct[k - 6], -1.0), 1.0)
         else:
             _drive(m, posture[k], 0.0, active, action, centre, half, lead_s, share)
+    if rate[22] > 5:
+        if fallen[0] == 0:
+            fallen[1] = 0 if lean_L > lean_R else 1
+        writhe = righted[int(fallen[1]), int(2 * fallen[0] / WRITHE_S) % 2]
+        action += min(rate[22] / 70, 1.0) * (writhe - action)
+        fallen[0] += dt
+    else:
+        fallen[0] = 0
 
 
 @numba.njit(cache=True, nogil=True)
@@ -317,9 +341,10 @@ def _drive(m, angle, speed, active, action, centre, half, lead_s, share):
 class Proprioception:
     """What the limbs and the labyrinth feel, as drive of named units of the cord, mV.
 
-    load: 10 for the whole weight on one paw. stretch: 10 with the paw 15 mm behind the middle of its stance, from the
-    joint angles (a linear read-out of the step template). Tilts: 10 times the share of gravity along that axis, as the
-    otoliths feel it, and CANALS_S times the turning that the semicircular canals feel.
+    load: 10 for the whole weight on one paw. stretch: from STRETCH_MM on 10 for every 15 mm that the paw is behind the
+    middle of its stance, by the joint angles (a linear read-out of the step template). Tilts: 10 times the share of
+    gravity along that axis, as the otoliths feel it, and CANALS_S times the turning that the semicircular canals feel.
+    tipped: 10 on a side, 20 on the back.
     """
 
     def __init__(self, body: Any, template: Template, names: Sequence[str], weight_N: float = 0.245) -> None:
@@ -328,6 +353,7 @@ class Proprioception:
         self._load = np.array([row[f"load_{p}"] for p in PAWS])
         self._stretch = np.array([row[f"stretch_{p}"] for p in PAWS])
         self._tilt = np.array([row[w] for w in ("nose_up", "nose_down", "lean_L", "lean_R")])
+        self._tipped = row["tipped"]
         self._joints, self._fit = [], []
         ahead = np.repeat(GRID_MM[0], len(GRID_MM[1]) * len(GRID_MM[2]))
         for i, paw in enumerate(PAWS):
@@ -344,5 +370,6 @@ class Proprioception:
             behind_mm = -float(fit[:-1] @ obs["joint_rad"][joints] + fit[-1])
             drive[row] = min(max(10 / 15 * (behind_mm - STRETCH_MM), 0.0), 15.0)
         pitch, roll = obs["gravity"][:2] + CANALS_S * obs["gyro_rad_per_s"][1::-1] * (1, -1)
+        drive[self._tipped] = 10 * (1 + obs["gravity"][2])
         drive[self._tilt] = -10 * pitch, 10 * pitch, 10 * roll, -10 * roll
         return drive
