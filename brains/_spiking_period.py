@@ -50,7 +50,7 @@ def events(running: Array, steps: int, dt_s: float, seed: Any, count: int) -> tu
 
 @numba.njit(cache=True)
 def wanted(drive_mV: Array, rows: Array, factor: Array, rest_Hz: Array) -> tuple[Array, Array]:
-    """(those of rows with a rate above 0, running sum of their rates in Hz): `rate_of` their drive, and rest_Hz."""
+    """(rows with a rate above 0, running sum of these rates in Hz): `rate_of` their drive, and rest_Hz."""
     on, running = np.empty_like(rows), np.empty(rows.size)
     m, total = 0, 0.0
     for k in range(rows.size):

@@ -46,9 +46,9 @@ class Brain(Protocol):
         """Rows of the neurons that a `Connectome.select` query names. Raises UnknownNeuronError."""
         ...
 
-    # What a brain may have besides, for a batch (`_batch.py`): many(n, threads), which steps n brains like it in one
-    # state (`brains/_graded_many.py`), and read_many(many, state), `read` of them with a leading axis. Its interface
-    # then has join(states), encode_many(state, obs) and decode_many(reading), likewise.
+    # What a brain may have besides, for a batch (`_batch.py`): many(n, threads, width), which steps n brains like it in
+    # one state (`brains/_graded_many.py`), and read_many(many, state), `read` of them with a leading axis. Its
+    # interface then has join(states), encode_many(state, obs) and decode_many(reading), likewise.
 
 
 class Interface(Protocol):

@@ -85,6 +85,14 @@ def test_turing(monkeypatch, capsys, tmp_path):
     assert (tmp_path / "out" / "report.html").stat().st_size > 20000
 
 
+def test_turing_without_a_recording_says_so_in_one_line(monkeypatch, capsys, tmp_path):
+    pytest.importorskip("sklearn")
+    with pytest.raises(SystemExit) as stopped:
+        run(monkeypatch, capsys, "turing", "--recording", str(tmp_path / "none.csv"))
+    said = capsys.readouterr().err.strip()
+    assert stopped.value.code == 2 and "no recording at" in said and "\n" not in said
+
+
 @pytest.mark.parametrize(
     ("animal", "envs", "length"), [("worm", "2", "130"), pytest.param("fly", "1", "22", marks=pytest.mark.slow)]
 )

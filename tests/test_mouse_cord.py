@@ -137,6 +137,7 @@ def test_components_are_edges_and_provenance_is_told():
     with pytest.raises(LookupError, match="did you mean 'V0V'"):
         table(("V0v",))
     assert set(COMPONENTS) <= set(interface.COMPONENTS)
+    assert brains.tables()["cord"].n_edges == whole.n_edges  # the card shows it
 
 
 # On four legs
