@@ -33,7 +33,7 @@ PUMP_S = 0.1  # half a stroke of the pump: about 5 Hz (Manzo 2012), from memory
 LEGS = ("T1L", "T1R", "T2L", "T2R", "T3L", "T3R")
 ESCAPE_MV = 10.0
 RAMP_S = 0.02
-SWING_S = 0.028  # of the command; the leg is off the ground for 37 ms (DeAngelis 2019: 30 to 40 ms at every speed)
+SWING_S = 0.0265  # of the command; the leg is off the ground for 37 ms (DeAngelis 2019: 30 to 40 ms at every speed)
 
 COMPONENTS = {
     "pattern-generator": "the slow potentials by which stance and swing units take turns without feedback",
@@ -69,7 +69,7 @@ class Unit:
         return self.name[-1] if self.name[-1] in "LR" and self.name[-2:-1] in "_123" else ""
 
 
-DIAG = 0.01  # mV per Hz by which the swing units of a tripod help one another
+DIAG = 0.006  # mV per Hz by which the swing units of a tripod help one another
 AIR_MV = 8.0  # by which a leg that is off the ground holds back its own swing unit
 
 

@@ -70,6 +70,7 @@ CYCLE = 48  # steps of a program's table
 LEAN_MM = {"T1": -0.05, "T2": 0.0, "T3": 0.35}  # how far ahead the body goes over the legs that stay
 LEAN_MM_PER_HZ, CROUCH_MM_PER_HZ = 0.007, 0.004
 PRESS_MM = {"T1": 0.2, "T2": 0.07, "T3": 0.02}  # how far below the ground a swing aims, as the body is pitched up
+SLOW_MM = {"T1": 0.0, "T2": 0.08, "T3": 0.0}  # how much lower the slower, down to standing, as the body rides higher
 RELAX_S = 0.1  # in which a leg that has landed gives way again
 RAISE = 0.6  # mm that hind legs stretch per mm of leaning uphill, as they give way there
 GRID_MM = (np.linspace(-1.5, 1.5, 13), np.linspace(-0.75, 0.75, 7), np.linspace(-0.4, 1.0, 8))  # about the neutral foot
@@ -259,10 +260,10 @@ class Motor:
         template: Template,
         period_s: float,
         *,
-        speed_mm_s_per_Hz: float = 0.33,
+        speed_mm_s_per_Hz: float = 0.3,
         lift_mm: float = 0.6,
         half_track_mm: float = 1.2,
-        swing_s: float = 0.027,
+        swing_s: float = 0.0255,
         stance: tuple[float, float] = (6.5, 0.55),
         groom_s: float = 0.07,
         adhesion: bool = True,
@@ -279,7 +280,7 @@ class Motor:
         self._fixed = (
             *(t.table, t.origin, t.low, t.step, t.where, t.centre, t.half, t.neutral, t.lead_s, t.spring, t.rest_rad),
             *(t.ways, t.users, t.holds, t.leans, t.kick, t.tuck, np.array(mouth), others, share),
-            *(np.array([by[leg[:2]] for leg in LEGS]) for by in (LIFT, PRESS_MM)),
+            *(np.array([by[leg[:2]] for leg in LEGS]) for by in (LIFT, PRESS_MM, SLOW_MM)),
             np.array((*numbers, float(adhesion), float(search))),
         )
 
@@ -368,6 +369,7 @@ def _limbs(
     share,
     heights,
     press,
+    slow,
     numbers,
 ):
     dt, speed, lift, track, swing_s, stance_base, stance_share, groom_s, adhesion, search = numbers
@@ -435,7 +437,9 @@ def _limbs(
         action[m] = min(max((goal - centre[m]) / half[m], -1.0), 1.0)
 
     at = np.zeros(3)
+    ease = min(max(1 - ahead / 40, 0.0), 1.0) * max(1 - steep / 25, 0.0)  # on a slope the body keeps low
     for i in range(6):
+        low_mm = slow[i] * ease if ahead > 0 else 0.0
         vx, vy = ahead - turn * origin[i, 1], turn * origin[i, 0]  # the ground's speed under this foot, reversed
         if swing_Hz[i] > 0:
             if arc[i] < 0:
@@ -445,17 +449,17 @@ def _limbs(
             s = arc[i] * arc[i] * (3 - 2 * arc[i])
             feet[i, 0] = lifted[i, 0] + (origin[i, 0] + vx * reach - lifted[i, 0]) * s
             feet[i, 1] = lifted[i, 1] + (origin[i, 1] + vy * reach - lifted[i, 1]) * s
-            feet[i, 2] = origin[i, 2] + lift * heights[i] * np.sin(np.pi * arc[i]) ** 2 - press[i] * s
+            feet[i, 2] = origin[i, 2] + lift * heights[i] * np.sin(np.pi * arc[i]) ** 2 - (press[i] + low_mm) * s
         else:
             height = feet[i, 2] - origin[i, 2]
             if arc[i] > 0.4 and rate[6 + i] > 0 and search > 0:
                 ground[i] = min(max(height, 0.0), 0.3)
             elif arc[i] >= 0:
-                ground[i] = -press[i]
+                ground[i] = -press[i] - low_mm
             elif rate[6 + i] == 0 and search > 0 and height < 0.05 and own[i] < 0.1 and jump < 0:
                 ground[i] = max(ground[i] - 40.0 * dt, -0.35)
             else:
-                ground[i] -= ground[i] * min(dt / RELAX_S, 1.0)
+                ground[i] -= (ground[i] + low_mm) * min(dt / RELAX_S, 1.0)
             arc[i] = -1.0
             x, y = feet[i, 0], feet[i, 1]
             feet[i, 0] = min(max(x - dt * slowed * (ahead - turn * y), origin[i, 0] - 1.4), origin[i, 0] + 1.4)
