@@ -14,7 +14,7 @@ import time
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ class Stage:
     runs: where another search does the work: a module of bestiary.brains with a function `run` (parameters and trials
     are then empty, and what is fitted is its own). budget: evaluations, or steps of a descent, if none are asked for.
     start: the file in assets/<animal> from which the search begins where it is not told; "": the shipped parameters.
+    body: options of the body that are searched too: name -> [low, high]; the search begins from its defaults.
 
     trials: tables with `task`, `medium`, `seconds`, `skip_s`, optional `options` of `bestiary.animal` (and in them
     `fixed`, parameters held at a value in this trial), `repeats` (seeds over which its loss is averaged),
@@ -52,6 +53,7 @@ class Stage:
     runs: str = ""
     budget: int = 400
     start: str = ""
+    body: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
 
 def stages(animal: str) -> dict[str, Stage]:
@@ -68,6 +70,7 @@ def stages(animal: str) -> dict[str, Stage]:
             s.get("runs", ""),
             s.get("budget", 400),
             s.get("start", ""),
+            s.get("body", {}),
         )
         for name, s in tomllib.loads(file.read_text(encoding="utf-8")).items()
     }
@@ -86,18 +89,22 @@ class Objective:
             if table[name]["low"] is None:
                 raise BestiaryError(f"parameter {name!r} has no range to search in")
             bounds.append((table[name]["low"], table[name]["high"]))
+        bounds += [(low, high) for low, high in stage.body.values()]
+        self.names = (*stage.parameters, *stage.body)
         self.low, self.high = np.log(np.array(bounds)).T
+        body = bestiary.load("bodies", animal).BODY()
+        self.start = {**self.base, **{name: getattr(body, name) for name in stage.body}}
         self._animals: dict[str, list[Any]] = {}  # of the points of this generation
 
     def values(self, x: Array) -> dict[str, float]:
         """Parameters at a point of the search (unbounded)."""
         share = 1 / (1 + np.exp(-4 * np.asarray(x)))
         found = np.exp(self.low + (self.high - self.low) * share)
-        return dict(zip(self.stage.parameters, found.tolist(), strict=True))
+        return dict(zip(self.names, found.tolist(), strict=True))
 
     def point(self, values: Mapping[str, float]) -> Array:
         """The inverse of `values`, kept off the ends of the range."""
-        log = np.log([values[name] for name in self.stage.parameters])
+        log = np.log([values[name] for name in self.names])
         share = np.clip((log - self.low) / (self.high - self.low), 0.02, 0.98)
         return np.asarray(np.log(share / (1 - share)) / 4)
 
@@ -155,6 +162,9 @@ class Objective:
             return {}
         trials = [self.stage.trials[i] for _, _, i in what]
         each = [{name: trial.get(name) for name in ("task", "medium", "task_options")} for trial in trials]
+        for one, trial, (p, _, _) in zip(each, trials, what, strict=True):
+            bodily = {name: points[p][name] for name in self.stage.body}
+            one["body_options"] = {**trial.get("body_options", {}), **bodily}
         env = EmbodiedVectorEnv(len(what), self.animal, None, each=each, clock=self.stage.clock, threads=1)
         seconds, seeds = [trial["seconds"] for trial in trials], [self.seed + k for _, k, _ in what]
         tracks = run_trials(env, policies, lanes, seconds, seeds)
@@ -168,7 +178,8 @@ class Objective:
         for i in trials:
             own = self.stage.trials[i].get("options", {})
             options = {**self.options, **own}
-            parameters = {**self.base, **values, **options.pop("fixed", {})}
+            own_values = {name: value for name, value in values.items() if name not in self.stage.body}
+            parameters = {**self.base, **own_values, **options.pop("fixed", {})}
             key = json.dumps([list(values.values()), own])
             same, n = self._animals.setdefault(key, []), used.get(key, 0)
             if n == len(same) and n and options.get("control") is None:
@@ -309,9 +320,9 @@ def run_fit(
     arguments = (animal, this, base, options, seed)
     objective = Objective(*arguments)
     rng = stream(seed, "fit")
-    centre = objective.point(base)
+    centre = objective.point(objective.start)
     log: list[dict[str, float]] = []
-    best, values, done = np.inf, {k: base[k] for k in this.parameters}, 0
+    best, values, done = np.inf, {k: objective.start[k] for k in objective.names}, 0
     bar: list[float] = []
     began = time.perf_counter()
     with ProcessPoolExecutor(
@@ -341,8 +352,8 @@ def run_fit(
             if progress is not None:
                 progress(done, budget, best)
             if out is not None:
-                _write(out, _result(this, base | values, objective, log, budget, seed, options, began))
-    result = _result(this, base | values, objective, log, budget, seed, options, began)
+                _write(out, _result(this, values, base, objective, log, budget, seed, options, began))
+    result = _result(this, values, base, objective, log, budget, seed, options, began)
     if out is not None:
         _write(out, result)
     return result
@@ -351,6 +362,7 @@ def run_fit(
 def _result(
     stage: Stage,
     values: Mapping[str, float],
+    base: Mapping[str, float],
     objective: Objective,
     log: list[dict[str, float]],
     budget: int,
@@ -361,7 +373,8 @@ def _result(
     return {
         "stage": stage.name,
         "about": stage.about,
-        "parameters": dict(values),
+        "parameters": {**base, **{k: v for k, v in values.items() if k not in stage.body}},
+        **({"body": {k: values[k] for k in stage.body}} if stage.body else {}),
         "fitted": list(stage.parameters),
         "loss": log[-1]["best"],
         "log": log,
