@@ -15,12 +15,13 @@ import h5py
 import numpy as np
 
 import bestiary
+from bestiary.assets._heap import check_heaps
 from bestiary.bodies._base import Array
 from bestiary.errors import DataError
 
 FORMAT = "bestiary-recording"
 _LONGEST = 1000  # bytes of the text that says how a body diverged
-_UNITS = {  # of a name by its ending, the longest first
+UNITS = {  # of a name by its ending, the longest first
     "_mol_per_m3": "mol/m^3",
     "_rad_per_s": "rad/s",
     "_m_per_s": "m/s",
@@ -40,7 +41,7 @@ _UNITS = {  # of a name by its ending, the longest first
 
 def unit_of(name: str) -> str:
     """The unit that a name ends in, as text; '' for a pure number."""
-    return next((unit for ending, unit in _UNITS.items() if name.endswith(ending)), "")
+    return next((unit for ending, unit in UNITS.items() if name.endswith(ending)), "")
 
 
 class Recorder:
@@ -417,6 +418,7 @@ class Recording:
 
 def _open(path: Path) -> h5py.File:
     """The file for reading, also one that a killed run left marked as being written."""
+    check_heaps(path)
     try:
         return h5py.File(path, "r", libver="latest", locking=False)
     except OSError as error:

@@ -111,7 +111,7 @@ def test_rl_connectome(monkeypatch, capsys):
 def test_rl_sb3(monkeypatch, capsys):
     pytest.importorskip("stable_baselines3", reason="needs bestiary[rl]")
     out = run(monkeypatch, capsys, "rl_sb3", "--steps", "512", "--envs", "2")
-    assert re.search(r"worm: mean return [+-]\d\.\d+ before, [+-]\d\.\d+ after 512 decisions", out)
+    assert re.search(r"WormCrawl-v0: mean return [+-]\d\.\d+ before, [+-]\d\.\d+ after 512 decisions", out)
 
 
 @pytest.mark.slow

@@ -78,6 +78,10 @@ def test_a_passed_control_or_false_alarms_make_it_invalid():
     assert validate(replace(good, controls={"K1": control["K17"]})).verdict is Verdict.PASS, "K1 need not fail here"
     assert validate(replace(good, false_alarms=0.06)).verdict is Verdict.INVALID
     assert validate(replace(good, false_alarms=0.05)).verdict is Verdict.PASS
+    again = replace(good, controls={"K18": (0.5, 0.4, 0.6, Verdict.FAIL)})
+    assert validate(again).verdict is Verdict.INCONCLUSIVE and "new seeds" in validate(again).reason
+    unsure = replace(good, controls={"K18": (0.1, 0.0, 0.2, Verdict.INCONCLUSIVE)})
+    assert validate(unsure).verdict is Verdict.PASS
     assert contract.not_run(TESTS["D.arrow"], "why").verdict is Verdict.NOT_RUN
 
 
@@ -181,12 +185,17 @@ def test_guard_stops_python_and_hdf5(tmp_path):
             lambda: secret.read_bytes(),
             lambda: h5py.File(secret),
             lambda: np.load(secret),
+            lambda: os.link(secret, tmp_path / "other.h5"),
+            lambda: os.rename(secret, tmp_path / "other.h5"),
             lambda: os.system("true"),
         ):
             with pytest.raises(guard.GuardError, match=r"opened reference\.h5|os\.system"):
                 reach()
         with pytest.raises(guard.GuardError):
             open(tmp_path / ".." / tmp_path.name / "reference.h5").close()
+        os.symlink(secret, tmp_path / "link.h5")
+        with pytest.raises(guard.GuardError):
+            (tmp_path / "link.h5").read_bytes()
         (tmp_path / "own.txt").write_text("fine")
     assert h5py.File(secret)["x"][0] == 1.0
 
@@ -194,7 +203,7 @@ def test_guard_stops_python_and_hdf5(tmp_path):
 def test_canary_is_in_every_reference_that_ships_and_is_found(tmp_path):
     for animal in sources.animals():
         assert guard.CANARY in assets.file(animal, "turing.toml").read_text()
-    assert guard.CANARY in assets.file("worm", "perturbations.csv").read_text()
+        assert guard.CANARY in assets.file(animal, "perturbations.csv").read_text()
     bad = tmp_path / "weights.bin"
     bad.write_bytes(b"\0" * ((1 << 20) - 10) + guard.CANARY.encode())
     with pytest.raises(DataError, match="canary"):
@@ -262,6 +271,42 @@ def test_trials_are_kept_and_found_again_and_damage_is_run_again(tmp_path):
     for a, b in zip(first, again, strict=True):
         assert np.allclose(a.track.com_m, b.track.com_m) and a.track.seed == b.track.seed
     assert trials[0].key() != trials[1].key() != replace(trials[1], model="other").key()
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from bestiary.tasks.turing.policies import Candidate
+from bestiary.tasks.turing.trials import Trial, run_all
+world = {"task": "locomotion"}
+if __name__ == "__main__":
+    trials = [Trial(Candidate("worm", sys.argv[1]), world, 4.0, s) for s in range(6)]
+    run_all(trials, Path(sys.argv[2]), int(sys.argv[3]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_run_that_was_killed_goes_on(tmp_path, jobs):
+    """kill -9 in the middle: what was done is whole and is not run again, on one core and on two."""
+    import signal
+    import subprocess
+    import sys
+    import time
+
+    (tmp_path / "go.py").write_text(KILLED)
+    policy, kept = own_policy(tmp_path), tmp_path / "kept"
+    words = [sys.executable, str(tmp_path / "go.py"), policy, str(kept), jobs]
+    process = subprocess.Popen(words, start_new_session=True)
+    while process.poll() is None and len(list(kept.glob("*.npz"))) < 2:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    before = {p.name: p.stat().st_mtime_ns for p in kept.glob("*.npz")}
+    assert 2 <= len(before) < 6
+    assert subprocess.run(words).returncode == 0
+    after = {p.name: p.stat().st_mtime_ns for p in kept.glob("*.npz")}
+    assert len(after) == 6 and all(after[k] == v for k, v in before.items())
 
 
 def test_what_a_policy_cannot_do_is_a_failure_not_a_crash(tmp_path):

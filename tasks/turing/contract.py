@@ -45,7 +45,7 @@ EDITIONS = {
             "D.turing.": "splits of the animals share one null, that of random labels",
             "D.memory": "one set of axes, of all recorded animals, for all splits",
             "D.individuality": "three animals are drawn anew too: their interval had a width of 0",
-            "E.habituation": "against naive animals of the same seeds (since the second half of version 1)",
+            "E.habituation": "against naive animals of the same seeds; the worm is touched every 30 s, not 6",
             "E.conditioning": "new: paired against unpaired",
         },
         "105c5863451486677a15a52de88423e8bd4c57547706346ee941f2d24010e971",
@@ -156,7 +156,8 @@ class Result:
 def holm(results: Sequence[Result]) -> list[Result]:
     """FAILs with a note of their p, corrected for their number (Holm 1979, Scand J Stat 6:65). That a model fails is a
     claim for each test by itself; that it passes needs all, and no correction."""
-    claims = sorted((_p_outside(r), i) for i, r in enumerate(results) if r.verdict is Verdict.FAIL and r.outcome)
+    sampled = [(i, r) for i, r in enumerate(results) if r.verdict is Verdict.FAIL and r.outcome]
+    claims = sorted((_p_outside(r), i) for i, r in sampled if r.outcome and r.outcome.high95 > r.outcome.low95)
     out, largest = list(results), 0.0
     for rank, (p, i) in enumerate(claims):
         largest = max(largest, min(1.0, p * (len(claims) - rank)))
@@ -193,7 +194,8 @@ def judge(test: Test, outcome: Outcome, least: int = 2) -> Result:
 
 
 def validate(result: Result, allowed: float = 0.05) -> Result:
-    """INVALID where a required control passes or held-out animals fail too often; else the result itself."""
+    """INVALID where a required control passes or held-out animals fail too often; a PASS that new seeds (K18) take back
+    is none; else the result itself."""
     if result.verdict is Verdict.NOT_RUN:
         return result
     passed = [k for k in result.test.controls if k in result.controls and result.controls[k][3] is Verdict.PASS]
@@ -202,6 +204,9 @@ def validate(result: Result, allowed: float = 0.05) -> Result:
     if result.false_alarms is not None and result.false_alarms > allowed:
         why = f"fails {result.false_alarms:.0%} of splits of the animals themselves"
         return replace(result, verdict=Verdict.INVALID, reason=why)
+    again = result.controls.get("K18")
+    if result.verdict is Verdict.PASS and again is not None and again[3] is Verdict.FAIL:
+        return replace(result, verdict=Verdict.INCONCLUSIVE, reason="the same model with new seeds fails (K18)")
     return result
 
 

@@ -85,7 +85,7 @@ FAST = Budget(
     learning_s=42.0,
     hard_only=True,
 )
-FULL = Budget("full", False, 600.0, 10.0, 200, 0, 19, 10, 120.0, 10, 60.0, 200, True)
+FULL = Budget("full", False, 600.0, 10.0, 200, 0, 19, 10, 120.0, 10, 60.0, 200, True, stand_ins=5)
 
 
 @dataclass

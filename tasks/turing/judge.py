@@ -145,7 +145,10 @@ def turing_score(
     drawn = np.einsum("bi,ij,bj->b", wm, table * together, wr) / np.maximum(
         np.einsum("bi,ij,bj->b", wm, together.astype(float), wr), 1e-12
     )
-    found = bounds(raw - shift, drawn[drawn > 0], min(table.shape))
+    drawn = drawn[drawn > 0]
+    if len(drawn) and np.ptp(drawn) < 1e-9:  # every pair says the same: the bootstrap knows no spread
+        drawn = raw + _spread(raw, min(table.shape)) * np.array([-1, 1]) / np.sqrt(2)
+    found = bounds(raw - shift, drawn, min(table.shape))
     found = Bounds(*(float(np.clip(v, 0, 1)) for v in (found.value, found.low95, found.high95)))
     weight = moments.weights(model, np.ones(len(model), bool))
     gap = weight * (moments.mean[model].mean(0) - moments.mean[~model].mean(0))
@@ -161,6 +164,13 @@ def turing_score(
         _roc(scores, model),
         _units(scores, model),
     )
+
+
+def _spread(auc: float, n: int) -> float:
+    """SD of an AUC of n animals a side (Hanley & McNeil 1982, Radiology 143:29), one of which may yet be misjudged."""
+    a = (auc * n + 0.5) / (n + 1)
+    more = (n - 1) * (a / (2 - a) - a**2 + 2 * a**2 / (1 + a) - a**2)
+    return float(np.sqrt((a * (1 - a) + more) / n**2))
 
 
 def _roc(scores: Sequence[Array], model: Array, points: int = 60) -> tuple[Array, Array]:

@@ -80,13 +80,16 @@ def command(options: Any) -> Outcome:
 def _rows(kind: str, loop: dict[str, Any]) -> list[tuple[str, Any, str]]:
     """One closed loop for the table."""
     cores = "one core" if loop["cores"] == 1 else f"{loop['cores']} cores, brain beside body"
-    step = loop["per_control_step_us"]
+    step = dict(loop["per_control_step_us"])
+    act, waiting = step.pop("act"), step.pop("waiting")
+    if loop["cores"] > 1:  # the body's core does the last two as well as the body
+        step = {**step, "senses, cord and hand-over": act - waiting, "waiting for the brain": waiting}
     return [
         (kind, loop["times_real_time"], f"times real time, {cores}"),
         (kind, loop["times_bare"], "times MuJoCo plus the bare brain step"),
         ("  body with senses and task", loop["body_times_bare"], "times MuJoCo alone"),
         *((f"  {part}", 100 * share, "% of the loop") for part, share in loop["share"].items() if loop["cores"] == 1),
-        *((f"  {part}, per control step", us, "us") for part, us in step.items() if part != "act"),
+        *((f"  {part}, per control step", us, "us") for part, us in step.items()),
         ("  waking and compiling", loop["getting_ready_s"], "s"),
     ]
 
@@ -133,7 +136,10 @@ def _scale(options: Any) -> Outcome:
     from bestiary.tasks import _bench
     from bestiary.tasks._bench_scale import bench_scale
 
-    with bar(repeats + 6, "bench scale", "parts", "{desc} {n_fmt}/{total_fmt} [{elapsed}] {postfix}") as progress:
+    more = options.startup and not options.quick
+    with bar(
+        repeats + 5 + 6 * more, "bench scale", "parts", "{desc} {n_fmt}/{total_fmt} [{elapsed}] {postfix}"
+    ) as progress:
 
         def note(text: str) -> None:
             progress.set_postfix_str(text, refresh=False)
@@ -142,7 +148,7 @@ def _scale(options: Any) -> Outcome:
         here = _bench.machine()
         threads = 0 if options.threads is None else options.threads
         found = bench_scale(
-            "worm", options.n, seconds, repeats, threads, options.seed, options.startup, options.device, note
+            "worm", options.n, seconds, repeats, threads, options.seed, options.startup, more, options.device, note
         )
     rate = found["steps_per_s"]
     rows = [
@@ -159,6 +165,12 @@ def _scale(options: Any) -> Outcome:
     if found.get("memory"):
         most = found["memory"]["most_bytes_per_animal"]
         rows.append(("memory of one more worm", most / 1e6, "MB, the most of two steps"))
+    if more:
+        rows += [(f"{part} beside one worm's loop", 100 * s, "% of its wall") for part, s in
+                 found["keeping"]["wall_share"].items()]  # fmt: skip
+        rows.append(
+            (f"a screen on {found['screen']['jobs']} cores, computing", 100 * found["screen"]["cpu_share"], "%")
+        )
     if (device := found.get("device")) is not None:
         rows.append((f"brains in JAX on {device['kind']}", device["brains_per_s"], "control periods per s, float32"))
     text = table(rows) + (
