@@ -32,7 +32,7 @@ LIMBS = ("FL", "FR", "HL", "HR")
 STEP_S = 5e-4
 SETTLE_S = 3.0  # the rhythm runs so long before an episode
 ALPHA_TOP = 1.03  # of the drive: the flexors of the published network no longer fall silent from about 1.07 on
-SPEED_S = 0.35  # of the drive: a body that is sped up faster leaps before its limbs take turns
+SPEED_S = 0.25  # of the drive: a body that is sped up faster leaps before its limbs take turns
 IDLE_HZ = 5.0  # of `speed` at rest: the rhythm idles at 2 Hz, unheard, so that a walk begins in step
 _OTHER = {"L": "R", "R": "L"}
 

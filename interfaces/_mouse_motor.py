@@ -38,7 +38,7 @@ STRETCH_MM = 18.0  # behind the middle of its stance, from where a paw is felt t
 # sine at which hand and foot rise there: the centre of mass is above the hind paws
 REAR = {"F": ((4.0, 0.0, 8.0), np.nan), "H": ((-12.0, 0.0, -2.0), -0.82)}
 # Drive of the cord (alpha); speed in m/s of the body that it stands for: about strides of M20 at the network's rhythm
-SPEEDS = ((0.05, 0.07), (0.1, 0.1), (0.2, 0.2), (0.3, 0.3), (0.5, 0.45), (1.0, 0.9))
+SPEEDS = ((0.05, 0.07), (0.1, 0.1), (0.2, 0.2), (0.3, 0.3), (0.5, 0.44), (1.0, 0.9))
 
 
 @dataclass(frozen=True)
