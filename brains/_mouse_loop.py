@@ -198,10 +198,10 @@ class LoopPart(SpikingPart):
     network: Callable[..., Network] = loop_network
     rest_mV: float = -65.0
 
-    def begin(self, state: dict[str, Array], drive_mV: Array) -> Callable[[], dict[str, Array]]:
+    def advance(self, state: dict[str, Array], drive_mV: Array) -> dict[str, Array]:
         drive = drive_mV + self.bias_mV
         drive[self.poisson] = drive_of(np.maximum(drive_mV[self.poisson], 0))  # 1 mV is 1 Hz
-        return super().begin(state, drive)
+        return super().advance(state, drive)
 
 
 def loop(clock: Clock, table: Connectome | None = None) -> LoopPart:

@@ -43,15 +43,15 @@ def drive_of(rate_Hz: Any) -> Array:
     return drive * np.minimum(rate / SLOW_HZ, 1)
 
 
-_SLOW_MV = float(drive_of(SLOW_HZ))
+SLOW_MV = float(drive_of(SLOW_HZ))
 
 
 def rate_of(drive_mV: Any) -> Array:
     """Hz of a cell under a steady depolarisation: the inverse of `drive_of`."""
     drive = np.asarray(drive_mV, float)
-    over = np.maximum(drive, _SLOW_MV)
+    over = np.maximum(drive, SLOW_MV)
     fast = 1 / (REFRACTORY_S - TAU_S * np.log1p(-THRESHOLD_MV / over))
-    return np.where(drive > _SLOW_MV, fast, SLOW_HZ * drive / _SLOW_MV)
+    return np.where(drive > SLOW_MV, fast, SLOW_HZ * drive / SLOW_MV)
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,11 +154,17 @@ class SpikingPart:
         return steered
 
     @cached_property
-    def _resting(self) -> Array:
-        """Background of the cells whose drive is a rate."""
-        if self.background_Hz is None:
-            return np.zeros(len(self.poisson))
-        return np.asarray((self.background_Hz * self._alive)[self.poisson])
+    def _speaks(self) -> Array:
+        speaks = np.ones(len(self.table), np.float32)
+        speaks[self.silenced] = 0
+        return speaks
+
+    @cached_property
+    def _receptors(self) -> tuple[Array, Array, Array]:
+        """(rows, 1 for those that are not lesioned, background in Hz) of the cells whose drive is a rate."""
+        rows, alive = self.poisson, self._alive[self.poisson]
+        rest = np.zeros(len(rows)) if self.background_Hz is None else (self.background_Hz * self._alive)[rows]
+        return rows, alive, rest
 
     @cached_property
     def _spontaneous(self) -> tuple[Array, Array, float]:
@@ -182,38 +188,30 @@ class SpikingPart:
         }
 
     def advance(self, state: dict[str, Array], drive_mV: Array) -> dict[str, Array]:
-        """One control period. drive_mV (n,): steady depolarisation each cell would have from its input current."""
-        return self.begin(state, drive_mV)()
+        """One control period. drive_mV (n,): steady depolarisation each cell would have from its input current.
 
-    def begin(self, state: dict[str, Array], drive_mV: Array) -> Callable[[], dict[str, Array]]:
-        """`advance`, all but the compiled call, which the function that comes back makes without Python's lock."""
+        All but a little is compiled and holds no lock of Python's."""
         names = ("F", "I")
         F, I = (state[k] if self.in_place else np.array(state[k]) for k in names)  # noqa: E741
         seed, number = state["key"].tolist()
         flush = number % max(1, round(FLUSH_S / self.control_s)) == 0
-        drive = np.asarray(drive_mV, np.float32)
-        rate = self._resting.copy()
-        given = drive[self.poisson] * self._alive[self.poisson]
-        driven = np.flatnonzero(given != 0)
-        rate[driven] += rate_of(given[driven])
-        on = np.flatnonzero(rate > 0)
         calm = self._tileable and bool(np.count_nonzero(state["count"]) <= self._calm)
         call, before, after = self._form(calm)
-
-        def finish() -> dict[str, Array]:
-            out = np.zeros(2 + len(self.table), np.int32)
-            inputs = (drive * self._steered, self.poisson[on], np.cumsum(rate[on]), DRIVE_MV, self._spontaneous)
-            stream = np.uint64(seed << 32 | number)
-            call(F, I, before, after, self.steps, self.dt_s, *inputs, stream, flush, out)
-            return {"F": F, "I": I, "count": out[2:], "key": np.array([seed, number + 1], np.uint32)}
-
-        return finish
+        out = np.zeros(2 + len(self.table), np.int32)
+        inputs = (np.asarray(drive_mV, np.float32), self._steered, self._receptors, DRIVE_MV, self._spontaneous)
+        call(F, I, before, after, self.steps, self.dt_s, *inputs, np.uint64(seed << 32 | number), flush, out)
+        return {"F": F, "I": I, "count": out[2:], "key": np.array([seed, number + 1], np.uint32)}
 
     def rate_Hz(self, state: dict[str, Array]) -> Array:
         """(n,) spikes of the last period over its length, as others hear them: 0 from a silenced cell."""
         rate = np.divide(state["count"], np.float32(self.control_s), dtype=np.float32)
         rate[self.silenced] = 0
         return rate
+
+    def rate_at(self, state: dict[str, Array], rows: Array) -> Array:
+        """`rate_Hz` of some rows."""
+        rate = np.divide(state["count"][rows], np.float32(self.control_s), dtype=np.float32)
+        return rate * self._speaks[rows]
 
     def voltage_mV(self, state: dict[str, Array]) -> Array:
         """(n,) membrane potential."""

@@ -10,6 +10,8 @@ from typing import Any
 import numba
 import numpy as np
 
+from bestiary.brains._spiking_part import REFRACTORY_S, SLOW_HZ, SLOW_MV, TAU_S, THRESHOLD_MV
+
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
@@ -46,13 +48,32 @@ def events(running: Array, steps: int, dt_s: float, seed: Any, count: int) -> tu
     return step[:m], row[:m], count + 1
 
 
+@numba.njit(cache=True)
+def wanted(drive_mV: Array, rows: Array, factor: Array, rest_Hz: Array) -> tuple[Array, Array]:
+    """(rows with a rate above 0, running sum of these rates in Hz): `rate_of` their drive, and rest_Hz."""
+    on, running = np.empty_like(rows), np.empty(rows.size)
+    m, total = 0, 0.0
+    for k in range(rows.size):
+        rate, mV = rest_Hz[k], float(drive_mV[rows[k]] * factor[k])
+        if mV > SLOW_MV:
+            rate += 1 / (REFRACTORY_S - TAU_S * math.log1p(-THRESHOLD_MV / mV))
+        else:
+            rate += SLOW_HZ * mV / SLOW_MV
+        if rate > 0:
+            total += rate
+            on[m], running[m] = rows[k], total
+            m += 1
+    return on[:m], running[:m]
+
+
 @functools.cache
 def period(kernel: Any, counted: bool) -> Any:
     """`kernel` preceded by its input, compiled.
 
-    drive (n,): mV. given: running sum of the rates (Hz) of the cells `on`, whose events are poisson_mV; background:
-    cells, running sum and mV of theirs. out (2 + n,): takes how often each cell fired, from its third entry on.
-    counted: whether the kernel writes that itself.
+    drive (n,): mV, of the cells that steered (n,) is 1 for. receptors: cells whose drive is a rate, a factor of it, and
+    the rate (Hz) that it adds to; their events are poisson_mV. background: cells, running sum of their rates and mV of
+    theirs. out (2 + n,): takes how often each cell fired, from its third entry on. counted: whether the kernel writes
+    that itself.
     """
 
     @numba.njit(nogil=True)
@@ -64,8 +85,8 @@ def period(kernel: Any, counted: bool) -> Any:
         steps: int,
         dt_s: float,
         drive: Array,
-        on: Array,
-        given: Array,
+        steered: Array,
+        receptors: Any,
         poisson_mV: float,
         background: Any,
         seed: Any,
@@ -73,6 +94,8 @@ def period(kernel: Any, counted: bool) -> Any:
         out: Array,
     ) -> None:
         rows, running, kick_mV = background
+        on, given = wanted(drive, *receptors)
+        steady = drive * steered
         a_step, a_row, used = events(given, steps, dt_s, seed, 0)
         b_step, b_row, used = events(running, steps, dt_s, seed, used)
         size, first = a_step.size + b_step.size, I[0]
@@ -94,7 +117,7 @@ def period(kernel: Any, counted: bool) -> Any:
         ctl = np.array([steps, 0], np.int32)
         to = out if counted else np.empty(2 + 6 * F.shape[1], np.int32)  # the kernel stops before it is full
         while ctl[0] > 0:
-            kernel(F, I, *before, ctl, rate, drive, at, weight, *after, F, I, to, trace)
+            kernel(F, I, *before, ctl, rate, steady, at, weight, *after, F, I, to, trace)
             if not counted:
                 for m in range(to[1]):
                     out[2 + to[3 + 2 * m]] += 1

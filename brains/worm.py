@@ -216,12 +216,12 @@ class WormBrain:
             "release_max": self._most,
         }
 
-    def many(self, n: int, threads: int = 0) -> Any:
-        """What steps n such brains together: see `brains/_graded_many.py`."""
-        from bestiary.brains._graded_many import ManyKernels, ManyModules
+    def many(self, n: int, threads: int = 0, width: int = 0) -> Any:
+        """What steps n such brains together, `width` (0: 32) side by side: see `brains/_graded_many.py`."""
+        from bestiary.brains._graded_many import WIDTH, ManyKernels, ManyModules
 
         if self.backend == "kernel":
-            return ManyKernels(self._advance, n, threads)
+            return ManyKernels(self._advance, n, threads, width or WIDTH)
         from bestiary.brains._engine import jnp
 
         put = {k: jnp.asarray(v) for k, v in self.net.compiled(self.clock.brain_s).items()}

@@ -46,9 +46,9 @@ class Brain(Protocol):
         """Rows of the neurons that a `Connectome.select` query names. Raises UnknownNeuronError."""
         ...
 
-    # What a brain may have besides, for a batch (`_batch.py`): many(n, threads), which steps n brains like it in one
-    # state (`brains/_graded_many.py`), and read_many(many, state), `read` of them with a leading axis. Its interface
-    # then has join(states), encode_many(state, obs) and decode_many(reading), likewise.
+    # What a brain may have besides, for a batch (`_batch.py`): many(n, threads, width), which steps n brains like it in
+    # one state (`brains/_graded_many.py`), and read_many(many, state), `read` of them with a leading axis. Its
+    # interface then has join(states), encode_many(state, obs) and decode_many(reading), likewise.
 
 
 class Interface(Protocol):
@@ -57,7 +57,7 @@ class Interface(Protocol):
     def init(self) -> Any: ...
 
     def encode(self, state: Any, obs: Mapping[str, Array]) -> tuple[Any, Array]:
-        """(state, current_pA (n,)) from an observation."""
+        """(state, current_pA (n,), which the caller may change) from an observation."""
         ...
 
     def decode(self, reading: Mapping[str, Array]) -> Array:
@@ -132,7 +132,7 @@ class Animal:
         self._state = self.brain.init(episode_seed)
         self._skin = self.interface.init()
         self._reading = self.brain.read(self._state)
-        self._injected = np.zeros(n, np.float32)
+        self._injected, self._injects = np.zeros(n, np.float32), False
         self._lit = np.zeros(n, np.float32)
         self._steps = 0
         self.control.reset(episode_seed)
@@ -143,7 +143,7 @@ class Animal:
         self._need_reset("inject")
         if not np.isfinite(current_pA).all():
             raise BestiaryError(f"an injected current must be finite, got {np.asarray(current_pA)} pA")
-        self._injected[rows] = current_pA
+        self._injected[rows], self._injects = current_pA, True
 
     def shine(self, rows: Array, light: Array | float) -> None:
         """Light on opsin-bearing neurons, as a share of their rest conductance (-2 to 2): + opens a cation
@@ -170,7 +170,9 @@ class Animal:
         except (KeyError, IndexError, TypeError, ValueError, AttributeError):
             self._check(obs)
             raise
-        self._skin, current = skin, current + self._injected
+        self._skin = skin
+        if self._injects:
+            current = current + self._injected
         light = self._lit
         if self._targets:
             light = light.copy()
@@ -218,6 +220,7 @@ class Animal:
         self._state = _copied(state["brain"])
         self._skin = _copied(state["skin"])
         self._injected, self._lit = state["injected"].copy(), state["lit"].copy()
+        self._injects = bool(self._injected.any())
         self._steps = state["steps"]
         self.control.set_state(state["control"])
         self._reading = dict(state["reading"])

@@ -21,10 +21,11 @@ class AnimalBatch:
     Animals whose brains are one object, with the intact animal's senses and muscles, are stepped `together`, where
     brain and interface can (`Brain.many`, `Interface.encode_many`); the rest act one by one, to the bit as they would
     alone. Those together agree with themselves alone to rounding; what each does depends neither on the others, nor on
-    their number, nor on threads. `together` (n,) bool says who is.
+    their number, nor on threads. `together` (n,) bool says who is. width: of the vectors of those together, 0 for the
+    brain's own; a narrow one suits a few animals, and rounds in another way.
     """
 
-    def __init__(self, animals: Sequence[Animal], threads: int = 0) -> None:
+    def __init__(self, animals: Sequence[Animal], threads: int = 0, width: int = 0) -> None:
         if not animals:
             raise BestiaryError("a batch needs an animal or more")
         first = animals[0]
@@ -38,7 +39,9 @@ class AnimalBatch:
             able = hasattr(animal.brain, "many") and hasattr(animal.interface, "encode_many")
             if able and animal.control.name == "intact":
                 kin.setdefault(id(animal.brain), []).append(i)
-        self._packs = [_Pack([animals[i] for i in ids], np.array(ids), threads) for ids in kin.values() if len(ids) > 1]
+        self._packs = [
+            _Pack([animals[i] for i in ids], np.array(ids), threads, width) for ids in kin.values() if len(ids) > 1
+        ]
         for pack in self._packs:
             self.together[pack.ids] = True
         self._alone = np.flatnonzero(~self.together).tolist()
@@ -154,11 +157,11 @@ class AnimalBatch:
 class _Pack:
     """Animals that share brain and interface. Between `take` and `give` their state is here, not in them."""
 
-    def __init__(self, animals: Sequence[Animal], ids: Array, threads: int) -> None:
+    def __init__(self, animals: Sequence[Animal], ids: Array, threads: int, width: int) -> None:
         self.animals, self.ids = animals, ids
         first = animals[0]
         self.brain, self.interface, self.clock = first.brain, first.interface, first.clock
-        self.many = first.brain.many(len(animals), threads)  # type: ignore[attr-defined]
+        self.many = first.brain.many(len(animals), threads, width)  # type: ignore[attr-defined]
         self.steps = np.zeros(len(animals), int)
         self._timed = [i for i, a in enumerate(animals) if a._targets]
 

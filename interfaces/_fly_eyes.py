@@ -15,7 +15,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 @dataclass(frozen=True)
 class EyeEncoder:
-    """`encode(state, obs)` of the part `visual`: its drive, made anew only when the eyes see something new."""
+    """`encode(state, obs, drive)` of the part `visual`: its drive, made anew only when the eyes see something new."""
 
     part: Visual
 
@@ -23,9 +23,10 @@ class EyeEncoder:
         grey = np.full(self.part.receptors.shape[:2], 0.5, np.float32)
         return {"seen": grey, "drive": self.part.lit(grey)}
 
-    def encode(self, state: dict[str, Any], obs: Mapping[str, Array]) -> tuple[dict[str, Any], Array]:
-        """(state, drive (n,) in units of luminance)."""
+    def encode(self, state: dict[str, Any], obs: Mapping[str, Array], drive: Array) -> dict[str, Any]:
+        """The new state; drive (n,) in units of luminance."""
         seen = obs["luminance"]
         if not np.array_equal(seen, state["seen"]):
             state = {"seen": seen, "drive": self.part.lit(seen)}
-        return state, state["drive"]
+        drive[:] = state["drive"]
+        return state

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numba
 import numpy as np
 
 from bestiary.brains._spiking_part import drive_of, rate_of
@@ -48,6 +49,7 @@ SENSES: dict[str, tuple[float, str, str]] = {  # name -> value, unit, source
     ),
     "odour_fade_s": (0.5, "s", "Nagel & Wilson 2011 Nat Neurosci 14:208; memory"),
     "off_s": (4.8, "s", "memory of the OFF response, Alvarez-Salvado 2018 eLife 7:e37815; memory"),
+    "off_quick_s": (0.1, "s", "mean of the odour of now, from which it is missing, assumed"),
     "off_most": (6.0, "Hz", "of OFF_search, each event a turn; functional fit"),
     "wind_half": (0.1, "m/s", "Johnston's organ, Yorozu 2009 Nature 458:201; near the wind of Alvarez-Salvado 2018"),
     "wind_most": (130.0, "Hz", "JO-C and JO-E, Kamikouchi 2009 Nature 458:165; memory"),
@@ -57,7 +59,15 @@ SENSES: dict[str, tuple[float, str, str]] = {  # name -> value, unit, source
     "touch_most": (180.0, "Hz", "all zones, Hampel 2020 eLife 9:e59976; level of F12"),
 }
 P = {k: v[0] for k, v in SENSES.items()}
+SUGAR_MOST, SUGAR_HALF, BITTER_MOST, BITTER_HALF = P["sugar_most"], P["sugar_half"], P["bitter_most"], P["bitter_half"]
+BITTER_BLOCKS, TASTE_FADES = P["bitter_blocks"], P["taste_fades"]
+WATER_MOST, WATER_HALF = P["water_most"], P["water_half"]
+ODOUR_MOST, ODOUR_FADES = P["odour_most"], P["odour_fades"]
+ODOUR_HALF = np.array([P["vinegar_half_DM1"], P["vinegar_half_VA2"], P["geosmin_half"], P["co2_half"]])
+WIND_MOST, WIND_HALF, SAG = P["wind_most"], P["wind_half"], P["sag"]
+TOUCH_MOST, TOUCH_HALF, OFF_MOST = P["touch_most"], P["touch_half"], P["off_most"]
 SPONTANEOUS_HZ = {"ORN_DM1": 8.0, "ORN_VA2": 8.0, "ORN_DA2": 4.0, "ORN_V": 8.0}  # as in background.csv
+ODOUR_REST = np.array(list(SPONTANEOUS_HZ.values()))
 TYPES = (
     "sugar",
     "bitter",
@@ -77,7 +87,8 @@ TYPES = (
 class FlySenses:
     """Receptors of the central brain `table`; cells that it does not have are left out.
 
-    Pure: `encode(state, obs)` gives the new state and the drive (n,) in mV. control_s: period of a call.
+    Pure: `encode(state, obs, drive)` gives the new state, and writes the drive of its cells. control_s: period of a
+    call.
     """
 
     table: Connectome
@@ -85,6 +96,7 @@ class FlySenses:
     groups: tuple[str, ...] = field(init=False)  # `sugar_L`; a tarsal group is a leg's: `leg_sugar_T1L`
     cells: Array = field(init=False)  # rows of the table, and the group of each
     group: Array = field(init=False)
+    _blend: Array = field(init=False)  # of a call: taste, odour, slow and quick mean of the attractive one, wind
 
     def __post_init__(self) -> None:
         types, sides = self.table.types, self.table.sides
@@ -97,7 +109,9 @@ class FlySenses:
                 cells.append(found)  # the tarsal cells of a side go round its legs
                 group.append(len(names) + np.arange(len(found)) % len(parts))
                 names += [f"{word}_{part}" for part in parts]
+        tau_s = [P[k] for k in ("taste_fade_s", "odour_fade_s", "off_s", "off_quick_s", "wind_s")]
         for name, value in (
+            ("_blend", -np.expm1(-self.control_s / np.array(tau_s))),
             ("groups", tuple(names)),
             ("cells", np.concatenate(cells)),
             ("group", np.concatenate(group)),
@@ -113,26 +127,19 @@ class FlySenses:
             "wind": np.zeros(2),
         }
 
-    def encode(self, state: State, obs: Mapping[str, Array]) -> tuple[State, Array]:
-        """(state, drive (n,) mV) from an observation of the body."""
-        new: State = {}
-        new["taste"], taste = self._taste(state["taste"], obs)
-        new["odour"], smell = self._odour(state["odour"], obs)
-        new["off"], lost = self._off(state["off"], obs)
-        new["wind"] = self._antenna(state["wind"], obs)
-        bend = new["wind"]
-        load = np.asarray(obs["antenna_load_N"], float)
-        touched = P["touch_most"] * load / (load + P["touch_half"])
-        blown = P["wind_most"] * np.abs(bend) / (np.abs(bend) + P["wind_half"])
-        rates = []
-        for j in (0, 1):  # in the order of TYPES
-            feet = slice(j, 6, 2)
-            rates += [*taste[:, 6 + j], *taste[0, feet], *taste[1, feet]]
-            rates += [max(touched[j], blown[j] * (bend[j] < 0)), touched[j], max(touched[j], blown[j] * (bend[j] > 0))]
-            rates += [touched[j], *smell[:, j], lost]
-        drive = np.zeros(len(self.table), np.float32)
-        drive[self.cells] = drive_of(np.array(rates))[self.group]
-        return new, drive
+    def encode(self, state: State, obs: Mapping[str, Array], drive: Array) -> State:
+        """The new state; drive (n,) mV takes what an observation of the body drives."""
+        new = {k: v.copy() for k, v in state.items()}
+        load, air = (np.asarray(obs[k], float) for k in ("antenna_load_N", "wind_m_per_s"))
+        sugar, bitter, water = (np.asarray(obs[k], float) for k in ("sugar_mol_per_m3", "bitter_mol_per_m3", "water"))
+        vinegar, geosmin, co2 = (np.asarray(obs[k], float) for k in ("vinegar", "geosmin", "co2"))
+        down = np.asarray(obs["gravity"], float)
+        rates = _rates(
+            *(new["taste"], new["odour"], new["off"], new["wind"], sugar, bitter, water, vinegar, geosmin, co2),
+            *(load, air, down, self._blend),
+        )
+        drive[self.cells] = drive_of(rates)[self.group]
+        return new
 
     def rates_Hz(self, drive_mV: Array) -> dict[str, float]:
         """What `encode` asks of each group: for reading and tests."""
@@ -143,50 +150,52 @@ class FlySenses:
             if (self.group == k).any()
         }
 
-    def _taste(self, used: Array, obs: Mapping[str, Array]) -> tuple[Array, Array]:
-        """(adapted part, rates (3, 8) of sugar, bitter and water cells at six tarsi and two labella)."""
-        sugar, bitter = (np.asarray(obs[f"{w}_mol_per_m3"], float) for w in ("sugar", "bitter"))
-        bound = bitter / (bitter + P["bitter_half"])
-        sweet = P["sugar_most"] * sugar / (sugar + P["sugar_half"]) * (1 - P["bitter_blocks"] * bound)
-        wet = P["water_most"] * np.asarray(obs["water"], float) * P["water_half"] / (P["water_half"] + sugar)
-        full = np.stack([sweet, P["bitter_most"] * bound, wet])
-        used = used + (P["taste_fades"] * full - used) * -np.expm1(-self.control_s / P["taste_fade_s"])
-        return used, np.maximum(full - used, 0)
 
-    def _odour(self, used: Array, obs: Mapping[str, Array]) -> tuple[Array, Array]:
-        """(background, rates (4, 2) above the spontaneous ones): Hill with Weber adaptation; below them after an odour.
+@numba.njit(cache=True)
+def _rates(taste, odour, off, wind, sugar, bitter, water, vinegar, geosmin, co2, load, air, down, blend):
+    """(groups,) Hz above the spontaneous rates, in the order of TYPES, left before right; the state moves on in place.
 
-        Odours at the palps move none of these cells: the four receptors are antennal.
-        """
-        vinegar, geosmin = (np.asarray(obs[w], float)[:2] for w in ("vinegar", "geosmin"))
-        air = np.stack([vinegar, vinegar, geosmin, np.asarray(obs["co2"], float)])
-        half = np.array([P["vinegar_half_DM1"], P["vinegar_half_VA2"], P["geosmin_half"], P["co2_half"]])[:, None]
-        up = air / (air + half + P["odour_fades"] * used)
-        after = np.maximum(used - air, 0) / (used + half)
-        rest = np.array(list(SPONTANEOUS_HZ.values()))[:, None]
-        rate = (P["odour_most"] - rest) * up - rest * after
-        return used + (air - used) * -np.expm1(-self.control_s / P["odour_fade_s"]), rate
-
-    def _off(self, used: Array, obs: Mapping[str, Array]) -> tuple[Array, float]:
-        """(seen over the last seconds, rate): Alvarez-Salvado 2018, the OFF response is what is missing from it.
-
-        used: slow and quick mean of the attractive odour after its Hill curve, 0 to 1.
-        """
-        both = float(np.mean(np.asarray(obs["vinegar"], float)[:2]))
-        here = both / (both + P["vinegar_half_DM1"])
-        speed = -np.expm1(-self.control_s / np.array([P["off_s"], 0.1]))
-        used = used + (here - used) * speed
-        return used, P["off_most"] * max(used[0] - used[1], 0.0)
-
-    def _antenna(self, used: Array, obs: Mapping[str, Array]) -> Array:
-        """Deflection (2,) of the antennae in m/s of wind along their axes.
-
-        Each is pushed most by wind from 45 degrees to its own side, and pulled by that from behind (Suver 2019 Neuron
-        102:828). Gravity counts as a little wind.
-        """
-        wind = np.asarray(obs["wind_m_per_s"], float)
-        down = np.asarray(obs["gravity"], float)
-        left = np.array([1.0, -1.0])  # sign of y at antenna L, R
-        air = wind[:, :2] + P["sag"] * down[:2]
-        bend = -(air[:, 0] + left * air[:, 1]) / np.sqrt(2)
-        return np.asarray(used + (bend - used) * -np.expm1(-self.control_s / P["wind_s"]))
+    Odour: Hill with Weber adaptation, below the spontaneous rate after an odour; those at the palps move none of these
+    cells, as the four receptors are antennal. OFF: what is missing from the attractive odour of the last seconds
+    (Alvarez-Salvado 2018), after its Hill curve. Wind: each antenna is pushed most by wind from 45 degrees to its own
+    side, and pulled by that from behind (Suver 2019 Neuron 102:828); gravity counts as a little wind.
+    """
+    felt = np.empty((3, 8))  # sugar, bitter and water cells at six tarsi and two labella
+    for k in range(8):
+        bound = bitter[k] / (bitter[k] + BITTER_HALF)
+        felt[0, k] = SUGAR_MOST * sugar[k] / (sugar[k] + SUGAR_HALF) * (1 - BITTER_BLOCKS * bound)
+        felt[1, k] = BITTER_MOST * bound
+        felt[2, k] = WATER_MOST * water[k] * WATER_HALF / (WATER_HALF + sugar[k])
+    for q in range(3):
+        for k in range(8):
+            taste[q, k] += (TASTE_FADES * felt[q, k] - taste[q, k]) * blend[0]
+            felt[q, k] = max(felt[q, k] - taste[q, k], 0.0)
+    smell = np.empty((4, 2))
+    for j in range(2):
+        for q, here in enumerate((vinegar[j], vinegar[j], geosmin[j], co2[j])):
+            used = odour[q, j]
+            up = here / (here + ODOUR_HALF[q] + ODOUR_FADES * used)
+            after = max(used - here, 0.0) / (used + ODOUR_HALF[q])
+            smell[q, j] = (ODOUR_MOST - ODOUR_REST[q]) * up - ODOUR_REST[q] * after
+            odour[q, j] += (here - used) * blend[1]
+    both = (vinegar[0] + vinegar[1]) / 2
+    there = both / (both + ODOUR_HALF[0])
+    for k in range(2):
+        off[k] += (there - off[k]) * blend[2 + k]
+    lost = OFF_MOST * max(off[0] - off[1], 0.0)
+    out = np.empty(2 * 18)
+    for j in range(2):
+        left = 1.0 - 2.0 * j
+        bend = -(air[j, 0] + SAG * down[0] + left * (air[j, 1] + SAG * down[1])) / np.sqrt(2.0)
+        wind[j] += (bend - wind[j]) * blend[4]
+        touched = TOUCH_MOST * load[j] / (load[j] + TOUCH_HALF)
+        blown = WIND_MOST * abs(wind[j]) / (abs(wind[j]) + WIND_HALF)
+        to = out[18 * j : 18 * j + 18]
+        to[:3] = felt[:, 6 + j]
+        to[3:6], to[6:9] = felt[0, j:6:2], felt[1, j:6:2]
+        to[9] = max(touched, blown * (wind[j] < 0))
+        to[10], to[12] = touched, touched
+        to[11] = max(touched, blown * (wind[j] > 0))
+        to[13:17] = smell[:, j]
+        to[17] = lost
+    return out

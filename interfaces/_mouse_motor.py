@@ -134,7 +134,7 @@ def _template(body: Any) -> Template:
 def _righting(motors: Mapping[str, int]) -> Array:
     out = np.zeros((2, 2, len(motors)))
     for row in assets.rows("mouse", "righting.csv"):
-        for side, (below, above) in enumerate(("LR", "RL")):
+        for side, (below, above) in enumerate((("L", "R"), ("R", "L"))):
             name = row["motor"].replace("below", below).replace("above", above)
             sign = -1 if side and name.endswith(("bend", "twist")) else 1
             if name in motors:

@@ -72,7 +72,8 @@ def assemble(
 
 @dataclass(frozen=True)
 class FlyInterface:
-    """encoders: part of the brain -> function (state of its receptors, obs) -> (state, drive of that part in mV)."""
+    """encoders: part of the brain -> receptors, whose `encode(state, obs, drive)` gives the new state and writes into
+    the part's drive in mV, which begins as 0."""
 
     size: int
     places: Mapping[str, slice]
@@ -99,11 +100,8 @@ class FlyInterface:
     def encode(self, state: dict[str, Any], obs: Mapping[str, Array]) -> tuple[dict[str, Any], Array]:
         """Drive (n,) mV, which are pA across the 1 nS of every neuron."""
         drive = np.zeros(self.size, np.float32)
-        drive[self.places["cord"]] = self.proprioception.encode(obs)
-        new = {}
-        for part, encoder in self.encoders.items():
-            new[part], drive[self.places[part]] = encoder.encode(state[part], obs)
-        return new, drive
+        self.proprioception.encode(obs, drive[self.places["cord"]])
+        return {k: e.encode(state[k], obs, drive[self.places[k]]) for k, e in self.encoders.items()}, drive
 
     def decode(self, reading: Mapping[str, Array]) -> Array:
         return reading["motor"]

@@ -1,9 +1,9 @@
-"""One trial: an animal (any policy) in an environment, from reset to the end, and the track it leaves."""
+"""Trials: an animal (any policy) in an environment, from reset to the end, and the track it leaves; or many at once."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from bestiary.bodies._base import Array
 from bestiary.envs._clock import check_same_control
+from bestiary.errors import BestiaryError
 
 
 @dataclass(frozen=True)
@@ -153,3 +154,60 @@ def run_trial(
         ended=ended,
         joints=getattr(inner.body, "joints", ()),
     )
+
+
+def run_trials(
+    env: Any,
+    policies: Sequence[Any],
+    lanes: Sequence[int | Sequence[int]],
+    seconds: Sequence[float],
+    seeds: Sequence[int],
+    every: int = 5,
+) -> dict[int, Track]:
+    """Many trials side by side: in lane i of a vector environment what `run_trial` gives in seconds[i] with seeds[i],
+    to the bit where a policy moves that lane alone.
+
+    lanes: for each policy the lane that it moves, or for an `AnimalBatch` those of its animals. A policy that fails
+    (BestiaryError) leaves no tracks, and does not stop the others.
+    """
+    world = env.unwrapped
+    for policy in policies:
+        check_same_control(policy, world.clock)
+    steps = [round(s / world.clock.control_s) for s in seconds]
+    obs, info = env.reset(seed=list(seeds))
+    moves = list(zip(policies, lanes, strict=True))
+    for policy, at in moves:
+        policy.reset(info["episode_seed"][at])
+    samples = [Samples() for _ in steps]
+    told: dict[int, dict[str, str]] = {}
+    running = np.ones(env.num_envs, bool)
+    for k in range(1, max(steps) + 1):
+        actions = np.zeros(env.action_space.shape, np.float32)
+        for move in [m for m in moves if np.any(running[m[1]])]:
+            policy, at = move
+            try:
+                actions[at] = policy.act({name: value[at] for name, value in obs.items()})
+            except BestiaryError:
+                moves.remove(move)
+                running[at] = False
+                world.retire(np.atleast_1d(at))
+        obs, _, ended, cut, info = env.step(actions)
+        done = (ended | cut | (k >= np.array(steps))) & running
+        look = running if k % every == 0 else done
+        for i in np.flatnonzero(look).tolist():
+            mine = {name: info[name][i] for name in info if name[0] != "_" and info[f"_{name}"][i]}
+            if done[i]:
+                told[i] = {name: str(mine.get(name, "")) for name in ("divergence", "ended")}
+            if k % every == 0 and "divergence" not in mine:
+                samples[i].add(world.pose_of(i), mine)
+        running &= ~done
+        world.retire(np.flatnonzero(done))
+        if not running.any():
+            break
+    body = world.envs[0].body
+    joints = getattr(body, "joints", ())
+    return {
+        i: samples[i].track(body.length_m, seed=seeds[i], joints=joints, **told[i])
+        for _, at in moves
+        for i in np.atleast_1d(at).tolist()
+    }

@@ -25,9 +25,9 @@ STILL = {
 def felt(seconds: float = 0.002, state=None, senses=None, **obs):
     """(state, rates of the groups) after some time under an observation."""
     senses = senses or FlySenses(C)
-    state = senses.init() if state is None else state
+    state, drive = senses.init() if state is None else state, np.zeros(len(senses.table), np.float32)
     for _ in range(round(seconds / 0.002)):
-        state, drive = senses.encode(state, STILL | obs)
+        state = senses.encode(state, STILL | obs, drive)
     return state, senses.rates_Hz(drive)
 
 
@@ -96,7 +96,8 @@ def test_dust_on_an_antenna_drives_all_zones_of_that_side():
 def test_cells_that_a_brain_lacks_are_left_out():
     rows = C.select(["MN9_L", "DNa02_L"])
     small = type(C)(ids=C.ids[rows], types=C.types[rows], sides=C.sides[rows], pre=[], post=[], weight=[])
-    _, drive = FlySenses(small).encode(FlySenses(small).init(), STILL)
+    drive = np.zeros(2, np.float32)
+    FlySenses(small).encode(FlySenses(small).init(), STILL, drive)
     assert drive.tolist() == [0, 0]
 
 
@@ -106,10 +107,10 @@ def test_receptors_and_circuits_close_the_reflex():
     mn9 = C.select("MN9")
 
     def fires(**obs):
-        state, skin = part.init(0), senses.init()
+        state, skin, drive = part.init(0), senses.init(), np.zeros(len(C), np.float32)
         total = 0.0
         for _ in range(500):
-            skin, drive = senses.encode(skin, STILL | obs)
+            skin = senses.encode(skin, STILL | obs, drive)
             state = part.advance(state, drive)
             total += state["count"][mn9].mean()
         return total

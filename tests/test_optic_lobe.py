@@ -222,10 +222,11 @@ def test_the_encoder_lights_every_receptor_of_a_column_and_no_other(part):
     encoder = EyeEncoder(part)
     state = encoder.init()
     seen = np.random.default_rng(0).random((2, 721)).astype(np.float32)
-    state, drive = encoder.encode(state, {"luminance": seen})
+    drive = np.zeros(len(part.table), np.float32)
+    state = encoder.encode(state, {"luminance": seen}, drive)
     np.testing.assert_array_equal(drive[part.receptors[1, 5]], np.full(8, seen[1, 5]))
     assert np.count_nonzero(drive) == 2 * 721 * 8
-    assert encoder.encode(state, {"luminance": seen.copy()})[1] is drive
+    assert encoder.encode(state, {"luminance": seen.copy()}, drive) is state
 
 
 def test_names_sides_and_receptors(part):

@@ -33,9 +33,6 @@ class Units:
     def advance(self, state: dict[str, Any], drive_mV: np.ndarray) -> dict[str, Any]:
         return {"v": (0.5 * state["v"] + 0.5 * drive_mV).astype(np.float32)}
 
-    def begin(self, state: dict[str, Any], drive_mV: np.ndarray) -> Any:
-        return lambda: self.advance(state, drive_mV)
-
     def rate_Hz(self, state: dict[str, Any]) -> np.ndarray:
         return np.maximum(state["v"], 0) * np.float32(self.alive)
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from _stub_body import StubBody
 
-import bestiary
 from bestiary.envs import EmbodiedEnv
 from bestiary.tasks.chemotaxis import Chemotaxis
 from bestiary.tasks.touch import Touch
@@ -129,31 +128,3 @@ def test_a_field_that_the_world_lacks_rests():
         Chemotaxis(kind="square")
     with pytest.raises(ValueError, match="peak"):
         Chemotaxis(peak=1, floor=2)
-
-
-def test_a_fit_drops_a_point_that_has_fallen_behind():
-    from bestiary.tasks._fit import Objective, Stage
-
-    short = {"task": "locomotion", "medium": "agar", "seconds": 0.4, "targets": {"bending_per_mm": [4, 1]}}
-    clock = {"control": "0.01", "brain": "0.005", "physics": "0.01"}
-    stage = Stage("short", "", ("muscle_b",), ({**short, "repeats": 3}, short), clock)
-    shipped = bestiary.load("brains", "worm").parameters()
-    objective = Objective("worm", stage, shipped, {}, 0)
-    sums, found = objective.report({})
-    assert objective.rounds == len(sums) == 3 and len(found) == 4 and 0 < sums[0] < sums[1] < sums[2]
-    at = objective.point(shipped)
-    assert objective(at, [sums[0] / 2]) == pytest.approx(sums[:1], rel=1e-6)
-    assert objective(at, [2 * s for s in sums]) == pytest.approx(sums, rel=1e-6)
-    assert objective.values(at)["muscle_b"] == pytest.approx(shipped["muscle_b"])
-
-
-def test_a_fit_is_written_at_once_or_not_at_all(tmp_path):
-    from bestiary.tasks._fit import _write
-
-    file = tmp_path / "new" / "fit.json"
-    _write(file, {"loss": 1.0})
-    with pytest.raises(TypeError):
-        _write(file, {"loss": object()})
-    assert file.read_text() == '{\n "loss": 1.0\n}'
-    _write(file, {"loss": 2.0})
-    assert "2.0" in file.read_text() and [p.name for p in file.parent.iterdir()] == ["fit.json"]
