@@ -307,7 +307,9 @@ def _limbs(
                 told[i, j] = angle[j]
     # trunk, head, mouth and whiskers
     bend, mouth = (turn_L - turn_R) / 100, lick / 100
-    together = (flexor[2] + flexor[3] - flexor[0] - flexor[1]) / 200  # the loin bends when both hind legs go forward
+    together = (
+        go * (flexor[2] + flexor[3] - flexor[0] - flexor[1]) / 200
+    )  # the loin bends when both hind legs go forward
     posture = np.array([-arch * together, 0.15 * bend, -0.3 * (nod - 50) / 50, 0.3 * bend, 0.0, -0.2 * mouth])
     direct = np.array([mouth, (FN_L - 50) / 50, (FN_R - 50) / 50])
     for k in range(others.size):
