@@ -8,9 +8,9 @@ follow. Numbers were typed in from a public re-implementation of that model, not
 
 Ours, `tuned`: the units of descending commands; the stop cells that keep paws on the ground while a mouse is not told
 to walk (after the V2a stop cells of Bouvier 2015 Cell 163:1191, which however halt the rhythm itself); the feedback of
-stretch and load, without which the body falls (a paw that bears weight holds its own flexors back and, the more the
-faster the mouse is told to go, helps those across: Ib and crossed reflexes); motoneurons of the whisker pads. Rates are
-Hz: for the published neurons 100 times their output.
+load, without which the body falls (a paw that bears weight holds its own flexors back and, the more the faster the
+mouse is told to go, helps those across: Ib and crossed reflexes), and of stretch; motoneurons of the whisker pads;
+righting. Rates are Hz: for the published neurons 100 times their output.
 """
 
 from __future__ import annotations
