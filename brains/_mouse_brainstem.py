@@ -36,7 +36,7 @@ EDGES = [
     ("dPAG_flee", "PAG_freeze", -3.0),
     ("PAG_freeze", "dPAG_flee", -0.4),
     # Caggiano 2018 Nature 553:455; Josset 2018 Curr Biol 28:884: both MLR nuclei make a mouse walk, faster with more
-    *(("Go", f"MLR_{s}", 1.0) for s in "LR"),
+    *(("Go", f"MLR_{s}", 0.6) for s in "LR"),
     *(("dPAG_flee", f"MLR_{s}", 2.0) for s in "LR"),
     *(("PAG_freeze", f"MLR_{s}", -4.0) for s in "LR"),
     # Cregg 2020 Nat Neurosci 23:730: Gi V2a of one side turn to it. SC_L hears the right eye: away is left
@@ -58,8 +58,8 @@ BIAS = {
     "Go": 0.35, "MLR": 0.0, "Gi": 0.0, "vIRt": -0.25, "whisk_set": 0.35, "rear": -1.0, "lick": 0.0,
     "dPAG_flee": -0.55, "PAG_freeze": -0.45,
 }  # fmt: skip
-TAU_S = {"Go": 0.3, "MLR": 0.1, "Gi": 0.06, "vIRt": 0.01, "whisk_set": 0.1, "rear": 0.2, "lick": 0.05,
-         "dPAG_flee": 0.15, "PAG_freeze": 0.3, "SC": 0.02, "sweep": 0.05}  # fmt: skip
+TAU_S = {"Go": 0.3, "MLR": 0.05, "Gi": 0.06, "vIRt": 0.01, "whisk_set": 0.1, "rear": 0.2, "lick": 0.05,
+         "dPAG_flee": 0.05, "PAG_freeze": 0.3, "SC": 0.02, "sweep": 0.05}  # fmt: skip
 NOISE = {"Go": 0.35, "Gi": 0.35, "rear": 0.65}
 NOISE_S = 0.6
 

@@ -8,9 +8,9 @@ follow. Numbers were typed in from a public re-implementation of that model, not
 
 Ours, `tuned`: the units of descending commands; the stop cells that keep paws on the ground while a mouse is not told
 to walk (after the V2a stop cells of Bouvier 2015 Cell 163:1191, which however halt the rhythm itself); the feedback of
-stretch and load, without which the body falls (a paw that bears weight holds its own flexors back and, the more the
-faster the mouse is told to go, helps those across: Ib and crossed reflexes); motoneurons of the whisker pads. Rates are
-Hz: for the published neurons 100 times their output.
+load, without which the body falls (a paw that bears weight holds its own flexors back and, the more the faster the
+mouse is told to go, helps those across: Ib and crossed reflexes), and of stretch; motoneurons of the whisker pads;
+righting. Rates are Hz: for the published neurons 100 times their output.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ LIMBS = ("FL", "FR", "HL", "HR")
 STEP_S = 5e-4
 SETTLE_S = 3.0  # the rhythm runs so long before an episode
 ALPHA_TOP = 1.03  # of the drive: the flexors of the published network no longer fall silent from about 1.07 on
-SPEED_S = 0.35  # of the drive: a body that is sped up faster leaps before its limbs take turns
+SPEED_S = 0.25  # of the drive: a body that is sped up faster leaps before its limbs take turns
 IDLE_HZ = 5.0  # of `speed` at rest: the rhythm idles at 2 Hz, unheard, so that a walk begins in step
 _OTHER = {"L": "R", "R": "L"}
 

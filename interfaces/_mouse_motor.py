@@ -38,7 +38,7 @@ STRETCH_MM = 18.0  # behind the middle of its stance, from where a paw is felt t
 # sine at which hand and foot rise there: the centre of mass is above the hind paws
 REAR = {"F": ((4.0, 0.0, 8.0), np.nan), "H": ((-12.0, 0.0, -2.0), -0.82)}
 # Drive of the cord (alpha); speed in m/s of the body that it stands for: about strides of M20 at the network's rhythm
-SPEEDS = ((0.05, 0.07), (0.1, 0.1), (0.2, 0.2), (0.3, 0.3), (0.5, 0.45), (1.0, 0.9))
+SPEEDS = ((0.05, 0.07), (0.1, 0.1), (0.2, 0.2), (0.3, 0.3), (0.5, 0.44), (1.0, 0.9))
 
 
 @dataclass(frozen=True)
@@ -307,7 +307,9 @@ def _limbs(
                 told[i, j] = angle[j]
     # trunk, head, mouth and whiskers
     bend, mouth = (turn_L - turn_R) / 100, lick / 100
-    together = (flexor[2] + flexor[3] - flexor[0] - flexor[1]) / 200  # the loin bends when both hind legs go forward
+    together = (
+        go * (flexor[2] + flexor[3] - flexor[0] - flexor[1]) / 200
+    )  # the loin bends when both hind legs go forward
     posture = np.array([-arch * together, 0.15 * bend, -0.3 * (nod - 50) / 50, 0.3 * bend, 0.0, -0.2 * mouth])
     direct = np.array([mouth, (FN_L - 50) / 50, (FN_R - 50) / 50])
     for k in range(others.size):
