@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import mujoco
@@ -11,14 +11,15 @@ import numpy as np
 
 from bestiary.bodies._base import Sense
 from bestiary.bodies._eye import Eye
-from bestiary.bodies._fish_drag import ALONG, UP, resistance
-from bestiary.bodies._fish_retina import fish_retina
+from bestiary.bodies._fish_drag import ALONG, UP, resistance, turning
+from bestiary.bodies._fish_retina import LOOKS, fish_retina
 
 if TYPE_CHECKING:
     from bestiary.bodies.zebrafish import Zebrafish
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
+PAINTED, PAINTED_GROUP = ("stripe", "drum"), 2
 EYE_RAD = math.radians(40)  # reach of the eyes either way
 
 
@@ -66,9 +67,10 @@ class Bound:
     half_height: Array
     hold: float
     memory: slice  # of the reaction, in userdata
-    eye: tuple[Eye, ...]
+    eye: tuple[tuple[Eye, ...], ...]  # left and right, each with one ray a pixel, in turn
     prey: Array  # geoms
     resting: Array  # (1,) whether the bottom pushed at the last step
+    views: list[Any]  # of the data last stepped: itself, speeds and commands of its drags, its qpos
 
     @classmethod
     def of(cls, body: Zebrafish, model: mujoco.MjModel) -> Bound:
@@ -103,6 +105,7 @@ class Bound:
         added = np.array([row[4] for row in rows])
         up_links = [f"link{i:02d}" for i in UP]
         biasprm[whole, 2] -= added / body.reactive_tau_s  # the reaction's implicit half
+        model.dof_damping[root_dof + 3 : root_dof + 6] = turning(body, body.medium)
         return cls(
             model=model,
             body=int(links[0]),
@@ -144,12 +147,23 @@ class Bound:
             half_height=body.outline_m(body.link_fraction[list(UP)])[1] / u.length,
             hold=2e-3 / (u.force / u.length),  # N/m: the weight of a larva in water dents it by 10 um
             memory=slice(model.nuserdata - len(rows), model.nuserdata) if body.reactive else slice(0, 0),
-            eye=tuple(Eye.of(model, fish_retina(s), (f"eye_{s}",), u.length, rays=1) for s in "LR")
-            if body.eyes
-            else (),
+            eye=tuple(_eye(model, side, u.length) for side in "LR") if body.eyes else (),
             prey=np.array([i for i in range(model.ngeom) if model.geom(i).name.startswith("prey")], int),
             resting=np.zeros(1, bool),
+            views=[None] * 4,
         )
+
+
+def _eye(model: mujoco.MjModel, side: str, unit_m: float) -> tuple[Eye, ...]:
+    """One eye as so many, each with one ray of every pixel. Panels that a task draws for films and paints for eyes are
+    put out of its sight: each ray would be tried on each of hundreds of them. (A drum is then as far as the sky.)"""
+    for i in range(model.ngeom):
+        if model.geom(i).name.startswith(PAINTED):
+            model.geom_group[i] = PAINTED_GROUP
+    eye = Eye.of(model, fish_retina(side), (f"eye_{side}",), unit_m, rays=LOOKS)
+    groups = eye.groups.copy()
+    groups[PAINTED_GROUP] = 0
+    return tuple(replace(eye, rays=eye.rays[:, k::LOOKS], groups=groups) for k in range(LOOKS))
 
 
 def _bounds(senses: list[Sense]) -> tuple[Array, Array, tuple[tuple[str, slice, tuple[int, ...]], ...]]:

@@ -58,8 +58,13 @@ def resistance(body: Zebrafish, viscosity_Pa_s: float) -> list[tuple[str, int, f
         for k, i in enumerate(carriers):
             mine = owner == k
             rows.append((f"{role}_link{i:02d}", axis, lin[mine].sum() / u.drag, quad[mine].sum() / speed2, 0.0))
-    # turning of the head as a cylinder; rolling of the whole, 4 pi viscosity r^2 per length
+    return rows
+
+
+def turning(body: Zebrafish, viscosity_Pa_s: float) -> Array:
+    """(3,) torque per turning of the head about its axes, model units: rolling of the whole, 4 pi viscosity r^2 per
+    length; nodding and turning of the head as a cylinder."""
+    u, part = body.units, body.sections()
     end_on = body.normal_viscous * viscosity_Pa_s * body.head_m**3 / 12 / u.torque
-    roll = 4 * math.pi * viscosity_Pa_s * (part["height"] ** 2 / 4 * long).sum() / u.torque
-    rows += [("roll_link00", 3, roll, 0.0, 0.0), ("nod_link00", 4, end_on, 0.0, 0.0)]
-    return [*rows, ("turn_link00", 5, end_on, 0.0, 0.0)]
+    roll = 4 * math.pi * viscosity_Pa_s * (part["height"] ** 2 / 4 * part["long"]).sum() / u.torque
+    return np.array([roll, end_on, end_on])

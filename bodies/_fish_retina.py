@@ -12,6 +12,7 @@ from bestiary.bodies._eye import Retina
 Array = np.ndarray[Any, np.dtype[Any]]
 
 FIELD_DEG, PIXEL_DEG = 163.0, 3.0  # of one eye (SimFish); Z25: 0.16 cycles per degree, so 3 degrees a cone and more
+LOOKS = 4  # rays of a pixel, on a ring in its 3 degrees, cast in turn; it tells their mean: 40 ms and no aliasing (Z25)
 AXIS_DEG = 78.0  # of an eye at rest from straight ahead: a few degrees of the fields overlap in front (assumed)
 
 

@@ -1,23 +1,11 @@
-"""Mus musculus, 25 g: dm_control's rodent (a rat of 338 g, Merel 2020 ICLR) shrunk by stated laws.
-
-Laws, with m the ratio of the masses, 0.074: lengths by m^(1/3) = 0.42 (geometric similarity), times by the root of
-that (the same Froude number at the same gravity); torques and stiffness by m, as a muscle's force goes with its
-cross-section and its arm with length, so a mouse is stronger for its weight than a rat; damping by m * time, inertia
-and armature by m * length^2, contact and muscle time constants by time.
-
-Rats and mice differ in proportion: the trunk is lengthened by 1.19 (TRUNK), to 59 mm from skull to tail base as it
-stands, 68 mm along its arch; the measured mouse skeleton (talmolab/stac-mjx, 67 mm at 33 g) has 61 mm at 25 g. Limbs
-stay, as their sum in mouse motion capture (hip to heel 31 mm) is that of the shrunk rat. Some 80 of the rat's 338 g are
-moved from the pelvis to the chest, so that the forepaws bear more than a third of the weight (40 % in mice, memory).
-Tuned: strength of the legs, damping of the hips, ranges of some joints, torque of the spine. What the rat's model lacks
-is added here: whiskers, tongue, eyes, nose, ears.
+"""Mus musculus, 25 g: dm_control's rat, shrunk (`_mouse_rat`), with what that model lacks: whiskers, tongue, eyes, nose
+and ears.
 
 Axes of the trunk: x ahead, y left, z up. Sides are the animal's own.
 """
 
 from __future__ import annotations
 
-import functools
 import math
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -25,150 +13,16 @@ from typing import Any, ClassVar
 import mujoco
 import numpy as np
 
-from bestiary.bodies._base import CM_G, Array, Sense, Units, World, as_slice
-from bestiary.bodies._eye import Eye, Sight
-from bestiary.bodies._mouse_retina import mouse_retina
+from bestiary.bodies._base import CM_G, Array, Sense, Units, World
+from bestiary.bodies._mouse_bound import LIGHT, PAWS, Bound, senses
+from bestiary.bodies._mouse_rat import LENGTH, STANCE, names, shrunk
 from bestiary.bodies._mouse_whiskers import WHISKERS, add_whiskers
 from bestiary.bodies._rescale import rescale
-from bestiary.bodies._walker import Media, Walker, model_file
+from bestiary.bodies._walker import Media, Walker
 
 __all__ = ["BODY", "PAWS", "WHISKERS", "Mouse"]
 
-PAWS = ("FL", "FR", "HL", "HR")
-MASS_KG, RAT_KG = 0.025, 0.33778242
-LENGTH = (MASS_KG / RAT_KG) ** (1 / 3)
-TIME = math.sqrt(LENGTH)
-TRUNK = 1.19
-_TRUNK = ("torso", "pelvis", *(f"vertebra_{i}" for i in range(1, 7)), *(f"vertebra_cervical_{i}" for i in range(1, 6)))
-_TAIL = {"vertebra_C1": 0.45, "vertebra_C6": 0.2, "vertebra_C10": -0.3}  # rad, about y: the tip goes up
-_WEIGHT = {"collision_torso": 2.4, **{f"collision_pelvis_{p}": 0.43 for p in ("L", "R", "gut")}}
-_ARMATURE = 1e-5  # kg m^2 of the rat: leg joints, as its hips; without it paws rattle at 2 ms
-_SPINE_NM = 1.0  # N m of the rat
-LEG_STRENGTH = 0.75  # of the scaled rat's, tuned with the gaits: stiffer mice bounce
-LEG_DAMPING = 1.0  # of its time constant, likewise
-_HIP_DAMPING = 0.01  # N m s/rad of the rat, whose own 0.02 is too slow for a gallop
-# Joints that the rat's model holds too tight for a mouse's steps, rad: scapulae turn with every step (Fischer 2002 J
-# Exp Biol 205:1315, memory), digits bend up over the ground
-_RANGES = {
-    "scapula_L_extend": (-0.4, 0.4),
-    "scapula_R_extend": (-0.4, 0.4),
-    "shoulder": (-1.31, 1.2),
-    "wrist": (-1.0, 2.09),
-    "toe": (-0.9, 0.9),
-    "finger": (-0.9, 0.9),
-}
-# Angles of standing, rad; what is not named is 0
-STANCE = {
-    name.replace("_S", f"_{side}"): angle
-    for side in "LR"
-    for name, angle in {
-        "hip_S_supinate": 0.126,
-        "hip_S_abduct": 0.155,
-        "hip_S_extend": -0.131,
-        "knee_S": -0.446,
-        "ankle_S": 0.038,
-        "toe_S": -0.305,
-        "scapula_S_supinate": 0.155,
-        "scapula_S_abduct": 0.004,
-        "scapula_S_extend": 0.236,
-        "shoulder_S": 0.703,
-        "shoulder_sup_S": 0.4,
-        "elbow_S": -0.743,
-        "wrist_S": 0.635,
-        "finger_S": 0.401,
-    }.items()
-}
-_WELDED = ("vertebra_", "toe_", "finger_")  # joints that `welded` takes out, but for those of the neck
-_LEG = ("hip", "knee", "ankle", "toe", "scapula", "shoulder", "elbow", "wrist", "finger")
-_NECK = ("vertebra_cervical", "vertebra_axis", "vertebra_atlant")
-_WELDED_MOTORS = ("lumbar_", "caudal_", "toe_", "finger_")
-LOOK_S = 0.02  # eyes look so often
 TONGUE_M = 4e-3  # how far it reaches out of the mouth
-
-
-@functools.lru_cache(maxsize=2)
-def _shrunk(welded: bool) -> mujoco.MjSpec:
-    """The rat at the mouse's size and proportions, in SI, without skin, lights and sensors."""
-    spec = mujoco.MjSpec.from_file(str(model_file("rodent.xml", "mouse")))
-    spec.modelname = "mouse"
-    for thing in (*spec.skins, *spec.lights, *spec.sensors):
-        spec.delete(thing)
-    if welded:
-        _weld(spec)
-    for body in spec.bodies[1:]:
-        by = TRUNK if body.name in _TRUNK else 1.0
-        for child in body.bodies:
-            child.pos *= by
-        for thing in (*body.geoms, *body.sites, *body.joints, *body.cameras):
-            thing.pos *= by
-        for geom in body.geoms:
-            geom.size *= by
-            geom.density *= _WEIGHT.get(geom.name, 1.0) / by**3
-    for joint in spec.joints:
-        if joint.name.startswith(_LEG):
-            joint.armature = max(joint.armature, _ARMATURE)
-        if joint.name.startswith("hip"):
-            joint.damping[0] = _HIP_DAMPING
-    for actuator in spec.actuators:
-        for begin, (low, high) in _RANGES.items():
-            if actuator.name.startswith(begin) and not actuator.name.startswith("shoulder_sup"):
-                stiffness = -actuator.biasprm[1]
-                spec.joint(actuator.name).range = [low, high]
-                actuator.gainprm[0], actuator.biasprm[0] = stiffness * (high - low) / 2, stiffness * (high + low) / 2
-        if actuator.name.startswith(("lumbar", "cervical")):  # nothing limits the rat's: at 2 ms it whips itself apart
-            actuator.forcerange, actuator.forcelimited = [-_SPINE_NM, _SPINE_NM], mujoco.mjtLimited.mjLIMITED_TRUE
-    for name, angle in _TAIL.items():  # the rat's hangs down to the ground
-        spec.body(name).quat = [math.cos(angle / 2), 0, math.sin(angle / 2), 0]
-    rescale(spec, Units(LENGTH, MASS_KG / RAT_KG), Units(1.0, 1.0))
-    spec.option.gravity = [0, 0, -9.81]
-    for actuator in spec.actuators:
-        if actuator.name.startswith(_LEG):
-            joint = spec.joint(actuator.name)
-            for values in (actuator.gainprm, actuator.biasprm, actuator.forcerange, joint.damping):
-                values *= LEG_STRENGTH
-            joint.damping *= LEG_DAMPING
-    stronger = 1 / LENGTH**2  # `rescale` keeps seconds and takes torques by mass * length^2: here they go by mass
-    for thing in (*spec.joints, *spec.tendons):
-        thing.stiffness *= stronger
-        thing.damping *= stronger * TIME
-    for joint in spec.joints:
-        joint.solref_limit[0] *= TIME
-    for actuator in spec.actuators:
-        actuator.gainprm[:3] *= stronger
-        actuator.biasprm[:3] *= stronger
-        actuator.forcerange *= stronger
-        actuator.dynprm[0] *= TIME
-    for geom in spec.geoms:
-        geom.solref[0] *= TIME
-    spec.worldbody.bodies[0].add_freejoint(name="root")
-    mass = spec.copy().compile().body_mass.sum()
-    for geom in spec.geoms:
-        geom.density *= MASS_KG / mass
-    return spec
-
-
-def _weld(spec: mujoco.MjSpec) -> None:
-    for actuator in list(spec.actuators):
-        if actuator.name.startswith(_WELDED_MOTORS):
-            spec.delete(actuator)
-    for tendon in list(spec.tendons):
-        if tendon.name.startswith(_WELDED_MOTORS):
-            spec.delete(tendon)
-    for joint in list(spec.joints):
-        if joint.name.startswith(_WELDED) and not joint.name.startswith(_NECK):
-            if half := STANCE.get(joint.name, 0.0) / 2:
-                axis = np.asarray(joint.axis) / np.linalg.norm(joint.axis)
-                joint.parent.quat = [math.cos(half), *(math.sin(half) * axis)]
-            spec.delete(joint)
-
-
-@functools.lru_cache(maxsize=2)
-def _names(welded: bool) -> tuple[tuple[str, ...], tuple[str, ...], Array]:
-    """(hinges, servos, (n, 2) angle of each servo's own coordinate at commands -1 and 1)."""
-    spec = _shrunk(welded)
-    hinges = tuple(j.name for j in spec.joints if j.type == mujoco.mjtJoint.mjJNT_HINGE)
-    ends = [[(a.biasprm[0] + s * a.gainprm[0]) / -a.biasprm[1] for s in (-1, 1)] for a in spec.actuators]
-    return hinges, tuple(a.name for a in spec.actuators), np.array(ends)
 
 
 @dataclass(frozen=True)
@@ -212,7 +66,7 @@ class Mouse(Walker):
     def __post_init__(self) -> None:
         if not (math.isfinite(self.motor_tau_s) and self.motor_tau_s >= 0):
             raise ValueError(f"motor_tau_s of Mouse must be finite and at least 0, got {self.motor_tau_s}")
-        joints, servos, ends = _names(self.welded)
+        joints, servos, ends = names(self.welded)
         motors = (*servos, "tongue", *(("whisk_L", "whisk_R") if self.whiskers else ()))
         middle, half = np.zeros(len(motors)), np.ones(len(motors))
         middle[: len(servos)], half[: len(servos)] = ends.mean(1), np.ptp(ends, axis=1) / 2
@@ -220,14 +74,14 @@ class Mouse(Walker):
         neutral = np.clip((goal - middle) / half, -1, 1)
         for array in (middle, half, neutral):
             array.flags.writeable = False
-        senses = _senses(len(joints), len(servos), self.whiskers)
+        felt = senses(len(joints), len(servos), self.whiskers)
         for name, value in (
             ("motors", motors),
             ("joints", joints),
             ("middle", middle),
             ("half", half),
             ("neutral", neutral),
-            ("senses", (*senses, *([_LIGHT] if self.eyes else []))),
+            ("senses", (*felt, *([LIGHT] if self.eyes else []))),
         ):
             object.__setattr__(self, name, value)
 
@@ -235,7 +89,7 @@ class Mouse(Walker):
 
     def spec(self) -> mujoco.MjSpec:
         """The mouse in `units` with its receptors, its cameras, and its floor if it has one."""
-        spec = _shrunk(self.welded).copy()
+        spec = shrunk(self.welded).copy()
         u = self.units
         cm = 1e-2
         if self.motor_tau_s:
@@ -469,136 +323,6 @@ def _sensors(spec: mujoco.MjSpec) -> None:
         ("tongue", kind.mjSENS_TOUCH, site, "tongue"),
     ):
         spec.add_sensor(name=name, type=type_, objtype=of, objname=what)
-
-
-def _senses(joints: int, servos: int, whiskers: bool) -> tuple[Sense, ...]:
-    out = [
-        Sense("joint_rad", (joints,), -7, 7, "rad", "angles of all hinges, as in Mouse.joints"),
-        Sense("joint_rad_per_s", (joints,), -1e4, 1e4, "rad/s", "speeds of all hinges"),
-        Sense("motor_Nm", (servos,), -10, 10, "N m", "torque of every servo, in the order of Mouse.motors"),
-        Sense("paw_load_N", (4,), 0, 100, "N", "press of the ground on the paws: FL, FR, HL, HR"),
-        Sense("gyro_rad_per_s", (3,), -1e4, 1e4, "rad/s", "turning of the head about x ahead, y left, z up"),
-        Sense("accelerometer_m_per_s2", (3,), -1e5, 1e5, "m/s^2", "acceleration of the head less gravity, its axes"),
-        Sense("gravity", (3,), -1, 1, "1", "direction of gravity in the axes of the head"),
-        Sense("odour", (2,), 0, 1e3, "1", "odour, 1 is 1 ppm: nostril L, R", external=True),
-        Sense("sound_Pa", (2,), 0, 1e3, "Pa", "amplitude of sound at ear L, R", external=True),
-        Sense("mouth_N", (1,), 0, 100, "N", "touch at the mouth"),
-        Sense("tongue_N", (1,), 0, 100, "N", "touch at the tip of the tongue"),
-        Sense("water", (1,), 0, 1, "1", "wetness of what the tongue touches", external=True),
-    ]
-    if whiskers:
-        n = len(WHISKERS)
-        out += [
-            Sense("whisker_rad", (2, n), -4, 4, "rad", "protraction of whiskers, from rest: left, right; as WHISKERS"),
-            Sense("whisker_Nm", (2, n, 2), -1, 1, "N m", "moment at the base: against protraction, against lifting"),
-        ]
-    return tuple(out)
-
-
-_LIGHT = Sense("luminance", (2, mouse_retina().directions.shape[1]), 0, 1, "1", "light on each pixel: L, R", rest=0.5)
-
-
-@dataclass(frozen=True)
-class Bound:
-    """Where a mouse is in a compiled model."""
-
-    model: mujoco.MjModel
-    trunk: int
-    skull: int
-    root: Array  # (7,) in qpos
-    dofs: Array
-    hinges: Any  # in qpos
-    hinge_dofs: Any
-    others: Array  # in qpos: whiskers, tongue
-    rods: Array  # (2, 24, 2) in qpos
-    rod_stiffness: Array  # (2, 24, 2)
-    whisk: Array  # (2,) in ctrl
-    rest: Array  # (n_joints,) of standing
-    motors: Array  # in ctrl
-    tongue: int
-    tongue_motor: int
-    servos: Array  # in ctrl
-    act: Array
-    sensors: slice
-    receptors: Array  # sites: nostrils, ears, tongue
-    fraction: Array
-    low: Array
-    high: Array
-    parts: tuple[tuple[str, slice, tuple[int, ...]], ...]
-    claws: Array
-    paw_geoms: Array
-    ends: Array
-    spine: Array
-    sight: Sight | None
-
-    def lowest(self, model: mujoco.MjModel, data: mujoco.MjData) -> Array:
-        """(n,) height of the lowest point of each geom of the paws, in model units."""
-        g = self.paw_geoms
-        up, size = data.geom_xmat[g].reshape(-1, 3, 3)[:, 2], model.geom_size[g]
-        ellipsoid = np.sqrt(((up * size) ** 2).sum(1))
-        capsule = size[:, 0] + size[:, 1] * np.abs(up[:, 2])
-        kind = model.geom_type[g] == mujoco.mjtGeom.mjGEOM_CAPSULE.value
-        return np.asarray(data.geom_xpos[g, 2] - np.where(kind, capsule, ellipsoid))
-
-    @classmethod
-    def of(cls, body: Mouse, model: mujoco.MjModel) -> Bound:
-        def ids(kind: str, names: Any) -> Array:
-            return np.array([getattr(model, kind)(name).id for name in names], dtype=int)
-
-        hinges = ids("joint", body.joints)
-        motors = ids("actuator", body.motors)
-        servos = motors[: len(_names(body.welded)[1])]
-        first = model.sensor("accelerometer").adr[0]
-        free = model.joint("root")
-        rods = np.empty((0, 0, 2), int)
-        if body.whiskers:
-            rods = np.array(
-                [[ids("joint", (f"whisker_{w}_{s}", f"whisker_{w}_{s}_up")) for w in WHISKERS] for s in "LR"]
-            )
-        tongue = model.joint("tongue").id
-        others = np.r_[rods.ravel(), tongue]
-        senses = _senses(len(body.joints), len(servos), body.whiskers)
-        ends = np.cumsum([math.prod(s.shape) for s in senses])
-        paws = [g for g in range(model.ngeom) if model.geom(g).name.startswith(("foot_", "toe_", "hand_", "finger_"))]
-        sight = None
-        if body.eyes:
-            eye = Eye.of(model, mouse_retina(), ("eye_left", "eye_right"), body.units.length, rays=1)
-            sight = Sight(eye, LOOK_S)
-        stiffness = np.array(model.jnt_stiffness).reshape(model.njnt, -1)[:, 0]
-        trunk = model.body("torso").id
-        return cls(
-            model=model,
-            trunk=trunk,
-            skull=model.body("skull").id,
-            root=int(free.qposadr[0]) + np.arange(7),
-            dofs=np.concatenate([int(free.dofadr[0]) + np.arange(6), model.jnt_dofadr[np.r_[hinges, others]]]),
-            hinges=as_slice(model.jnt_qposadr[hinges]),
-            hinge_dofs=as_slice(model.jnt_dofadr[hinges]),
-            others=model.jnt_qposadr[others],
-            rods=model.jnt_qposadr[rods],
-            rod_stiffness=stiffness[rods],
-            whisk=ids("actuator", ("whisk_L", "whisk_R")) if body.whiskers else np.empty(0, int),
-            rest=np.array([STANCE.get(j, 0.0) for j in body.joints]),
-            motors=motors,
-            tongue=model.actuator("tongue").id,
-            tongue_motor=body.motors.index("tongue"),
-            servos=servos,
-            act=model.actuator_actadr[servos] if body.motor_tau_s else np.empty(0, int),
-            sensors=slice(first, first + 19),
-            receptors=ids("site", ("nostril_L", "nostril_R", "ear_L", "ear_R", "tongue")),
-            fraction=np.array([0.0, 0.0, 0.2, 0.2, 0.0]),
-            low=np.concatenate([np.full(math.prod(s.shape), s.low) for s in senses]),
-            high=np.concatenate([np.full(math.prod(s.shape), s.high) for s in senses]),
-            parts=tuple(
-                (s.name, slice(int(end) - math.prod(s.shape), int(end)), s.shape)
-                for s, end in zip(senses, ends, strict=True)
-            ),
-            claws=ids("site", [f"paw_{p}" for p in PAWS]),
-            paw_geoms=np.array(paws),
-            ends=ids("site", ["nose", "tail"]),
-            spine=ids("body", ["skull", "vertebra_cervical_5", "torso", "vertebra_1", "vertebra_4", "pelvis"]),
-            sight=sight,
-        )
 
 
 BODY = Mouse

@@ -16,8 +16,8 @@ import numpy as np
 from bestiary import nearest
 from bestiary.bodies._base import MM_MG, Array, Sense, Units, World
 from bestiary.bodies._fish_bound import EYE_RAD, Bound
-from bestiary.bodies._fish_drag import WATER_KG_PER_M3, add_drag, resistance
-from bestiary.bodies._fish_retina import covered, fish_retina
+from bestiary.bodies._fish_drag import WATER_KG_PER_M3, add_drag, resistance, turning
+from bestiary.bodies._fish_retina import LOOKS, covered, fish_retina
 from bestiary.bodies._fish_skin import draw
 from bestiary.errors import MediumError
 
@@ -57,13 +57,14 @@ class Zebrafish:
     normal_drag: C_n of the quadratic drag across a link, force = C_n density height length v|v| / 2: between a cylinder
         (1.2) and a flat plate (2 and more) at Reynolds numbers of 100. normal_viscous, tangential_viscous: force = c
         viscosity length v of a slender body (Lighthill 1976: 3.0 and 2.0). tangential_drag: skin friction, over the
-        wetted surface. These four and the muscles' strength were set together on Z04, Z08, Z10, Z12 and Z15;
-        muscle_bend was then raised until the escape (Z11) was quick enough, so Z11 is no independent check.
+        wetted surface. These but normal_viscous, stiffness, damping and, in the cord, the muscles' strengths and the
+        share of slow drive were found together by `bestiary fit zebrafish swim` on Z04, Z07, Z08, Z10, Z12 and Z15
+        (log: assets/zebrafish/fit_swim.json). No escape (Z11) is among its targets.
     reactive: share of the added mass pi/4 density height^2 of each link that is carried along (0: none; 1: a slender
         body in ideal flow). It is a force -m dv/dt behind a filter of reactive_tau_s, which stays implicit.
-    muscle_tau_s: activation, rise and fall, first order. muscle_bend: static curvature times length of a tail whose
-        left side is fully active and whose right is silent. stiffness_Nm2: EI where the tail begins; it falls as width
-        cubed times height. damping_s: inner viscosity over stiffness.
+    muscle_tau_s: activation, rise and fall, first order: cycles of 10 ms (Z11) leave no more. muscle_bend: static
+        curvature times length of a tail whose left side is fully active and whose right is silent. stiffness_Nm2: EI
+        where the tail begins; it falls as width cubed times height. damping_s: inner viscosity over stiffness.
     surface_m, bottom_m: height of the water's surface and of its bottom. The head cannot sink below the bottom; a fish
         whose head is above the surface has left the water (`ended`).
     eyes: whether it has a retina (`luminance`, `uv`): without, the body is faster.
@@ -76,16 +77,16 @@ class Zebrafish:
     head_m: float = 0.9e-3
     n_links: int = 12
     specific_gravity: float = _FULL
-    normal_drag: float = 2.0
+    normal_drag: float = 2.225
     normal_viscous: float = 3.0
-    tangential_viscous: float = 2.5
-    tangential_drag: float = 0.06
+    tangential_viscous: float = 1.969
+    tangential_drag: float = 0.0246
     reactive: float = 0.0
     reactive_tau_s: float = 5e-4
-    muscle_tau_s: float = 0.003
+    muscle_tau_s: float = 0.0015
     muscle_bend: float = 80.0
-    stiffness_Nm2: float = 4e-12
-    damping_s: float = 0.004
+    stiffness_Nm2: float = 3.762e-12
+    damping_s: float = 0.005323
     surface_m: float = 5e-3
     bottom_m: float = -5e-3
     eyes: bool = True
@@ -210,7 +211,7 @@ class Zebrafish:
         spec.option.gravity = [0, 0, -_GRAVITY * (1 - 1 / _LEAN) / u.acceleration]
         off = mujoco.mjtDisableBit
         spec.option.disableflags = int(off.mjDSBL_CONTACT | off.mjDSBL_CONSTRAINT | off.mjDSBL_SENSOR)
-        seen = 2 * int(np.prod(self.senses[0].shape)) if self.eyes else 0
+        seen = (2 + LOOKS) * int(np.prod(self.senses[0].shape)) if self.eyes else 0
         spec.nuserdata = seen + (len(resistance(self, self.medium)) if self.reactive else 0)
         spec.worldbody.add_site(name="water", group=4)
         part, edges = self.sections(), self.edges_m / u.length
@@ -371,6 +372,7 @@ class Zebrafish:
         """Another viscosity, in Pa s or "water", without compiling. Raises MediumError, and then changes nothing."""
         value = viscosity_Pa_s(medium)
         bound.slope[:] = [-row[2] for row in resistance(self, value)] - bound.added_rate
+        model.dof_damping[bound.spin] = turning(self, value)
         model.actuator_gainprm[bound.fins, 2] *= value / float(bound.medium[0])
         bound.medium[0] = value
         return value
@@ -409,15 +411,18 @@ class Zebrafish:
 
     def before_step(self, bound: Bound, model: mujoco.MjModel, data: mujoco.MjData) -> None:
         """Gives the drags the present speeds, and stands the fish on the bottom."""
-        speed = data.actuator_velocity[bound.drags]
-        np.abs(speed, data.ctrl[bound.drags])
+        views = bound.views
+        if views[0] is not data:  # looking these up takes a tenth of a step
+            views[:] = data, data.actuator_velocity[bound.drags], data.ctrl[bound.drags], data.qpos
+        _, speed, given, qpos = views
+        np.abs(speed, given)
         if self.reactive:
             old = data.userdata[bound.memory]
             np.multiply(bound.added_rate, old, bound.offset)
             np.add(old, bound.keep * (speed - old), old)
         elif bound.resting[0]:
             bound.offset[:] = bound.resting[0] = 0
-        if data.qpos[bound.root_z] < bound.near_bottom:
+        if qpos[bound.root_z] < bound.near_bottom:
             depth = bound.bottom + bound.half_height - data.site_xpos[bound.up_sites, 2]
             bound.offset[bound.up] += bound.hold * np.maximum(depth, 0)
             bound.resting[0] = True
@@ -477,16 +482,21 @@ class Zebrafish:
         return {**seen, **{name: flat[at].reshape(shape) for name, at, shape in parts}}
 
     def _see(self, bound: Bound, data: mujoco.MjData, world: World) -> dict[str, Array]:
-        """Both retinas, taken anew 100 times a second; between, they stand in `userdata`, which is saved."""
-        held = data.userdata[: bound.eye[0].retina.directions.shape[1] * 4].reshape(2, 2, -1)
+        """Both retinas, taken anew 100 times a second; between, they stand in `userdata`, which is saved: what is told
+        of light and ultraviolet, then the last looks, one of each ray of a pixel, of which the former is the mean."""
+        eyes = bound.eye
+        held = data.userdata[: (2 + LOOKS) * len(eyes) * eyes[0][0].rays.shape[1]].reshape(2 + LOOKS, len(eyes), -1)
         if round(data.time / 1e-3) % round(1e3 * _LOOK_S) == 0:
-            for i, eye in enumerate(bound.eye):
-                held[0, i] = np.clip(eye.see(bound.model, data, world, data.time)[0], 0, 1)
+            look = round(data.time / _LOOK_S)
+            for i, eye in enumerate(eyes):
+                for k in range(LOOKS) if look == 0 else (look % LOOKS,):
+                    held[2 + k, i] = eye[k].see(bound.model, data, world, data.time)[0]
                 held[1, i] = 0
                 if len(bound.prey):
-                    ways = eye.rays[0] @ data.xmat[eye.body].reshape(3, 3).T
+                    ways = eye[0].retina.directions[0] @ data.xmat[eye[0].body].reshape(3, 3).T
                     places, radii = data.geom_xpos[bound.prey], bound.model.geom_size[bound.prey, 0]
-                    held[1, i] = covered(ways, data.cam_xpos[eye.cameras[0]], places, radii)
+                    held[1, i] = covered(ways, data.cam_xpos[eye[0].cameras[0]], places, radii)
+            held[0] = held[2:].mean(0).clip(0, 1)
         return {"luminance": held[0].astype(np.float32), "uv": held[1].astype(np.float32)}
 
     def pose(self, bound: Bound, data: mujoco.MjData) -> dict[str, Array]:

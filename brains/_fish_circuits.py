@@ -105,7 +105,9 @@ def pretectum(clock: Clock) -> Circuit:
 
     `ds_left_L` is motion to the left as the left eye sees it, on the floor; `rot_...` is motion around the fish. A turn
     cell of one side is excited by motion to its side in both eyes and inhibited by the opposite: converging motion
-    cancels, two eyes add. Slow cells (0.25 s) give the delay of Z18 and the latency of Z17.
+    cancels, two eyes add. Their time constants (0.03 s) leave to the eyes' own slowness what Z18 allows. Rotation cells
+    store velocity (1 s, assumed): a loop that follows three quarters of the slip is not steady with less, at the delays
+    of correlators and integrator.
     """
     names, edges = [], []
     for eye in "LR":
@@ -118,8 +120,9 @@ def pretectum(clock: Clock) -> Circuit:
             edges += [(f"ds_{way}_{eye}", f"Pt_turn_{side}", 0.7), (f"ds_{against}_{eye}", f"Pt_turn_{side}", -0.7)]
             edges += [(f"ds_fwd_{eye}", f"Pt_fwd_{side}", 0.8), (f"ds_back_{eye}", f"Pt_fwd_{side}", -0.8)]
             edges += [(f"rot_{way}_{eye}", f"Pt_rot_{side}", 0.6), (f"rot_{against}_{eye}", f"Pt_rot_{side}", -0.6)]
-    taus = np.where([n[0].islower() for n in names], 0.03, 0.25)
-    taus[["rot" in n for n in names]] = 0.05
+    taus = np.full(len(names), 0.03)
+    taus[[n.startswith("rot") for n in names]] = 0.05
+    taus[[n.startswith("Pt_rot") for n in names]] = 1.0
     table = circuit_table(names, edges, "optomotor circuit after Naumann 2016, strengths fitted")
     return Circuit(table, weigh, np.zeros(len(names), np.float32), clock, taus_s=taus)
 

@@ -4,7 +4,9 @@ Published (Wandler, Lemberger, McLean & Murray 2025 eLife 14:RP106658, their `8p
 (inhibitory, ascending), V2b (inhibitory, descending), commissural V0d and excitatory V2a neurons, each fast and slow;
 who reaches whom, strengths, time constants and delays. tau dr/dt = -r + [sum w r(t - delay) + drive]+. Its frequency
 depends on the ratio of fast to slow drive alone, not on their size.
-Not published there, and ours: the gate that makes bouts of a tonic drive (`functional_fit`, an accumulator after which
+Not published there, and ours: the pace of escapes (their fast half alone ends at 42 Hz: after a C-bend its time
+constants and delays are shorter, as faster V2a and motor neurons join with drive, McLean 2007, 2008; Menelaou & McLean
+2019; by how much is a `functional_fit` to Z11), the gate that makes bouts of a tonic drive (an accumulator after which
 swimming starts and fades), the bias of the first cycle (Huang 2013 Curr Biol 23:1566: what vSPN do), the C-bend, and
 how motor neurons share out their muscles (`tuned`).
 """
@@ -221,7 +223,7 @@ class FishCord:
 
     def advance(self, state: dict[str, Any], drive_mV: Array) -> dict[str, Any]:
         k, p, dt = self._k, self.p, self.clock.control_s
-        n = k["n"]
+        n, steps = k["n"], k["steps"]
         key = state["key"].copy()
         key[1] += 1
         rest = np.maximum(drive_mV[n + 2 * SEGMENTS :] / UNIT_MV, -2) * k["alive"][n + 2 * SEGMENTS :]
@@ -235,12 +237,19 @@ class FishCord:
             for port_side, here in ((port["speed_L"], k["left"]), (port["speed_R"], ~k["left"])):
                 drive = drive + port_side * vigour * k["quick"] * here
             if vigour:
-                # a rhythm begins on the side of the bias, else on either
-                lean = 0.02 * (np.sign(gate[4]) if gate[4] else normal(key[0], key[1], 7))
-                drive += lean * max(0.0, 1 - gate[3] / 5e-3) * np.where(k["left"], 1, -1)
+                # a rhythm begins on the side of the bias, after a C-bend on the other side (a share of 0.1, tuned: the
+                # stroke back must not undo the turn), else on either
+                if quick:
+                    lean, since = -0.1 * float(gate[5]) * vigour, float(gate[6]) - p["bend_s"]
+                else:
+                    lean, since = 0.02 * (np.sign(gate[4]) if gate[4] else normal(key[0], key[1], 7)), float(gate[3])
+                drive += lean * max(0.0, 1 - since / 5e-3) * np.where(k["left"], 1, -1)
             r, past, mean = r.copy(), past.copy(), mean.copy()
+            # a drive beyond that of routine swims recruits cells with ever shorter time constants and delays
+            over = (vigour - p["vigour"]) / (p["escape_vigour"] - p["vigour"])
+            steps = round(k["steps"] * (1 + (p["escape_pace"] - 1) * quick * min(max(over, 0.0), 1.0)))
             _run(
-                k["steps"], at, r, past, (drive * k["alive"][:n]).astype(np.float32), k["blend"], k["heard"][:n],
+                steps, at, r, past, (drive * k["alive"][:n]).astype(np.float32), k["blend"], k["heard"][:n],
                 k["row_of"], k["ptr"], k["pre"], k["weight"], k["lag"], mean
             )  # fmt: skip
         elif r.any():  # between bouts nothing moves: not worked out
@@ -257,7 +266,7 @@ class FishCord:
         motor = np.clip(motor, 0, 1) * k["heard"][n : n + 2 * SEGMENTS]
         return {
             "r": r, "past": past, "mean": mean, "motor": motor.astype(np.float32), "plant": rest.astype(np.float32),
-            "gate": gate, "key": key, "at": np.array([at + k["steps"]]),
+            "gate": gate, "key": key, "at": np.array([at + steps]),
         }  # fmt: skip
 
     def _gate(self, old: Array, port: dict[str, float], key: Array, dt: float) -> tuple[Array, float, float]:

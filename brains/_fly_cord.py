@@ -7,8 +7,9 @@ silent pattern unit).
 
 Each leg has two pattern units that exclude each other, `stance_T1L` and `swing_T1L`. The silent one's slow potential
 rises as its `ramp` input over `RAMP_S` says; with its quick potential it takes over at `ESCAPE_MV`. A stance unit's
-ramp has a constant input, a swing unit's comes from the commands for speed: so a swing lasts 35 ms, and speed is set
-by how long a stance lasts, as in the animal (DeAngelis 2019 eLife 8:e46409).
+ramp has a constant input, a swing unit's comes from the commands for speed: so a swing lasts as long at any speed, and
+speed is set by how long a stance lasts, as in the animal (DeAngelis 2019 eLife 8:e46409). Legs of a tripod (a front and
+a hind leg, and the middle one of the other side) lift each other, so far as they are about to lift anyhow.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ PUMP_S = 0.1  # half a stroke of the pump: about 5 Hz (Manzo 2012), from memory
 LEGS = ("T1L", "T1R", "T2L", "T2R", "T3L", "T3R")
 ESCAPE_MV = 10.0
 RAMP_S = 0.02
-SWING_S = 0.035  # DeAngelis 2019: 30 to 40 ms at every speed
+SWING_S = 0.0265  # of the command; the leg is off the ground for 37 ms (DeAngelis 2019: 30 to 40 ms at every speed)
 
 COMPONENTS = {
     "pattern-generator": "the slow potentials by which stance and swing units take turns without feedback",
@@ -68,17 +69,22 @@ class Unit:
         return self.name[-1] if self.name[-1] in "LR" and self.name[-2:-1] in "_123" else ""
 
 
+DIAG = 0.006  # mV per Hz by which the swing units of a tripod help one another
+AIR_MV = 8.0  # by which a leg that is off the ground holds back its own swing unit
+
+
 def _units() -> list[Unit]:
     units = [Unit(f"{word}_{side}", word, tau_s=0.04, threshold_mV=0.5) for word in ("fore", "back") for side in "LR"]
     units += [Unit(f"turn_{s}", "turn", tau_s=0.05, gain_Hz_per_mV=5) for s in "LR"]
     units += [Unit(f"steer_{s}", "steer", tau_s=0.01, gain_Hz_per_mV=10, adapt=0.08, adapt_s=0.15) for s in "LR"]
     units += [Unit("step", "step", tau_s=0.01, threshold_mV=4, top_Hz=100), Unit("halt", "halt", tau_s=0.03)]
     for leg in LEGS:
-        units += [Unit(f"{word}_{leg}", word, tau_s=0.002, top_Hz=100) for word in ("stance", "swing")]
+        units += [Unit(f"stance_{leg}", "stance", tau_s=0.002, top_Hz=100)]
+        units += [Unit(f"swing_{leg}", "swing", tau_s=0.002, top_Hz=100, bias_mV=-AIR_MV)]
         units += [Unit(f"touch_{leg}", "touch", tau_s=0.004, adapt=0.1, adapt_s=0.012, top_Hz=100)]
         units += [Unit(f"{word}_{leg}", word, "sensory", tau_s=0.004) for word in ("load", "contact", "behind")]
     slopes = ("uphill", "downhill", "slant_L", "slant_R")
-    units += [Unit(word, "slope", "sensory", tau_s=0.05, threshold_mV=0.7) for word in slopes]
+    units += [Unit(word, "slope", "sensory", tau_s=0.02, threshold_mV=0.7) for word in slopes]
     units += [Unit(word, "groom", tau_s=0.06, threshold_mV=1, top_Hz=100) for word in GROOMING]
     units += [Unit(word, "sweep", tau_s=0.004, top_Hz=100) for word in ("return", "sweep")]
     units += [Unit("rostrum", "proboscis", "motor", tau_s=0.03, gain_Hz_per_mV=12, threshold_mV=1, top_Hz=100)]
@@ -93,8 +99,13 @@ def _units() -> list[Unit]:
 
 
 def _neighbours(leg: str) -> list[str]:
-    at, other = int(leg[1]), {"L": "R", "R": "L"}[leg[2]]
-    return [f"T{k}{leg[2]}" for k in (at - 1, at + 1) if 1 <= k <= 3] + [f"T{at}{other}"]
+    at = int(leg[1])
+    return [f"T{k}{leg[2]}" for k in (at - 1, at + 1) if 1 <= k <= 3] + [leg.translate(_SWAP)]
+
+
+def _diagonal(leg: str) -> list[str]:
+    at = int(leg[1])
+    return [f"T{k}{leg[2]}".translate(_SWAP) for k in (at - 1, at + 1) if 1 <= k <= 3]
 
 
 # (source, target, weight, edge kind, the component that it belongs to). Globs with a side: L and R are swapped too.
@@ -124,9 +135,11 @@ def _wiring() -> list[tuple[str, str, float, str, str]]:
             *((f"{w}_{s}", swing, 0.0192, "ramp", "pattern-generator") for w in ("fore", "back") for s in "LR"),
             (f"stance_{leg}", f"touch_{leg}", 0.1, "chemical", "coordination"),
             (f"load_{leg}", swing, -0.03, "chemical", "load-feedback"),
-            (f"contact_{leg}", f"stance_{leg}", 0.03, "chemical", "load-feedback"),
+            (f"contact_{leg}", f"stance_{leg}", 0.02, "chemical", "load-feedback"),
+            (f"contact_{leg}", swing, 0.01 * AIR_MV, "chemical", "load-feedback"),
             (f"behind_{leg}", swing, 0.02, "chemical", "position-feedback"),
         ]
+        edges += [(f"swing_{far}", swing, DIAG, "chemical", "coordination") for far in _diagonal(leg)]
         for near in _neighbours(leg):
             edges.append((f"swing_{near}", swing, -0.10, "chemical", "coordination"))
             if near[:2] == leg[:2]:
@@ -198,6 +211,7 @@ class FlyCord(Cord):
     def prepare(self) -> None:
         units, dt, without, row = _units(), self.decoder.period_s, self.without, self._row
         adapt = [0.0 if u.type == "steer" and "adaptation" in without else u.adapt for u in units]
+        bias = [0.0 if u.type == "swing" and "load-feedback" in without else u.bias_mV for u in units]
         self._unit = np.array(
             [
                 (
@@ -205,11 +219,11 @@ class FlyCord(Cord):
                     u.gain_Hz_per_mV,
                     u.threshold_mV,
                     u.top_Hz,
-                    u.bias_mV,
+                    b,
                     a,
                     -np.expm1(-dt / u.adapt_s),
                 )
-                for u, a in zip(units, adapt, strict=True)
+                for u, a, b in zip(units, adapt, bias, strict=True)
             ]
         )
         self._speaks[[u.type == "slope" and "posture" in without for u in units]] = 0
@@ -301,7 +315,7 @@ def _network(
     for i in range(pairs.shape[0]):
         a, b = pairs[i, 0], pairs[i, 1]
         if turn[i] == 0:
-            slow[i, 0] = min(slow[i, 0] + max(ramp[a], 0.0) * ramp_step, 1.2 * escape)
+            slow[i, 0] = min(slow[i, 0] + max(ramp[a], 0.0) * ramp_step, 2.0 * escape)
             ready = slow[i, 0] + potential[a] >= escape and ramp[a] > 0 and alive[a] > 0
         else:
             slow[i, 1] += (second[i, 0] + max(ramp[b], 0.0)) * ramp_step

@@ -8,8 +8,9 @@ follow. Numbers were typed in from a public re-implementation of that model, not
 
 Ours, `tuned`: the units of descending commands; the stop cells that keep paws on the ground while a mouse is not told
 to walk (after the V2a stop cells of Bouvier 2015 Cell 163:1191, which however halt the rhythm itself); the feedback of
-hip and shoulder stretch, without which the body falls; the motoneurons of the whisker pads. Rates are Hz: for the
-published neurons 100 times their output.
+stretch and load, without which the body falls (a paw that bears weight holds its own flexors back and, the more the
+faster the mouse is told to go, helps those across: Ib and crossed reflexes); motoneurons of the whisker pads. Rates are
+Hz: for the published neurons 100 times their output.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ LIMBS = ("FL", "FR", "HL", "HR")
 STEP_S = 5e-4
 SETTLE_S = 3.0  # the rhythm runs so long before an episode
 ALPHA_TOP = 1.03  # of the drive: the flexors of the published network no longer fall silent from about 1.07 on
+SPEED_S = 0.35  # of the drive: a body that is sped up faster leaps before its limbs take turns
 IDLE_HZ = 5.0  # of `speed` at rest: the rhythm idles at 2 Hz, unheard, so that a walk begins in step
 _OTHER = {"L": "R", "R": "L"}
 
@@ -40,9 +42,11 @@ COMPONENTS = {
     "V3": "commissural V3 neurons: left and right together at high speeds",
     "Shox2": "long propriospinal Shox2 neurons: fore and hind limbs of a side take turns",
     "LPN": "all long propriospinal neurons between fore and hind limbs",
-    "load-feedback": "a swinging paw that meets the ground stays there, an unloaded one reaches down (Ib, touch)",
+    "load-feedback": "a paw that bears weight holds its flexors back and helps those across; one that swings and meets "
+    "the ground stays there, one that hangs reaches down (Ib, touch)",
     "stretch-feedback": "a paw far behind helps its flexors to begin (Ia and II of hip and shoulder flexors)",
-    "vestibulospinal": "a swinging paw lands further to the side that the trunk sinks to",
+    "vestibulospinal": "a swinging paw lands further to the side that the trunk sinks to, and legs stretch there",
+    "righting": "a mouse that lies on its side or back writhes until it is on its feet (from the otoliths)",
     "stop-cells": "a mouse that is not told to walk stands",
 }
 
@@ -72,13 +76,17 @@ def units() -> list[Unit]:
     for side in "LR":
         long = ("V0Ddiag", "V0Vdiagfh", "V0Vdiaghf", "InHom", "Shox2fh", "Shox2hf")
         out += [Unit(f"{w}_{side}", w, part=1) for w in long]
-    out += [Unit("speed", "speed", tau_s=0.32, top_Hz=100 * ALPHA_TOP, bias_mV=IDLE_HZ / 10)]
+    out += [Unit("speed", "speed", tau_s=SPEED_S, top_Hz=100 * ALPHA_TOP, bias_mV=IDLE_HZ / 10)]
     out += [Unit("stop", "stop", tau_s=0.03, gain_Hz_per_mV=20, bias_mV=10)]
     out += [Unit(f"turn_{s}", "turn", tau_s=0.05) for s in "LR"]
     out += [Unit("rear", "rear", "motor", tau_s=0.1), Unit("crouch", "crouch", "motor", tau_s=0.05)]
     out += [Unit("nod", "nod", "motor", tau_s=0.1, bias_mV=5), Unit("lick", "lick", "motor", tau_s=0.01)]
     out += [Unit(f"FN_{s}", "FN", "motor", tau_s=0.005, bias_mV=2) for s in "LR"]  # protractors; 50 Hz is the middle
     out += [Unit(f"{w}_{limb}", w, "sensory", tau_s=0.005) for w in ("load", "stretch") for limb in LIMBS]
+    out += [Unit("crossing", "crossing", top_Hz=44)]  # so that, unloaded, crossed reflexes are silent at every speed
+    out += [Unit(f"crossed_{limb}", "crossed", tau_s=0.01, bias_mV=-5) for limb in LIMBS]
+    out += [Unit("tipped", "tipped", "sensory")]
+    out += [Unit("righting", "righting", "motor", bias_mV=-3)]  # from 46 deg off upright
     out += [Unit(w, "tilt", "sensory", tau_s=0.02) for w in ("nose_up", "nose_down", "lean_L", "lean_R")]
     return out
 
@@ -104,7 +112,13 @@ def _edges() -> list[tuple[str, str, float, str, tuple[str, ...]]]:
             ("speed", f, 0.1), ("speed", f"V0V_{limb}", -0.15), ("speed", f"V0D_{limb}", -0.75),
         ):  # fmt: skip
             add(pre, post, weight, *parts)
-        add(f"stretch_{limb}", f, 0.035, "stretch-feedback", by="tuned")
+        add(f"stretch_{limb}", f, 0.0304, "stretch-feedback", by="tuned")
+        for pre, post, weight in (
+            (f"load_{limb}", f, -0.0265), (f"load_{limb}", e, 0.129), (f"load_{limb}", f"crossed_{limb}", 0.1),
+            ("crossing", f"crossed_{limb}", 0.113), (f"crossed_{limb}", f"RGF_{across}", 0.0312),
+        ):  # fmt: skip
+            add(pre, post, weight, "load-feedback", by="tuned")
+    add("speed", "crossing", 0.1, "load-feedback", by="tuned")
     for s in "LR":
         c = _OTHER[s]
         for pre, post, weight, *parts in (
@@ -121,6 +135,8 @@ def _edges() -> list[tuple[str, str, float, str, tuple[str, ...]]]:
         add(f"turn_{s}", f"turn_{c}", -0.1, by="tuned")
     add("speed", "stop", -1.25, "stop-cells", by="tuned")
     add("rear", "speed", -0.15, by="tuned")
+    add("tipped", "righting", 0.1, "righting", by="tuned")
+    add("righting", "speed", -0.1, "righting", by="tuned")
     add("speed", "rear", -0.1, by="tuned")
     return out
 

@@ -36,7 +36,7 @@ def parameters(animal: str, given: Mapping[str, float] | str | Path | None = Non
         try:
             loaded = json.loads(Path(given).read_text(encoding="utf-8"))
             given = {k: float(v["value"] if isinstance(v, dict) else v) for k, v in loaded["parameters"].items()}
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise DataError(f"cannot read parameters from {given}: {error}; write them with `bestiary fit`") from None
     for name in given:
         if name not in values:

@@ -24,6 +24,7 @@ import bestiary
 from bestiary import assets
 from bestiary.brains import _parameters
 from bestiary.brains._mouse_brainstem import brainstem
+from bestiary.brains._mouse_cord import table as cord_table
 from bestiary.brains._mouse_loop import CHANNELS, COLUMNS, ROWS, WHISKERS, loop
 from bestiary.brains._mouse_microcircuit import microcircuit
 from bestiary.brains._parts import Composite, Link, Part, linked
@@ -122,7 +123,7 @@ def tables(connectome: str | None = None) -> dict[str, Connectome]:
     out = {name: part.table for name, part in parts(clock).items()}
     if connectome not in (None, DEFAULT):
         out[str(connectome).split(":")[0]] = population_table(sampled(str(connectome)))
-    return out
+    return out | {"cord": cord_table()}
 
 
 def _named(words: Sequence[str]) -> tuple[str, ...]:

@@ -15,12 +15,13 @@ import h5py
 import numpy as np
 
 import bestiary
+from bestiary.assets._heap import check_heaps
 from bestiary.bodies._base import Array
 from bestiary.errors import DataError
 
 FORMAT = "bestiary-recording"
 _LONGEST = 1000  # bytes of the text that says how a body diverged
-_UNITS = {  # of a name by its ending, the longest first
+UNITS = {  # of a name by its ending, the longest first
     "_mol_per_m3": "mol/m^3",
     "_rad_per_s": "rad/s",
     "_m_per_s": "m/s",
@@ -40,7 +41,7 @@ _UNITS = {  # of a name by its ending, the longest first
 
 def unit_of(name: str) -> str:
     """The unit that a name ends in, as text; '' for a pure number."""
-    return next((unit for ending, unit in _UNITS.items() if name.endswith(ending)), "")
+    return next((unit for ending, unit in UNITS.items() if name.endswith(ending)), "")
 
 
 class Recorder:
@@ -233,13 +234,18 @@ class Recorder:
     def _write(self) -> None:
         assert self._file is not None
         end = self._written + self._filled
+        whole = self._filled == self._chunk  # and so begins where a chunk does
         try:
             # One by one, so that a full disk is met before the file says that it is longer; times last: they say how
             # many rows there are.
             for name, made in sorted(self._sets.items(), key=lambda item: item[0] == "time_s"):
-                made.resize(end, 0)
-                made[self._written : end] = self._rows[name][: self._filled]
-                made.flush()
+                rows = self._rows[name][: self._filled]
+                made.id.set_extent((end, *rows.shape[1:]))
+                if whole:  # as it is, past the selections and conversions that it has no need of: five times faster
+                    made.id.write_direct_chunk((self._written, *[0] * (rows.ndim - 1)), rows)
+                else:
+                    made[self._written : end] = rows
+                made.id.flush()
         except (OSError, RuntimeError) as error:
             self._broken = True
             self._abandon()
@@ -412,6 +418,7 @@ class Recording:
 
 def _open(path: Path) -> h5py.File:
     """The file for reading, also one that a killed run left marked as being written."""
+    check_heaps(path)
     try:
         return h5py.File(path, "r", libver="latest", locking=False)
     except OSError as error:

@@ -20,7 +20,7 @@ from bestiary.envs._embodied import _FATAL, _STATE, EmbodiedEnv, _nothing
 from bestiary.errors import ActionError, BestiaryError, EpisodeError, RenderError
 
 _NOW = mujoco.mjtStage.mjSTAGE_VEL.value  # after a period, what depends on positions and speeds is that of its end
-_EACH = ("medium", "body_options", "task_options")
+_EACH = ("task", "medium", "body_options", "task_options")
 
 
 class EmbodiedVectorEnv(gymnasium.vector.VectorEnv[dict[str, Array], Array, Array]):
@@ -31,10 +31,10 @@ class EmbodiedVectorEnv(gymnasium.vector.VectorEnv[dict[str, Array], Array, Arra
     one reset with s + i. An ended episode starts anew in the next step, which ignores its action
     (`metadata["autoreset_mode"]`, NEXT_STEP).
 
-    each: for every environment a mapping with those of `medium`, `body_options` and `task_options` that differ from the
-    common ones: worms of several lengths, in several media. Their models must have the same parts.
-    `set_medium(medium, ids)` changes them as they go. `batch`: the `mujoco.batch.Batch`, to read any field of all
-    bodies, or to push them (`envs.batch.xfrc_applied[3, body] = ...`).
+    each: for every environment a mapping with those of `task`, `medium`, `body_options` and `task_options` that differ
+    from the common ones: worms of several lengths, in several media and worlds. Their models must have the same parts.
+    `set_medium(medium, ids)` changes them as they go; `retire(ids)` lets some rest. `batch`: the `mujoco.batch.Batch`,
+    to read any field of all bodies, or to push them (`envs.batch.xfrc_applied[3, body] = ...`).
 
     `batched`: whether the physics is on `mujoco.batch`. A body that writes into its model before every physics step
     (`Body.before_step`: drag that grows with the square of speed), and either cannot do so for many (`before_steps`) or
@@ -66,7 +66,11 @@ class EmbodiedVectorEnv(gymnasium.vector.VectorEnv[dict[str, Array], Array, Arra
         if options.get("render_mode") not in (None, *self.metadata["render_modes"]):
             raise RenderError(f"render_mode of many is None or 'rgb_array', got {options['render_mode']!r}")
         kinds, self._kind_of = _kinds(each, num_envs)
-        self._made = made = [EmbodiedEnv(animal, task, **{**options, **kind}) for kind in kinds]
+
+        def make(kind: Mapping[str, Any]) -> EmbodiedEnv:
+            return EmbodiedEnv(animal, **{"task": task, **options, **kind})
+
+        self._made = made = [make(kind) for kind in kinds]
         first = made[0]
         for env in made[1:]:
             if env.observation_space != first.observation_space or env.body.motors != first.body.motors:
@@ -78,7 +82,7 @@ class EmbodiedVectorEnv(gymnasium.vector.VectorEnv[dict[str, Array], Array, Arra
         self.action_space = batch_space(first.action_space, num_envs)
         writes = hasattr(first.body, "before_step")
         able = not writes or (hasattr(first.body, "before_steps") and len(made) == 1)
-        self.batched = able and not getattr(first.task, "alone", False)
+        self.batched = able and not any(getattr(env.task, "alone", False) for env in made)
         self.observed = "together" if self.batched and getattr(first.body, "leading", False) else "one by one"
         self.batch: batch.Batch | None = None
         if self.batched:
@@ -93,13 +97,20 @@ class EmbodiedVectorEnv(gymnasium.vector.VectorEnv[dict[str, Array], Array, Arra
             self.envs = []
             for k in self._kind_of:
                 taken, spare[k] = spare[k], None
-                self.envs.append(taken or EmbodiedEnv(animal, task, **{**options, **kinds[k]}))
-        self._groups = [np.flatnonzero(self._kind_of == k) for k in range(len(made))]
+                self.envs.append(taken or make(kinds[k]))
+        bodies = [kind.get("body_options") for kind in kinds]
+        body_of = np.array([bodies.index(body) for body in bodies])[self._kind_of]
+        self._alike = [
+            np.flatnonzero(body_of == k) for k in np.unique(body_of)
+        ]  # of one body: acted and sensed at once
+        self._moved = {i for i, env in enumerate(self.envs) if hasattr(env.task, "move")}
         self._obs = {s.name: np.zeros((num_envs, *s.shape), np.float32) for s in first.body.senses}
-        self._info: dict[str, Array] = {}  # the last good measures of all, where they are observed together
+        # the last good measures of all, where they are observed together, and whose task tells them
+        self._info: dict[str, Array] = {}
+        self._tells: dict[str, Array] = {}
         self._steps = np.zeros(num_envs, np.int64)
         self._last = np.array([env._last_step for env in self.envs])
-        self._over = np.zeros(num_envs, bool)
+        self._over, self._resting = np.zeros(num_envs, bool), np.zeros(num_envs, bool)
         self._phase = "new"
 
     # Episodes
@@ -137,12 +148,12 @@ class EmbodiedVectorEnv(gymnasium.vector.VectorEnv[dict[str, Array], Array, Arra
         if self._phase != "running":
             raise EpisodeError("step before reset: call reset() first" if self._phase == "new" else "step after close")
         over, n = self._over, self.num_envs
-        go = np.flatnonzero(~over)
+        go = np.flatnonzero(~over & ~self._resting)
         commands, clipped = self._commands(actions, go)
         out = _Out(np.zeros(n), np.zeros(n, bool), np.zeros(n, bool), {})
         if len(go):
             (self._together if self.observed == "together" else self._one_by_one)(go, commands, clipped, out)
-        for i in np.flatnonzero(over).tolist():
+        for i in np.flatnonzero(over & ~self._resting).tolist():
             out.infos = self._add_info(out.infos, self._start(i, None), i)
         self._over = out.ends | out.cuts
         return _copies(self._obs), out.rewards, out.ends, out.cuts, out.infos
@@ -152,10 +163,15 @@ class EmbodiedVectorEnv(gymnasium.vector.VectorEnv[dict[str, Array], Array, Arra
         env = self.envs[i]
         obs, info = env.reset(seed=seed)
         self._keep(i, obs, env._info if self.observed == "together" else {})
-        self._steps[i], self._over[i] = 0, False
+        self._steps[i] = 0
+        self._over[i] = self._resting[i] = False
         if self.batch is not None:
             self._send(i)
         return info
+
+    def retire(self, ids: Sequence[int]) -> None:
+        """Lets environments rest until their next `reset`: they are neither stepped nor begun anew."""
+        self._resting[list(ids)] = True
 
     def _keep(self, i: int, obs: Mapping[str, Array], info: Mapping[str, Any]) -> None:
         for name, value in obs.items():
@@ -163,7 +179,8 @@ class EmbodiedVectorEnv(gymnasium.vector.VectorEnv[dict[str, Array], Array, Arra
         for name, number in info.items():
             if name not in self._info:
                 self._info[name] = np.zeros((self.num_envs, *np.shape(number)), np.asarray(number).dtype)
-            self._info[name][i] = number
+                self._tells[name] = np.zeros(self.num_envs, bool)
+            self._info[name][i], self._tells[name][i] = number, True
 
     def _commands(self, actions: Any, go: Array) -> tuple[Array, Array]:
         """(commands (num_envs, n_motors), how many entries of each were cut). Raises ActionError."""
@@ -208,8 +225,8 @@ class EmbodiedVectorEnv(gymnasium.vector.VectorEnv[dict[str, Array], Array, Arra
     def _together(self, go: Array, commands: Array, clipped: Array, out: _Out) -> None:
         b, n = self.batch, self.num_envs
         assert b is not None
-        kinds = [(self.envs[group[0]], group) for group in self._groups]
-        for env, group in kinds:
+        for group in self._alike:
+            env = self.envs[group[0]]
             rows = b if len(group) == n else _Rows(b, group)
             env.body.apply(env.bound, rows, commands[group])
             if rows is not b:
@@ -223,28 +240,30 @@ class EmbodiedVectorEnv(gymnasium.vector.VectorEnv[dict[str, Array], Array, Arra
         going = np.zeros(n, bool)
         going[go] = True
         going[list(lost)] = False
-        for env, group in kinds:
-            good = group[going[group]]
+        for group in self._alike:
+            env, good = self.envs[group[0]], group[going[group]]
             if not len(good):
                 continue
             rows = b if len(good) == n else _Rows(b, good)
-            states = [self.envs[i]._state for i in good.tolist()]
-            seen = env.body.sense(env.bound, rows, _Worlds(env.task, states, env._rest))
-            judged = _judge(env.task, states, env.body.posture(env.bound, rows), time_s[good])
-            out.rewards[good], out.ends[good], measures = judged
-            info = {"time_s": time_s[good], **measures}
-            if env.bad_action == "clip":
-                info["clipped"] = clipped[good]
-            for name, value in seen.items():
+            parts = [_Part(self.envs, good, at) for at in _split(self._kind_of[good])]
+            for name, value in env.body.sense(env.bound, rows, _Worlds(parts, env._rest)).items():
                 self._obs[name][good] = value
-            for name, value in info.items():
-                self._info[name][good] = value
+            pose = env.body.posture(env.bound, rows)
+            for part in parts:
+                mine = part.ids
+                of = pose if len(parts) == 1 else {name: value[part.at] for name, value in pose.items()}
+                out.rewards[mine], out.ends[mine], info = _judge(part.task, part.states, of, time_s[mine])
+                info["time_s"] = time_s[mine]
+                if env.bad_action == "clip":
+                    info["clipped"] = clipped[mine]
+                for name, value in info.items():
+                    self._info[name][mine] = value
             out.cuts[good] = self._steps[good] >= self._last[good]
         done = np.zeros(n, bool)
         done[go] = True
         for name, kept in self._info.items():
             out.infos[name] = kept.copy() if whole else np.where(done.reshape(-1, *[1] * (kept.ndim - 1)), kept, 0)
-            out.infos[f"_{name}"] = done.copy()
+            out.infos[f"_{name}"] = done & self._tells[name]
         for i, text in lost.items():
             out.ends[i] = True
             out.infos = self._add_info(out.infos, {"time_s": float(time_s[i]), "divergence": text}, i)
@@ -255,7 +274,7 @@ class EmbodiedVectorEnv(gymnasium.vector.VectorEnv[dict[str, Array], Array, Arra
         """One control period of bodies `go`, under the commands that stand in the batch."""
         b = self.batch
         assert b is not None
-        for i in go.tolist() if hasattr(self.envs[0].task, "move") else ():
+        for i in [i for i in go.tolist() if i in self._moved] if self._moved else ():
             env = self.envs[i]
             env._steps = int(self._steps[i])
             self._fetch(i, env.data.mocap_pos, "mocap_pos")
@@ -314,7 +333,7 @@ class EmbodiedVectorEnv(gymnasium.vector.VectorEnv[dict[str, Array], Array, Arra
         assert self.batch is not None
         try:
             self.batch.set_models([env.model for env in self.envs])
-        except ValueError as error:
+        except (ValueError, mujoco.FatalError) as error:
             raise BestiaryError(f"the models of one vector must have the same parts: {error}") from None
 
     # Moments
@@ -333,6 +352,13 @@ class EmbodiedVectorEnv(gymnasium.vector.VectorEnv[dict[str, Array], Array, Arra
                 self._send(i)
         self._phase = "running"
         return _copies(self._obs)
+
+    def pose_of(self, i: int) -> dict[str, Array]:
+        """Ground truth of the present posture of environment i: `body.pose`, SI."""
+        env = self.envs[i]
+        if self.batch is not None:
+            self.batch.get_data(i, env.data)
+        return env.pose()
 
     def pose(self) -> dict[str, Array]:
         """Ground truth of all present postures: `body.pose`, SI, with a leading axis."""
@@ -398,19 +424,38 @@ class _Rows:
         return value
 
 
-class _Worlds:
-    """The fields of many episodes of one task: places (k, n, 3) and times (k,) give (k, n)."""
+class _Part:
+    """The environments of one task among `good` ones: their places in these, their numbers and states."""
 
-    def __init__(self, task: Any, states: list[dict[str, Any]], rest: Mapping[str, float]) -> None:
-        self.task, self.states, self.rest = task, states, rest
+    def __init__(self, envs: Sequence[EmbodiedEnv], good: Array, at: Array) -> None:
+        self.at, self.ids = at, good[at]
+        self.task = envs[self.ids[0]].task
+        self.states = [envs[i]._state for i in self.ids.tolist()]
+
+
+def _split(kinds: Array) -> list[Array]:
+    """The places of each of the kinds."""
+    if (kinds == kinds[0]).all():
+        return [np.arange(len(kinds))]
+    return [np.flatnonzero(kinds == kind) for kind in np.unique(kinds)]
+
+
+class _Worlds:
+    """The fields of many episodes: places (k, n, 3) and times (k,) give (k, n)."""
+
+    def __init__(self, parts: Sequence[_Part], rest: Mapping[str, float]) -> None:
+        self.parts, self.rest = parts, rest
 
     def sample(self, sense: str, position_m: Array, fraction: Array, time_s: Array) -> Array:
-        sample, times = self.task.sample, time_s.tolist()
-        first = sample(self.states[0], sense, position_m[0], fraction, times[0])
-        if first is None:
-            return np.full(position_m.shape[:2], self.rest.get(sense, 0.0))
-        rest = zip(self.states[1:], position_m[1:], times[1:], strict=True)
-        return np.stack([first, *(sample(state, sense, at, fraction, t) for state, at, t in rest)])
+        out = np.full(position_m.shape[:2], self.rest.get(sense, 0.0))
+        times = time_s.tolist()
+        for part in self.parts:
+            for at, state in zip(part.at.tolist(), part.states, strict=True):
+                value = part.task.sample(state, sense, position_m[at], fraction, times[at])
+                if value is None:  # a field that this task does not have
+                    break
+                out[at] = value
+        return out
 
 
 def _judge(

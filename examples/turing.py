@@ -10,19 +10,15 @@ import argparse
 import numpy as np
 
 from bestiary.bodies.worm import Worm
+from bestiary.errors import BestiaryError
 from bestiary.tasks.turing.own import against
 
 
-class Wave:
-    """The brain: anything with reset and act. This one bends the body in a wave, and does nothing else."""
-
-    def __init__(self):
-        body = Worm()
+class Wave:  # the brain: anything with reset and act; this one bends the body in a wave, and does nothing else
+    def reset(self, episode_seed):
+        body, self.step = Worm(), 0
         self.side = np.array([0.6 if name[1] == "D" else -0.6 for name in body.motors])
         self.phase = 2 * np.pi * body.muscle_fraction / 0.65
-
-    def reset(self, episode_seed):
-        self.step = 0
 
     def act(self, obs):
         self.step += 1
@@ -35,5 +31,8 @@ if __name__ == "__main__":
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--out", default="runs/mine")
     given = parser.parse_args()
-    for r in against(given.recording, "worm", Wave(), medium="agar", seconds=given.seconds, out=given.out):
-        print(f"{r.test.id:16} {r.verdict:13} {r.outcome.value if r.outcome else float('nan'):6.2f}  {r.reason}")
+    try:
+        for r in against(given.recording, "worm", Wave(), medium="agar", seconds=given.seconds, out=given.out):
+            print(f"{r.test.id:16} {r.verdict:13} {r.outcome.value if r.outcome else float('nan'):6.2f}  {r.reason}")
+    except BestiaryError as error:
+        parser.exit(2, f"{error}\n")

@@ -11,6 +11,7 @@ import bestiary
 from bestiary.bodies._base import Array
 from bestiary.envs._clock import Clock
 from bestiary.envs._streams import checked_seed, stream
+from bestiary.errors import BestiaryError
 
 Rewire = Callable[[Any], Any]
 
@@ -22,6 +23,8 @@ class Control:
     about = "the measured wiring"
     moved_share = 0.0  # of the edges between neurons, that `rewire` changed
     brain_heard = True  # False: the brain runs and is recorded, and moves no muscle
+    scripted = False  # True: neither brain nor cord nor senses move a muscle
+    draws = False  # True: its seed makes a difference
 
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
@@ -63,7 +66,7 @@ class BrainOff(Control):
         "brain-off",
         "K1: no brain: muscles keep their resting tone, servos the standing posture",
     )
-    brain_heard = False
+    brain_heard, scripted = False, True
 
     def bind(self, interface: Any, body: Any, clock: Clock) -> None:
         self._rest = np.asarray(getattr(body, "neutral", np.zeros(len(body.motors))), np.float32)
@@ -129,7 +132,7 @@ class PoissonBrain(Control):
 class Rewiring(Control):
     """Another wiring among the neurons. Junctions to muscle, and between muscles, stay those of the animal."""
 
-    kinds = ("chemical", "gap")
+    kinds, draws = ("chemical", "gap"), True
 
     def rewire(self, connectome: Any) -> Any:
         kinds = tuple(k for k in self.kinds if k in connectome.kind.values)
@@ -185,6 +188,7 @@ class SensorPermutation(Control):
 
     name = "sensor-permutation"
     about = "K8: the receptors of each sense are wired up in random order, and odours and salt in each other's place"
+    draws = True
 
     def bind(self, interface: Any, body: Any, clock: Clock) -> None:
         alike: dict[Any, list[str]] = {}
@@ -204,6 +208,7 @@ class SensorPermutation(Control):
 
 class MotorPermutation(Control):
     name, about = "motor-permutation", "K9: the motors are wired up in random order"
+    draws = True
 
     def bind(self, interface: Any, body: Any, clock: Clock) -> None:
         self._order = stream(self.seed, "motors").permutation(len(body.motors))
@@ -214,7 +219,7 @@ class MotorPermutation(Control):
 
 class PatternGenerator(Control):
     name, about = "pattern-generator", "K10: a scripted rhythm of the body, without brain or senses"
-    brain_heard = False
+    brain_heard, scripted = False, True
 
     def bind(self, interface: Any, body: Any, clock: Clock) -> None:
         self._pattern, self._period_s = interface.PATTERN(body), clock.control_s
@@ -260,3 +265,19 @@ def control(name: str, seed: int = 0) -> Control:
     if name not in CONTROLS:
         raise LookupError(f"no control {name!r}; {bestiary.nearest(name, ['intact', *CONTROLS], 'control')}")
     return CONTROLS[name](seed)
+
+
+def check_acts(name: str | None, seed: int, asked: Mapping[str, Any]) -> None:
+    """Raises BestiaryError where something that was asked for changes nothing that the animal does.
+
+    asked: options of an animal's brain by name; empty ones were not asked for.
+    """
+    chosen = control(Control.name if name is None else name, seed)
+    given = ", ".join(option for option, value in asked.items() if value)
+    if chosen.scripted and given:
+        raise BestiaryError(f"{given} would change nothing: under {name!r} no neuron moves a muscle; leave one out")
+    if seed and not chosen.draws:
+        raise BestiaryError(
+            f"control_seed={seed} would change nothing: it is of the permutations of a control, and {chosen.name!r} "
+            "has none; `seed` is of the run"
+        )

@@ -15,6 +15,7 @@ from bestiary.brains._mushroom_body import MushroomBody
 Array = np.ndarray[Any, np.dtype[Any]]
 
 GOAL_RAD = 0.0  # of FC2, on the ring: the fly keeps the sun ahead, in a world that has one
+TURN_S = 0.05  # set by hand, half a stride
 FULL_ODOUR = 100.0  # ppm that drive projection neurons fully; half at the geometric mean of 1 and this (assumed)
 
 
@@ -22,6 +23,7 @@ FULL_ODOUR = 100.0  # ppm that drive projection neurons fully; half at the geome
 class CompassSense:
     """Turning from the halteres (the gyroscope) to PEN, and the direction of the light, if it has one, to EPG.
 
+    Turning is averaged over TURN_S: the sway of the steps, ten times as fast as the turns, would saturate the shifters.
     Ring neurons learn where landmarks are (Kim 2019 Nature 576:126); here the map is given: the bump stands at minus
     the azimuth of the mean light. even: vector length of the light above which it counts as a landmark.
     """
@@ -39,7 +41,7 @@ class CompassSense:
             object.__setattr__(self, name, value)
 
     def init(self) -> dict[str, Array]:
-        return {}
+        return {"turn": np.zeros(1)}
 
     def encode(self, state: Any, obs: Mapping[str, Array], drive: Array) -> Any:
         landmark = None
@@ -48,9 +50,10 @@ class CompassSense:
             vector = (light * self._flat * self._azimuth).mean() - light.mean() * self._ahead
             if abs(vector) > self.even:
                 landmark = -float(np.angle(vector))
-        turn = float(obs["gyro_rad_per_s"][2])
-        drive[:] = self.part.drive(turn, GOAL_RAD, landmark)
-        return state
+        blend = -np.expm1(-self.part.clock.control_s / TURN_S)
+        turn = state["turn"] + (float(obs["gyro_rad_per_s"][2]) - state["turn"]) * blend
+        drive[:] = self.part.drive(float(turn[0]), GOAL_RAD, landmark)
+        return {"turn": turn}
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,10 @@ from bestiary.bodies.fly import LEGS
 from bestiary.interfaces._limb import Limb
 
 JOINTS = ("coxa_abduct", "coxa_twist", "coxa", "femur_twist", "femur", "tibia", "tarsus")  # of a leg, in this order
-NEUTRAL_MM = {"T1": (0.90, 0.88), "T2": (-0.05, 1.60), "T3": (-1.35, 1.06)}  # middle of a stance, thorax frame, left
-# Height of the middle of a claw against the thorax: as the model stands, and so much lower as the leg gives way
-STANCE_MM = {"T1": -1.26, "T2": -1.28, "T3": -1.36}
-LIFT = {"T1": 0.9, "T2": 1.0, "T3": 1.3}  # of the arc of a swing, relative: hind legs lag behind their commands most
+NEUTRAL_MM = {"T1": (0.87, 0.88), "T2": (-0.05, 1.60), "T3": (-1.35, 1.06)}  # middle of a stance, thorax frame, left
+# Height of the middle of a claw against the thorax, for a body that walks pitched up by 8 degrees, front legs far down
+STANCE_MM = {"T1": -1.38, "T2": -1.33, "T3": -1.29}
+LIFT = {"T1": 0.85, "T2": 1.0, "T3": 2.2}  # of the arc of a swing, relative: hind legs lag behind their commands most
 # Ways of the claw in grooming, mm in the thorax frame of the left side (x ahead, y left, z up), each gone through
 # once a cycle: two sweeps and, where legs can meet, a rub of one against the other. Places are the model's own.
 PROGRAMS: dict[str, tuple[str, tuple[tuple[float, float, float], ...], dict[str, float]]] = {
@@ -69,6 +69,9 @@ PROGRAMS: dict[str, tuple[str, tuple[tuple[float, float, float], ...], dict[str,
 CYCLE = 48  # steps of a program's table
 LEAN_MM = {"T1": -0.05, "T2": 0.0, "T3": 0.35}  # how far ahead the body goes over the legs that stay
 LEAN_MM_PER_HZ, CROUCH_MM_PER_HZ = 0.007, 0.004
+PRESS_MM = {"T1": 0.2, "T2": 0.07, "T3": 0.02}  # how far below the ground a swing aims, as the body is pitched up
+SLOW_MM = {"T1": 0.0, "T2": 0.08, "T3": 0.0}  # how much lower the slower, down to standing, as the body rides higher
+RELAX_S = 0.1  # in which a leg that has landed gives way again
 RAISE = 0.6  # mm that hind legs stretch per mm of leaning uphill, as they give way there
 GRID_MM = (np.linspace(-1.5, 1.5, 13), np.linspace(-0.75, 0.75, 7), np.linspace(-0.4, 1.0, 8))  # about the neutral foot
 
@@ -257,11 +260,11 @@ class Motor:
         template: Template,
         period_s: float,
         *,
-        speed_mm_s_per_Hz: float = 0.4,
+        speed_mm_s_per_Hz: float = 0.3,
         lift_mm: float = 0.6,
         half_track_mm: float = 1.2,
-        swing_s: float = 0.034,
-        stance: tuple[float, float] = (2.6, 0.48),
+        swing_s: float = 0.0255,
+        stance: tuple[float, float] = (6.5, 0.55),
         groom_s: float = 0.07,
         adhesion: bool = True,
         search: bool = True,
@@ -277,7 +280,7 @@ class Motor:
         self._fixed = (
             *(t.table, t.origin, t.low, t.step, t.where, t.centre, t.half, t.neutral, t.lead_s, t.spring, t.rest_rad),
             *(t.ways, t.users, t.holds, t.leans, t.kick, t.tuck, np.array(mouth), others, share),
-            np.array([LIFT[leg[:2]] for leg in LEGS]),
+            *(np.array([by[leg[:2]] for leg in LEGS]) for by in (LIFT, PRESS_MM, SLOW_MM)),
             np.array((*numbers, float(adhesion), float(search))),
         )
 
@@ -365,6 +368,8 @@ def _limbs(
     others,
     share,
     heights,
+    press,
+    slow,
     numbers,
 ):
     dt, speed, lift, track, swing_s, stance_base, stance_share, groom_s, adhesion, search = numbers
@@ -387,10 +392,10 @@ def _limbs(
             own[i] = max(own[i], groom[p] * users[p, i])
     # On a slope the body leans uphill and crouches; a slope of 30 degrees is 50 Hz.
     lean += LEAN_MM_PER_HZ * (rate[29] - rate[30])
-    clock[2] += (lean - clock[2]) * (1 - np.exp(-dt / 0.06))
-    clock[4] += (LEAN_MM_PER_HZ * (rate[32] - rate[31]) - clock[4]) * (1 - np.exp(-dt / 0.06))
+    clock[2] += (lean - clock[2]) * (1 - np.exp(-dt / 0.03))
+    clock[4] += (LEAN_MM_PER_HZ * (rate[32] - rate[31]) - clock[4]) * (1 - np.exp(-dt / 0.03))
     steep = np.sqrt((rate[29] - rate[30]) ** 2 + (rate[32] - rate[31]) ** 2)
-    clock[5] += (min(CROUCH_MM_PER_HZ * steep, 0.4) - clock[5]) * (1 - np.exp(-dt / 0.06))
+    clock[5] += (min(CROUCH_MM_PER_HZ * steep, 0.4) - clock[5]) * (1 - np.exp(-dt / 0.03))
     half_cycle = 1 if rate[17] > rate[16] else 0
     if rate[16] + rate[17] > 0:
         if int(clock[0]) % 2 != half_cycle:
@@ -432,7 +437,9 @@ def _limbs(
         action[m] = min(max((goal - centre[m]) / half[m], -1.0), 1.0)
 
     at = np.zeros(3)
+    ease = min(max(1 - ahead / 40, 0.0), 1.0) * max(1 - steep / 25, 0.0)  # on a slope the body keeps low
     for i in range(6):
+        low_mm = slow[i] * ease if ahead > 0 else 0.0
         vx, vy = ahead - turn * origin[i, 1], turn * origin[i, 0]  # the ground's speed under this foot, reversed
         if swing_Hz[i] > 0:
             if arc[i] < 0:
@@ -442,17 +449,17 @@ def _limbs(
             s = arc[i] * arc[i] * (3 - 2 * arc[i])
             feet[i, 0] = lifted[i, 0] + (origin[i, 0] + vx * reach - lifted[i, 0]) * s
             feet[i, 1] = lifted[i, 1] + (origin[i, 1] + vy * reach - lifted[i, 1]) * s
-            feet[i, 2] = origin[i, 2] + lift * heights[i] * np.sin(np.pi * arc[i]) ** 2
+            feet[i, 2] = origin[i, 2] + lift * heights[i] * np.sin(np.pi * arc[i]) ** 2 - (press[i] + low_mm) * s
         else:
             height = feet[i, 2] - origin[i, 2]
             if arc[i] > 0.4 and rate[6 + i] > 0 and search > 0:
                 ground[i] = min(max(height, 0.0), 0.3)
             elif arc[i] >= 0:
-                ground[i] = 0.0
+                ground[i] = -press[i] - low_mm
             elif rate[6 + i] == 0 and search > 0 and height < 0.05 and own[i] < 0.1 and jump < 0:
-                ground[i] = max(ground[i] - 10.0 * dt, -0.3)
+                ground[i] = max(ground[i] - 40.0 * dt, -0.35)
             else:
-                ground[i] -= ground[i] * min(dt / 0.3, 1.0)
+                ground[i] -= (ground[i] + low_mm) * min(dt / RELAX_S, 1.0)
             arc[i] = -1.0
             x, y = feet[i, 0], feet[i, 1]
             feet[i, 0] = min(max(x - dt * slowed * (ahead - turn * y), origin[i, 0] - 1.4), origin[i, 0] + 1.4)

@@ -18,8 +18,10 @@ import mujoco
 import numba
 import numpy as np
 
+from bestiary import assets
 from bestiary.bodies._base import Array
-from bestiary.bodies.mouse import PAWS, STANCE
+from bestiary.bodies._mouse_bound import PAWS
+from bestiary.bodies._mouse_rat import STANCE
 from bestiary.interfaces._limb import Limb
 
 FORE = ("scapula_S_supinate", "scapula_S_abduct", "scapula_S_extend", "shoulder_S", "shoulder_sup_S", "elbow_S",
@@ -30,22 +32,13 @@ GRID_MM = (np.linspace(-30, 30, 16), np.linspace(-9, 9, 5), np.linspace(-6, 14, 
 RISE = {"F": (0.39, 0.004), "H": (-0.3, 0.012)}  # sine at which hand and foot rise ahead: middle, more per mm ahead
 CANALS_S = 0.028  # of turning that counts as much as a tilt
 CROUCH_MM = 5.0
+WRITHE_S = 0.12  # of one writhe of righting; its two postures were found by search (righting.csv)
+STRETCH_MM = 18.0  # behind the middle of its stance, from where a paw is felt to be far behind
 # Paws of a rearing mouse, mm from where they stand, in the frame of a trunk that is pitched up by 55 degrees, and the
 # sine at which hand and foot rise there: the centre of mass is above the hind paws
 REAR = {"F": ((4.0, 0.0, 8.0), np.nan), "H": ((-12.0, 0.0, -2.0), -0.82)}
-# Drive of the cord (alpha); speed in m/s of the body that it stands for, from strides of M20 (3.4, 7.7, 9.2 cm) at the
-# rhythm that the network then has; how long a stance lasts, s, which a swing needs to know where to put the paw
-SPEEDS = (
-    (0.05, 0.04, 0.39),
-    (0.1, 0.1, 0.28),
-    (0.2, 0.2, 0.175),
-    (0.3, 0.3, 0.147),
-    (0.5, 0.46, 0.108),
-    (0.7, 0.65, 0.083),
-    (0.9, 0.86, 0.062),
-    (0.95, 0.90, 0.056),
-    (1.03, 0.95, 0.050),
-)
+# Drive of the cord (alpha); speed in m/s of the body that it stands for: about strides of M20 at the network's rhythm
+SPEEDS = ((0.05, 0.07), (0.1, 0.1), (0.2, 0.2), (0.3, 0.3), (0.5, 0.45), (1.0, 0.9))
 
 
 @dataclass(frozen=True)
@@ -62,6 +55,7 @@ class Template:
     rear: Array  # (4, 8) rad: limbs of a mouse that stands on its hind paws
     lead_s: Array  # (n_motors,) lag of each servo by its joint's damping
     delay_s: Array  # (n_motors,) of its activation
+    righting: Array  # (2, 2, n_motors) action less neutral, by the side that lies below (left first), in two postures
     motors: Mapping[str, int] = field(repr=False)
 
     @classmethod
@@ -132,8 +126,20 @@ def _template(body: Any) -> Template:
         rear=np.array([rear[paw[0]] for paw in PAWS]),
         lead_s=lead,
         delay_s=delay,
+        righting=_righting(motors),
         motors=motors,
     )
+
+
+def _righting(motors: Mapping[str, int]) -> Array:
+    out = np.zeros((2, 2, len(motors)))
+    for row in assets.rows("mouse", "righting.csv"):
+        for side, (below, above) in enumerate((("L", "R"), ("R", "L"))):
+            name = row["motor"].replace("below", below).replace("above", above)
+            sign = -1 if side and name.endswith(("bend", "twist")) else 1
+            if name in motors:
+                out[side, :, motors[name]] = sign * float(row["first"]), sign * float(row["second"])
+    return out
 
 
 # Of assets/mouse/parameters.json, in the order in which `_limbs` takes them
@@ -150,6 +156,10 @@ MOTOR_PARAMETERS = (
     "reach_mm",
     "sink_mm_per_s",
     "turn_rad_per_s",
+    "roll_mm",
+    "pitch_mm",
+    "arch_rad",
+    "low_mm",
 )
 
 
@@ -161,7 +171,7 @@ class Motor:
         *(f"RGF_{paw}" for paw in PAWS),
         *(f"load_{paw}" for paw in PAWS),
         *("speed", "stop", "turn_L", "turn_R", "rear", "crouch", "nod", "lick", "FN_L", "FN_R"),
-        *("nose_up", "nose_down", "lean_L", "lean_R"),
+        *("nose_up", "nose_down", "lean_L", "lean_R", "righting"),
     )
 
     def __init__(self, template: Template, period_s: float, parameters: Mapping[str, float]) -> None:
@@ -175,6 +185,7 @@ class Motor:
             *(t.table, t.origin, t.rear, t.where, t.centre, t.half, t.lead_s, share, others),
             np.array([[g[0], g[1] - g[0]] for g in GRID_MM]),
             np.array(SPEEDS),
+            np.clip(t.neutral + t.righting, -1, 1),
             tuple(float(parameters[name]) for name in MOTOR_PARAMETERS),
             period_s,
         )
@@ -185,12 +196,12 @@ class Motor:
         state = {
             "paws": t.origin.copy(),  # mm, trunk frame: where each is told to be
             "lifted": t.origin[:, :2].copy(),
-            "clock": np.array(
-                [[0.0, 0.1, 2.0]] * 4
-            ),  # s since flexors changed; last swing, s; share of this, 2 at rest
+            # s since flexors changed; last swing, s; share of this, 2 at rest; s since it landed; last stance, s
+            "clock": np.array([[0.0, 0.1, 2.0, 0.0, 0.2]] * 4),
             "told": np.full((4, JOINTS), np.nan),
             "active": t.centre + t.half * t.neutral,
             "action": t.neutral.copy(),
+            "fallen": np.zeros(2),  # s since it writhes, the side that lay below then
         }
         rate = np.zeros(len(self.OUTPUTS))
         rate[[self.OUTPUTS.index(name) for name in ("stop", "nod", "FN_L", "FN_R")]] = 100, 50, 50, 50
@@ -202,7 +213,7 @@ class Motor:
         _limbs(*[state[k] for k in _STATE], rate_Hz, *self._fixed)  # type: ignore[call-arg]
 
 
-_STATE = ("paws", "lifted", "clock", "told", "active", "action")
+_STATE = ("paws", "lifted", "clock", "told", "active", "action", "fallen")
 
 
 @numba.njit(cache=True, nogil=True)
@@ -226,24 +237,26 @@ def _look(table: Array, grid: Array, at: Array) -> Array:
 
 @numba.njit(cache=True, nogil=True)
 def _limbs(
-    paws, lifted, clock, told, active, action, rate, table, origin, rear, where, centre, half, lead_s, share, others,
-    grid, speeds, numbers, dt,
+    paws, lifted, clock, told, active, action, fallen, rate, table, origin, rear, where, centre, half, lead_s, share,
+    others, grid, speeds, righted, numbers, dt,
 ):  # fmt: skip
     flexor, load = rate[:4], rate[4:8]
     speed, stop, turn_L, turn_R, rears = rate[8], rate[9], rate[10], rate[11], rate[12]
     crouch, nod, lick, FN_L, FN_R = rate[13], rate[14], rate[15], rate[16], rate[17]
     up, down, lean_L, lean_R = rate[18], rate[19], rate[20], rate[21]
-    lift, fore_lift, push, air, blend, falls, place, early, settle_s, deeper, sink, turn_top = numbers
+    lift, fore_lift, push, air, blend, falls, place, early = numbers[:8]
+    settle_s, deeper, sink, turn_top, roll, pitch, arch, low = numbers[8:]
     go = 1 - min(stop / 50, 1.0)
     ahead = 1e3 * np.interp(speed / 100, speeds[:, 0], speeds[:, 1]) * go  # mm/s
-    stance_s = np.interp(speed / 100, speeds[:, 0], speeds[:, 2])
     turn = turn_top * (turn_L - turn_R) / 100 * go  # rad/s, to the left
     upright = min(rears / 100, 1.0)
     at = np.zeros(3)
     for i in range(4):
         vx, vy = ahead - turn * origin[i, 1], turn * origin[i, 0]
         clock[i, 0] += dt
+        clock[i, 3] += dt
         if flexor[i] > 10 and go > 0 and clock[i, 2] >= 2:  # it lifts
+            clock[i, 4] = min(clock[i, 3], 0.4)
             clock[i, 0] = clock[i, 2] = 0.0
             lifted[i] = paws[i, :2]
         if flexor[i] <= 10 and clock[i, 2] < 2:  # its flexors fall silent
@@ -253,12 +266,14 @@ def _limbs(
             clock[i, 2] = min(clock[i, 0] / (air * clock[i, 1]), 1.0)
             if clock[i, 2] > 0.5 and load[i] > early:  # it meets the ground early, and stays there
                 clock[i, 2] = 1.0
+            if clock[i, 2] >= 1:
+                clock[i, 3] = 0.0
         ground = origin[i, 2] - push
         if clock[i, 2] < 1:
             s = clock[i, 2]
             # to where its next stance should begin, and to the side that the trunk sinks to, to catch it
-            x = origin[i, 0] + place * (down - up) / 100 + vx * stance_s / 2
-            y = origin[i, 1] + place * (lean_L - lean_R) / 100 + vy * stance_s / 2
+            x = origin[i, 0] + place * (down - up) / 100 + vx * clock[i, 4] / 2
+            y = origin[i, 1] + place * (lean_L - lean_R) / 100 + vy * clock[i, 4] / 2
             # by a cubic that leaves and meets the ground at the ground's own speed
             there, out = s * s * (3 - 2 * s), s * (1 - s) * (1 - 2 * s) * air * clock[i, 1] * blend
             paws[i, 0] = lifted[i, 0] + (x - lifted[i, 0]) * there - vx * out
@@ -276,7 +291,10 @@ def _limbs(
                 paws[i, 2] = max(ground - deeper, paws[i, 2] - sink * dt)
         for k in range(3):
             at[k] = paws[i, k] - origin[i, k]
-        at[2] += CROUCH_MM * crouch / 100
+        # legs stretch on the side that the trunk sinks to
+        lean = (lean_L - lean_R) / 100 * (-1 if i % 2 else 1)
+        dip = (down - up) / 100 * (1 if i < 2 else -1)
+        at[2] += CROUCH_MM * crouch / 100 + low * ahead / 500 - min(max(roll * lean + pitch * dip, -5.0), 5.0)
         if i % 2:
             at[1] = -at[1]
         angle = _look(table[i], grid, at)
@@ -289,7 +307,8 @@ def _limbs(
                 told[i, j] = angle[j]
     # trunk, head, mouth and whiskers
     bend, mouth = (turn_L - turn_R) / 100, lick / 100
-    posture = np.array([0.0, 0.15 * bend, -0.3 * (nod - 50) / 50, 0.3 * bend, 0.0, -0.2 * mouth])
+    together = (flexor[2] + flexor[3] - flexor[0] - flexor[1]) / 200  # the loin bends when both hind legs go forward
+    posture = np.array([-arch * together, 0.15 * bend, -0.3 * (nod - 50) / 50, 0.3 * bend, 0.0, -0.2 * mouth])
     direct = np.array([mouth, (FN_L - 50) / 50, (FN_R - 50) / 50])
     for k in range(others.size):
         m = others[k]
@@ -299,6 +318,14 @@ def _limbs(
             action[m] = min(max(direct[k - 6], -1.0), 1.0)
         else:
             _drive(m, posture[k], 0.0, active, action, centre, half, lead_s, share)
+    if rate[22] > 5:
+        if fallen[0] == 0:
+            fallen[1] = 0 if lean_L > lean_R else 1
+        writhe = righted[int(fallen[1]), int(2 * fallen[0] / WRITHE_S) % 2]
+        action += min(rate[22] / 70, 1.0) * (writhe - action)
+        fallen[0] += dt
+    else:
+        fallen[0] = 0
 
 
 @numba.njit(cache=True, nogil=True)
@@ -314,9 +341,10 @@ def _drive(m, angle, speed, active, action, centre, half, lead_s, share):
 class Proprioception:
     """What the limbs and the labyrinth feel, as drive of named units of the cord, mV.
 
-    load: 10 for the whole weight on one paw. stretch: 10 with the paw 15 mm behind the middle of its stance, from the
-    joint angles (a linear read-out of the step template). Tilts: 10 times the share of gravity along that axis, as the
-    otoliths feel it, and CANALS_S times the turning that the semicircular canals feel.
+    load: 10 for the whole weight on one paw. stretch: from STRETCH_MM on 10 for every 15 mm that the paw is behind the
+    middle of its stance, by the joint angles (a linear read-out of the step template). Tilts: 10 times the share of
+    gravity along that axis, as the otoliths feel it, and CANALS_S times the turning that the semicircular canals feel.
+    tipped: 10 on a side, 20 on the back.
     """
 
     def __init__(self, body: Any, template: Template, names: Sequence[str], weight_N: float = 0.245) -> None:
@@ -325,6 +353,7 @@ class Proprioception:
         self._load = np.array([row[f"load_{p}"] for p in PAWS])
         self._stretch = np.array([row[f"stretch_{p}"] for p in PAWS])
         self._tilt = np.array([row[w] for w in ("nose_up", "nose_down", "lean_L", "lean_R")])
+        self._tipped = row["tipped"]
         self._joints, self._fit = [], []
         ahead = np.repeat(GRID_MM[0], len(GRID_MM[1]) * len(GRID_MM[2]))
         for i, paw in enumerate(PAWS):
@@ -338,7 +367,9 @@ class Proprioception:
         drive = np.zeros(self._size, np.float32)
         drive[self._load] = 10 / self._weight * obs["paw_load_N"]
         for row, joints, fit in zip(self._stretch, self._joints, self._fit, strict=True):
-            drive[row] = min(max(-10 / 15 * float(fit[:-1] @ obs["joint_rad"][joints] + fit[-1]), 0.0), 15.0)
+            behind_mm = -float(fit[:-1] @ obs["joint_rad"][joints] + fit[-1])
+            drive[row] = min(max(10 / 15 * (behind_mm - STRETCH_MM), 0.0), 15.0)
         pitch, roll = obs["gravity"][:2] + CANALS_S * obs["gyro_rad_per_s"][1::-1] * (1, -1)
+        drive[self._tipped] = 10 * (1 + obs["gravity"][2])
         drive[self._tilt] = -10 * pitch, 10 * pitch, 10 * roll, -10 * roll
         return drive

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from bestiary.bodies._base import Array
+from bestiary.bodies._mouse_bound import LOOK_S
 from bestiary.bodies._mouse_retina import mouse_retina
-from bestiary.bodies._mouse_whiskers import whisker_array
-from bestiary.bodies.mouse import LOOK_S, WHISKERS
+from bestiary.bodies._mouse_whiskers import WHISKERS, whisker_array
 from bestiary.brains.mouse import CHANNELS, COLUMNS, ROWS
 
 _ACROSS = {"L": 1, "R": 0}  # row of the sense (left, right) that a side of the brain hears
@@ -88,8 +88,6 @@ class EyeSense:
             rows.append((i, CHANNELS.index(channel), places[key]))
         self._cells = np.array(rows, int).reshape(-1, 3)
         self._pool = np.array(masks, np.float32).reshape(len(masks), ways[..., 0].size)
-        up = np.degrees(np.arcsin(ways[0, :, 2]))
-        self._above = up > 15
         row_of = {name: i for i, name in enumerate(brainstem)}
         self._sc = [(row_of.get(f"SC_{s}"), row_of.get(f"sweep_{s}"), _ACROSS[s]) for s in "LR"]
         self._pixel_deg = math.degrees(mouse_retina().acceptance_rad)
@@ -126,7 +124,7 @@ class EyeSense:
         """Adds to drive of the parts `loop` and `brainstem`."""
         new = dict(state)
         if int(state["step"][0]) % self._every == 0:
-            self._look(new, obs["luminance"], float(np.abs(obs["gyro_rad_per_s"]).max()))
+            self._look(new, obs["luminance"], obs["gravity"])
         new["step"] = state["step"] + 1
         if len(self._cells):
             drive[self._cells[:, 0]] += new["rates"]
@@ -136,7 +134,7 @@ class EyeSense:
                     commands[row] += UNIT_MV * value
         return new
 
-    def _look(self, state: dict[str, Array], light: Array, turning: float) -> None:
+    def _look(self, state: dict[str, Array], light: Array, down: Array) -> None:
         mean = light.copy() if np.isnan(state["mean"][0, 0]) else state["mean"]
         mean = mean + np.float32(LOOK_S / 2.0) * (light - mean)
         contrast = (light - mean) / np.maximum(mean, 0.05)
@@ -150,8 +148,9 @@ class EyeSense:
         signal = np.stack([sustained, -sustained, transient, -transient])
         state["rates"] = 4 + 56 * np.maximum(signal[self._cells[:, 1], self._cells[:, 2]], 0)
         size, alarm = state["size"].copy(), np.zeros((2, 2))
+        above = self._ways @ -down > math.sin(math.radians(ABOVE_DEG))
         for eye in range(2):
-            dark = self._above & (contrast[eye] < -0.25)
+            dark = above[eye] & (contrast[eye] < -0.25)
             angle = 2 * math.sqrt(self._pixel_deg**2 * int(dark.sum()) / math.pi)
             place = float(np.degrees(np.arctan2(*self._ways[eye][dark].mean(0)[1::-1]))) if dark.any() else size[eye, 2]
             was, growth, before, speed = size[eye].tolist()
@@ -159,14 +158,15 @@ class EyeSense:
             moved = abs((place - before + 180) % 360 - 180) / LOOK_S if was > 0 and dark.any() else 0.0
             speed += 0.4 * (moved - speed)
             size[eye] = angle, growth, place, speed
-            if turning < STILL_RAD_PER_S:
-                alarm[eye, 0] = float(growth > GROWS_DEG_PER_S and angle > LOOM_DEG)
-                alarm[eye, 1] = float(3 < angle < LOOM_DEG and 5 < speed < 200 and growth < GROWS_DEG_PER_S)
+            alarm[eye, 0] = float(growth > GROWS_DEG_PER_S and angle > LOOM_DEG)
+            alarm[eye, 1] = float(3 < angle < LOOM_DEG and 5 < speed < 200 and growth < GROWS_DEG_PER_S)
         state["size"], state["alarm"] = size, alarm
 
 
 LOOM_DEG, GROWS_DEG_PER_S = 15.0, 25.0  # mice flee discs that grow to 20 deg and more at 35 to 350 deg/s (memory)
-STILL_RAD_PER_S = 4.0  # turning the head faster blinds the colliculus's cells (a corollary discharge, assumed)
+ABOVE_DEG = (
+    20.0  # over the horizon: what is above, wherever the head points (eyes of mice counter its tilt: Meyer 2020)
+)
 
 
 def senses(body: Any) -> dict[str, bool]:

@@ -224,11 +224,12 @@ class WormInterface:
             current[:, felt_now] += self.touch @ (change / (change + p["touch_half_N"])).T.astype(np.float32)
         averages = state["averages"].copy()
         fast, slow = min(1.0, self.period_s / p["chemical_fast_s"]), min(1.0, self.period_s / p["chemical_slow_s"])
+        smelt = np.stack([obs[sense] for sense in self.chemical]).astype(float).mean(2)  # (senses, worms)
+        changed = (smelt[:, None] != averages.transpose(2, 1, 0)).any(1)
         for k, (sense, (rise, fall)) in enumerate(self.chemical.items()):
-            now = obs[sense].astype(float).mean(1)
-            a, b = averages[:, 0, k], averages[:, 1, k]
-            if not (busy := (now != a) | (now != b)).any():
+            if not (busy := changed[k]).any():
                 continue
+            now, a, b = smelt[k], averages[:, 0, k], averages[:, 1, k]
             first = np.isnan(a)
             a, b = np.where(first, now, a), np.where(first, now, b)
             a, b = a + (now - a) * fast, b + (now - b) * slow

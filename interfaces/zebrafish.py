@@ -32,6 +32,7 @@ BENCH: dict[str, dict[str, Any]] = {
     "3,000 spiking neurons": {"connectome": "mesoscale:3000"},
     "100,000 spiking neurons": {"connectome": "mesoscale:100000"},
 }
+BENCH_SECONDS = {"what ships": 1.5, "3,000 spiking neurons": 1.5, "100,000 spiking neurons": 0.4}
 COMPONENTS = {
     "bout-gate": "the cord's accumulator that turns a tonic drive into bouts (functional_fit)",
     "nerve-depression": "synapses of the VIIIth nerve on the Mauthner cells tire: habituation (functional_fit)",
@@ -163,8 +164,8 @@ class FishInterface:
                 self._give(drive, f"ds_{way}_{eye}", UNIT_MV * MOTION * max(m, 0.0))
                 self._give(drive, f"ds_{back}_{eye}", UNIT_MV * MOTION * max(-m, 0.0))
             m = _motion(contrast[e], past[e], self.around[e]) if calm else 0.0
-            self._give(drive, f"rot_left_{eye}", UNIT_MV * MOTION * max(m, 0.0))
-            self._give(drive, f"rot_right_{eye}", UNIT_MV * MOTION * max(-m, 0.0))
+            self._give(drive, f"rot_left_{eye}", UNIT_MV * ROTATION * max(m, 0.0))
+            self._give(drive, f"rot_right_{eye}", UNIT_MV * ROTATION * max(-m, 0.0))
             dark = self.upper[e] & (contrast[e] < -0.3 * np.maximum(mean[e], 0.05))
             angle = 2 * math.sqrt(PIXEL_DEG**2 * int(dark.sum()) / math.pi)
             was, growth = state["size"][e].tolist()
@@ -203,7 +204,9 @@ class FishInterface:
 
 TAP_M_PER_S2 = 50.0  # of the water: always startles; about 28 dB re 1 m/s^2 is the threshold (Bhandiwad 2013, recall)
 SQUEEZE_PER_M = 150.0  # what stretch cells of the bladder hear, per m below the depth where they rest (tuned)
-MOTION = 8.0  # units of drive per unit of correlation: fitted to Z17 with 10 mm/s as its knee
+MOTION = 3.0  # units of drive per unit of correlation: 1 at 10 mm/s, the knee of Z17 (functional_fit)
+ROTATION = 1.0  # likewise of motion around the fish: not saturated before 24 deg/s, so that eyes can follow smoothly
+FAINT = 5e-3  # power at which motion counts half: a sine of 20 % contrast (assumed); what is finer than Z25 is below it
 LOOM_DEG, GROWS_DEG_PER_S = 35.0, 40.0  # Z34: one critical size at all rates, 20 to 75 deg by lab
 SWEEP_RAD_PER_S, QUIET_S = (
     1.5,
@@ -214,8 +217,8 @@ SMALL_DEG2 = 20.0  # area of a spot of 5 deg: smaller is prey, larger is danger 
 
 
 def _pairs(ways: Array, along: Array | None, floor: bool) -> Array:
-    """(2, m) pixels p, q such that q lies 4 degrees from p the way a thing goes that moves `along`: on the floor (what
-    looks at least 25 deg down), or around the fish to its left (what looks no more than 30 deg up or down)."""
+    """(2, m) pixels p, q such that q lies a pixel (3 degrees) from p the way a thing goes that moves `along`: on the
+    floor (what looks at least 25 deg down), or around the fish to its left (no more than 30 deg up or down)."""
     if floor:
         here = np.flatnonzero(ways[:, 2] < -math.sin(math.radians(25)))
         w = ways[here]
@@ -226,20 +229,19 @@ def _pairs(ways: Array, along: Array | None, floor: bool) -> Array:
         w = ways[here]
         step = np.stack([-w[:, 1], w[:, 0], 0 * w[:, 0]], axis=1)
     step /= np.linalg.norm(step, axis=1, keepdims=True)
-    want = math.cos(math.radians(4)) * w + math.sin(math.radians(4)) * step
+    apart = math.radians(PIXEL_DEG)
+    want = math.cos(apart) * w + math.sin(apart) * step
     far, other = cKDTree(ways).query(want)
-    good = (far < math.radians(2.5)) & (other != here)
+    good = (far < apart / 2) & (other != here)
     return np.stack([here[good], other[good]])
 
 
 def _motion(now: Array, past: Array, pairs: Array) -> float:
-    """Correlation of each pixel's past with its neighbour's present, less the other way round, over their power."""
+    """Correlation of each pixel's past with its neighbour's present, less the other way round, over power + `FAINT`."""
     p, q = pairs
     a, b, c, d = past[p], now[q], now[p], past[q]
     power = float(np.dot(c, c) + np.dot(b, b)) / 2
-    if power < 1e-4 * len(p):
-        return 0.0
-    return float(np.dot(a, b) - np.dot(c, d)) / power
+    return float(np.dot(a, b) - np.dot(c, d)) / (power + FAINT * len(p))
 
 
 class PATTERN:
@@ -248,7 +250,7 @@ class PATTERN:
     def __init__(self, body: Zebrafish) -> None:
         at = body.joint_fraction
         self._phase = 2 * np.pi * (at - at[0]) / 0.9
-        self._strength = 0.09 * np.interp(at, [at[0], 0.7, 1], [0.6, 1, 0.4])
+        self._strength = 0.075 * np.interp(at, [at[0], 0.7, 1], [0.6, 1, 0.4])
         self._n = len(body.motors)
 
     def __call__(self, time_s: float) -> Array:

@@ -78,7 +78,8 @@ def bench_loop(
     takes another (`cores`). options: of the animal, and `body_options`.
 
     Returns wall times in s by part, `times_real_time`, `times_bare` (loop over physics plus brain), `body_times_bare`
-    (body over physics), the share of each part on one core, and the quartiles of the loop.
+    (body over physics), the share of each part on one core, and the quartiles of the loop. `waiting`: the time in
+    `act` in which its thread did nothing.
     """
     if repeats < 1 or not seconds > 0:
         raise BestiaryError(f"a bench needs seconds above 0 and one repeat or more, got {seconds} s, {repeats} repeats")
@@ -150,15 +151,18 @@ def _loop(
             obs = env.step(animal.act(obs))[0]
         return time.perf_counter() - t
 
+    waits: list[float] = []
+
     def acting() -> float:
-        """The time of the loop that is spent in `act`."""
-        obs, spent = env.set_state(start_env), 0.0
+        """The time of the loop that is spent in `act`; what of it was no work of this thread goes to `waits`."""
+        obs, spent, worked = env.set_state(start_env), 0.0, 0.0
         animal.set_state(start_animal)
         for _ in range(steps):
-            t = time.perf_counter()
+            t, c = time.perf_counter(), time.thread_time()
             action = animal.act(obs)
-            spent += time.perf_counter() - t
+            spent, worked = spent + time.perf_counter() - t, worked + time.thread_time() - c
             obs = env.step(action)[0]
+        waits.append(max(spent - worked, 0.0))
         return spent
 
     parts: dict[str, Callable[[], float]] = {
@@ -177,6 +181,7 @@ def _loop(
         for part in order[k % len(order) :] + order[: k % len(order)]:
             times[part].append(parts[part]())
     wall = {part: statistics.median(t) for part, t in times.items()}
+    wall["waiting"] = statistics.median(waits[1:])  # where the brain has a core of its own: for it
     life = steps * env.clock.control_s
     env.close()
     share = {

@@ -1,4 +1,5 @@
-"""How fast many animals are together: against the raw `mujoco.batch` on the same model, in the same run."""
+"""How fast many animals are together, against the raw `mujoco.batch` on the same model; what keeping a run costs; how
+busy a screen keeps the cores: all in one call."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from typing import Any
@@ -17,8 +19,12 @@ from mujoco import batch
 import bestiary
 from bestiary.envs import EmbodiedEnv, EmbodiedVectorEnv
 from bestiary.errors import BestiaryError
+from bestiary.tasks._bench_runs import bench_runs
+from bestiary.tasks._screen import Screen, run_screen
 
 _PIECE = 5  # control steps
+_SCREENED = ("AVAL", "AVAR", "AVBL", "AVBR", "AVDL", "AVDR", "AVEL", "AVER", "PVCL", "PVCR", "RIML", "RIMR", "AIBL",
+             "AIBR", "AIYL", "AIYR", "RIAL", "RIAR", "RIBL")  # fmt: skip
 _MEMORY = """
 import sys
 from pathlib import Path
@@ -49,6 +55,7 @@ def bench_scale(
     threads: int = 0,
     seed: int = 0,
     memory: bool = True,
+    more: bool = True,
     device: str | None = None,
     progress: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any]:
@@ -58,6 +65,8 @@ def bench_scale(
     that the loop gave, nothing read out. `loop`: vector environment and brains. `bodies`, `brains`: the parts of it.
     `single`: one environment and one animal. Animal steps a second of each are medians over `repeats` stretches that
     together last `seconds` of life. memory: of n / 4, n / 2 and n animals, each in a process of its own.
+    more: also `keeping`, the shares of one worm's loop of `bench_runs`, and `screen`: `cpu_share`, what a screen of 19
+    lesions and the intact worm computed over cores x wall time, the start of its processes and its figure included.
     device: also the brains alone as JAX has them on that device ("cpu", "gpu"), and what device that was.
 
     Returns rates (control steps of one animal a wall second), `share_of_raw` (loop over raw, what is asked for),
@@ -142,6 +151,10 @@ def bench_scale(
     env.close()
     if memory:
         out["memory"] = _memory(name, n, progress)
+    if more:
+        out["keeping"] = bench_runs("worm", 60.0, 3, seed, 20.0, progress)
+        progress("a screen")
+        out["screen"] = _screen(cores, seed)
     if device is not None:
         progress(f"brains on {device}")
         out["device"] = _on_device(name, n, device, seed)
@@ -167,6 +180,14 @@ def _memory(name: str, n: int, progress: Callable[[str], None]) -> dict[str, Any
         taken.append(int(done.stdout.strip().splitlines()[-1]))
     each = [(b - a) / (m - k) for a, b, k, m in zip(taken, taken[1:], sizes, sizes[1:], strict=False)]
     return {"animals": sizes, "bytes": taken, "bytes_per_animal": each, "most_bytes_per_animal": max(each)}
+
+
+def _screen(cores: int, seed: int) -> dict[str, Any]:
+    items = tuple((name, (name,)) for name in _SCREENED)
+    with tempfile.TemporaryDirectory() as folder:
+        found = run_screen(Screen("worm", "lesion", items, "touch", n=3, seed=seed), folder, jobs=cores)
+    return {"items": found.done, "jobs": cores, "wall_s": found.wall_s, "cpu_share": found.cpu,
+            "inside_items": found.occupied}  # fmt: skip
 
 
 def _on_device(name: str, n: int, device: str, seed: int) -> dict[str, Any]:

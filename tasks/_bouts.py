@@ -94,40 +94,57 @@ def tail_beat_Hz(track: Track, joint: int = -3) -> float:
     return _median(np.array(found))
 
 
-def bout_duration_ms(track: Track, joint: int = -3, share: float = 0.15) -> float:
-    """Median over bouts of how long the tail moves: one joint bent by over `share` of its most in that bout."""
-    bend = track.curvature_per_m[:, joint]
+def _beating(track: Track, a: int, b: int, joint: int = -3, share: float = 0.15) -> tuple[int, int]:
+    """First and last sample of the bout from a to b at which a joint is bent by over `share` of its most in it."""
     period = float(np.median(np.diff(track.time_s)))
+    x = np.abs(track.curvature_per_m[a : min(b, a + round(0.5 / period)), joint])
+    on = np.flatnonzero(x > share * x.max())
+    return a + int(on[0]), a + int(on[-1])
+
+
+def bout_duration_ms(track: Track) -> float:
+    """Median over whole bouts of how long the tail moves."""
+    period = float(np.median(np.diff(track.time_s)))
+    spans = [_beating(track, a, b) for a, b in pairwise(bouts(track)["start"].tolist())]
+    return _median(1e3 * period * np.array([last - first for first, last in spans]))
+
+
+def _straight(track: Track, turn_deg: float = 10.0) -> list[tuple[int, int]]:
+    """(start, start of the next) of the bouts that turn by less than turn_deg: cyclic swimming, as it was measured."""
+    found = bouts(track)
+    spans = pairwise(found["start"].tolist())
+    return [span for span, turn in zip(spans, found["turn_deg"].tolist(), strict=True) if abs(turn) < turn_deg]
+
+
+def strouhal(track: Track) -> float:
+    """Beat times width of the tail tip's sweep over mean speed, while the tail beats, of straight bouts: their median
+    (Z12). The sweep is across the way that the fish goes, about its centre of mass: that of the world, not of the head,
+    which yaws against the tail."""
+    period, beat = float(np.median(np.diff(track.time_s))), tail_beat_Hz(track)
     found = []
-    starts = bouts(track)["start"].tolist()
-    for a, b in zip(starts, [*starts[1:], len(bend)], strict=True):
-        x = np.abs(bend[a : min(b, a + round(0.5 / period))] - np.median(bend))
-        if len(x) > 3 and b < len(bend):
-            on = np.flatnonzero(x > share * x.max())
-            found.append(1e3 * period * float(on[-1] - on[0]))
-    return _median(np.array(found))
-
-
-def strouhal(track: Track, joint: int = -3) -> float:
-    """Median over bouts of beat times width of the tail's beat over mean speed, first 150 ms of each (Z12)."""
-    period, beat = float(np.median(np.diff(track.time_s))), tail_beat_Hz(track, joint)
-    axis = track.midline_m[:, 0, :2] - track.midline_m[:, 1, :2]
-    axis /= np.linalg.norm(axis, axis=1, keepdims=True)
-    to = track.midline_m[:, -1, :2] - track.midline_m[:, 1, :2]
-    aside = axis[:, 0] * to[:, 1] - axis[:, 1] * to[:, 0]
-    found, each = [], round(0.15 / period)
-    for a in bouts(track)["start"].tolist():
-        if a + each < len(aside):
-            way = float(np.linalg.norm(np.diff(track.com_m[a : a + each, :2], axis=0), axis=1).sum())
-            found.append(beat * float(np.ptp(aside[a : a + each])) * each * period / way)
+    for span in _straight(track):
+        first, last = _beating(track, *span)
+        com = track.com_m[first : last + 1, :2]
+        if last - first < 0.05 / period:
+            continue
+        way = (com[-1] - com[0]) / np.linalg.norm(com[-1] - com[0])
+        tail = track.midline_m[first : last + 1, -1, :2] - com
+        speed = float(np.linalg.norm(np.diff(com, axis=0), axis=1).mean()) / period
+        found.append(beat * float(np.ptp(way[0] * tail[:, 1] - way[1] * tail[:, 0])) / speed)
     return _median(np.array(found))
 
 
 def bend_L(track: Track) -> float:
-    """Largest curvature of the tail times length of the body: the median over bouts."""
+    """Largest curvature of the tail times length of the body in straight bouts: their median (Z15)."""
     bend = np.abs(track.curvature_per_m).max(1) * track.length_m
-    starts = bouts(track)["start"].tolist()
-    return _median(np.array([bend[a:b].max() for a, b in pairwise(starts)]))
+    return _median(np.array([bend[a:b].max() for a, b in _straight(track)]))
+
+
+def turn_bend_L(track: Track) -> float:
+    """The same in all other bouts."""
+    bend, straight = np.abs(track.curvature_per_m).max(1) * track.length_m, _straight(track)
+    spans = pairwise(bouts(track)["start"].tolist())
+    return _median(np.array([bend[a:b].max() for a, b in spans if (a, b) not in straight]))
 
 
 def first_bout_s(track: Track, from_s: float = 0.0) -> float:
@@ -160,6 +177,16 @@ def escape_beat_Hz(track: Track, joint: int = -3, within_s: float = 0.1) -> floa
         return math.nan
     crossing = t[at] + (t[at + 1] - t[at]) * np.abs(x[at]) / (np.abs(x[at]) + np.abs(x[at + 1]) + 1e-12)
     return float(1 / (crossing[2:] - crossing[:-2]).min())
+
+
+def half_rise_s(track: Track, neuron: str, from_s: float, within_s: float = 1.0) -> float:
+    """From from_s until the rate of `neuron` has risen by half of what it will in within_s. NaN where it does not rise.
+    The assay records it."""
+    rate, t = track.info[f"Hz {neuron}"], track.time_s
+    before = float(rate[(t >= from_s - 0.3) & (t < from_s)].mean())
+    here = (t >= from_s) & (t < from_s + within_s)
+    most = float(rate[here].max())
+    return float(t[here][(rate[here] > (before + most) / 2).argmax()] - from_s) if most > before + 1 else math.nan
 
 
 # Eyes
@@ -273,14 +300,22 @@ def _startles(track: Track, bend_deg: float, within_s: float) -> list[float]:
     return out
 
 
-def loom_angle_deg(track: Track, speed_m_per_s: float = 0.02) -> tuple[float, float]:
-    """(angle of the disc when the fish first goes faster than speed_m_per_s, 1); (0, 0) where it does not."""
+def c_bends(track: Track, turn_deg: float = 100.0, within_s: float = 0.02) -> Array:
+    """(T,) whether the head has turned by turn_deg in the last within_s: a C-bend, which is larger and earlier than any
+    routine turn (100 to 140 deg: Z30)."""
     period = float(np.median(np.diff(track.time_s)))
-    speed = np.linalg.norm(np.diff(track.com_m, axis=0, prepend=track.com_m[:1]), axis=1) / period
-    fast = (track.info["loom_deg"] > 12) & (speed > speed_m_per_s)
-    return (float(track.info["loom_deg"][fast.argmax()]), 1.0) if fast.any() else (0.0, 0.0)
+    back = max(1, round(within_s / period))
+    heading = np.unwrap(track.pose["heading_rad"])
+    turned = np.abs(heading - np.concatenate([np.full(back, heading[0]), heading])[: len(heading)])
+    return np.degrees(turned) > turn_deg
 
 
-def loom_response(track: Track, speed_m_per_s: float = 0.02) -> tuple[float, float]:
-    """(1 where the fish escaped before the disc was full, 1)."""
-    return loom_angle_deg(track, speed_m_per_s)[1], 1.0
+def loom_angle_deg(track: Track) -> tuple[float, float]:
+    """(angle of the disc when a C-bend is done, 1), once the disc is larger than 12 deg; (0, 0) without one."""
+    here = (track.info["loom_deg"] > 12) & c_bends(track)
+    return (float(track.info["loom_deg"][here.argmax()]), 1.0) if here.any() else (0.0, 0.0)
+
+
+def loom_response(track: Track) -> tuple[float, float]:
+    """(1 where the fish made a C-bend after the disc began to grow, 1)."""
+    return loom_angle_deg(track)[1], 1.0

@@ -14,7 +14,7 @@ import time
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ class Stage:
     runs: where another search does the work: a module of bestiary.brains with a function `run` (parameters and trials
     are then empty, and what is fitted is its own). budget: evaluations, or steps of a descent, if none are asked for.
     start: the file in assets/<animal> from which the search begins where it is not told; "": the shipped parameters.
+    body: options of the body that are searched too: name -> [low, high]; the search begins from its defaults.
 
     trials: tables with `task`, `medium`, `seconds`, `skip_s`, optional `options` of `bestiary.animal` (and in them
     `fixed`, parameters held at a value in this trial), `repeats` (seeds over which its loss is averaged),
@@ -52,6 +53,7 @@ class Stage:
     runs: str = ""
     budget: int = 400
     start: str = ""
+    body: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
 
 def stages(animal: str) -> dict[str, Stage]:
@@ -68,6 +70,7 @@ def stages(animal: str) -> dict[str, Stage]:
             s.get("runs", ""),
             s.get("budget", 400),
             s.get("start", ""),
+            s.get("body", {}),
         )
         for name, s in tomllib.loads(file.read_text(encoding="utf-8")).items()
     }
@@ -86,19 +89,22 @@ class Objective:
             if table[name]["low"] is None:
                 raise BestiaryError(f"parameter {name!r} has no range to search in")
             bounds.append((table[name]["low"], table[name]["high"]))
+        bounds += [(low, high) for low, high in stage.body.values()]
+        self.names = (*stage.parameters, *stage.body)
         self.low, self.high = np.log(np.array(bounds)).T
-        self._envs: dict[tuple[int, int], Any] = {}
+        body = bestiary.load("bodies", animal).BODY()
+        self.start = {**self.base, **{name: getattr(body, name) for name in stage.body}}
         self._animals: dict[str, list[Any]] = {}  # of the points of this generation
 
     def values(self, x: Array) -> dict[str, float]:
         """Parameters at a point of the search (unbounded)."""
         share = 1 / (1 + np.exp(-4 * np.asarray(x)))
         found = np.exp(self.low + (self.high - self.low) * share)
-        return dict(zip(self.stage.parameters, found.tolist(), strict=True))
+        return dict(zip(self.names, found.tolist(), strict=True))
 
     def point(self, values: Mapping[str, float]) -> Array:
         """The inverse of `values`, kept off the ends of the range."""
-        log = np.log([values[name] for name in self.stage.parameters])
+        log = np.log([values[name] for name in self.names])
         share = np.clip((log - self.low) / (self.high - self.low), 0.02, 0.98)
         return np.asarray(np.log(share / (1 - share)) / 4)
 
@@ -119,9 +125,7 @@ class Objective:
             self._animals = {}
         trials = self.stage.trials
         runs = [(k, i) for k in seeds for i, trial in enumerate(trials) if k < trial.get("repeats", 1)]
-        tracks: dict[tuple[int, int, int], Any] = {}
-        for seconds in sorted({trials[i]["seconds"] for _, i in runs}):
-            tracks |= self._run(points, [(k, i) for k, i in runs if trials[i]["seconds"] == seconds], seconds)
+        tracks = self._run(points, runs)
         out = []
         for p, total in enumerate(totals):
             found = [self._measured(i, {j: tracks.get((p, k, j)) for j in range(len(trials))}) for k, i in runs]
@@ -135,48 +139,37 @@ class Objective:
             out.append((list(sums.values()), found))
         return out
 
-    def _run(
-        self, points: Sequence[Values], runs: Sequence[tuple[int, int]], seconds: float
-    ) -> dict[tuple[int, int, int], Any]:
-        """Tracks by (point, seed, trial) of `runs`, (seed, trial) each: every trial a vector environment."""
+    def _run(self, points: Sequence[Values], runs: Sequence[tuple[int, int]]) -> dict[tuple[int, int, int], Any]:
+        """Tracks by (point, seed, trial) of `runs`, (seed, trial) each: side by side in one vector environment."""
+        from bestiary.envs import EmbodiedVectorEnv
         from bestiary.interfaces._batch import AnimalBatch
-        from bestiary.tasks._trial import Lane, run_trials
+        from bestiary.tasks._trial import run_trials
 
-        used = sorted({i for _, i in runs})
-        what = {i: [(p, k) for p in range(len(points)) for k, j in runs if j == i] for i in used}
         policies: list[Any] = []
         lanes: list[Any] = []
+        what: list[tuple[int, int, int]] = []
         for p, values in enumerate(points):
-            mine: list[Lane] = [(e, what[i].index((p, k))) for e, i in enumerate(used) for k, j in runs if j == i]
             try:
-                animals = self._made(values, [used[e] for e, _ in mine])
+                animals = self._made(values, [i for _, i in runs])
             except (BestiaryError, np.linalg.LinAlgError):
                 continue
-            together = len(animals) >= _TOGETHER
+            mine = [len(what) + i for i in range(len(runs))]
+            together = len(runs) >= _TOGETHER
             policies += [AnimalBatch(animals, threads=1, width=8)] if together else animals
             lanes += [mine] if together else mine
-        if not policies:
+            what += [(p, k, i) for k, i in runs]
+        if not what:
             return {}
-        envs = [self._env(i, len(what[i])) for i in used]
-        seeds = [[self.seed + k for _, k in what[i]] for i in used]
-        tracks = run_trials(envs, seeds, policies, lanes, seconds)
-        return {(*what[used[e]][row], used[e]): track for (e, row), track in tracks.items()}
-
-    def _env(self, i: int, n: int) -> Any:
-        from bestiary.envs import EmbodiedVectorEnv
-
-        if (i, n) not in self._envs:
-            trial = self.stage.trials[i]
-            self._envs[i, n] = EmbodiedVectorEnv(
-                n,
-                self.animal,
-                trial["task"],
-                medium=trial.get("medium"),
-                clock=self.stage.clock,
-                task_options=trial.get("task_options"),
-                threads=1,
-            )
-        return self._envs[i, n]
+        trials = [self.stage.trials[i] for _, _, i in what]
+        each = [{name: trial.get(name) for name in ("task", "medium", "task_options")} for trial in trials]
+        for one, trial, (p, _, _) in zip(each, trials, what, strict=True):
+            bodily = {name: points[p][name] for name in self.stage.body}
+            one["body_options"] = {**trial.get("body_options", {}), **bodily}
+        env = EmbodiedVectorEnv(len(what), self.animal, None, each=each, clock=self.stage.clock, threads=1)
+        seconds, seeds = [trial["seconds"] for trial in trials], [self.seed + k for _, k, _ in what]
+        tracks = run_trials(env, policies, lanes, seconds, seeds)
+        env.close()
+        return {what[lane]: track for lane, track in tracks.items()}
 
     def _made(self, values: Values, trials: Sequence[int]) -> list[Any]:
         """The animal of a point for each of the trials; those that agree on all options share a brain."""
@@ -185,7 +178,8 @@ class Objective:
         for i in trials:
             own = self.stage.trials[i].get("options", {})
             options = {**self.options, **own}
-            parameters = {**self.base, **values, **options.pop("fixed", {})}
+            own_values = {name: value for name, value in values.items() if name not in self.stage.body}
+            parameters = {**self.base, **own_values, **options.pop("fixed", {})}
             key = json.dumps([list(values.values()), own])
             same, n = self._animals.setdefault(key, []), used.get(key, 0)
             if n == len(same) and n and options.get("control") is None:
@@ -223,24 +217,24 @@ _TOGETHER = 4  # animals of one brain, from which on stepping them together is f
 Ask = Callable[[Sequence[Values], Sequence[float], range], Sequence[list[float]]]
 
 
-def tried(points: Sequence[Values], bar: Sequence[float], seeds: int, at_once: int, ask: Ask) -> list[list[float]]:
+def tried(points: Sequence[Values], bar: Sequence[float], seeds: int, first: int, ask: Ask) -> list[list[float]]:
     """The loss of each point after each seed, adding up; it ends early where that exceeds the `bar` of the same seed.
 
-    at_once: seeds between which a point may be dropped; those that it was tried with in vain do not count, so that the
-    answer does not depend on this number. ask: (points, totals before, seeds) -> totals after each of the seeds.
+    first: seeds after which a point may be dropped; those left try all others at once. What they try in vain does not
+    count, so that the answer does not depend on this number. ask: (points, totals before, seeds) -> totals after each.
     """
     sums: list[list[float]] = [[] for _ in points]
     left = list(range(len(points)))
-    for first in range(0, seeds, at_once):
-        now = range(first, min(first + at_once, seeds))
-        totals = ask([points[i] for i in left], [sums[i][-1] if first else 0.0 for i in left], now)
+    for now in (range(min(first, seeds)), range(first, seeds)):
+        if not left or not now:
+            break
+        totals = ask([points[i] for i in left], [sums[i][-1] if now.start else 0.0 for i in left], now)
         going = []
         for i, after in zip(left, totals, strict=True):
             behind = [k for k, total in zip(now, after, strict=True) if k < len(bar) and total > bar[k]]
-            sums[i] += after[: behind[0] - first + 1] if behind else after
+            sums[i] += after[: behind[0] - now.start + 1] if behind else after
             going += [] if behind else [i]
-        if not (left := going):
-            break
+        left = going
     return sums
 
 
@@ -258,7 +252,7 @@ def _ask(points: Sequence[Values], totals: Sequence[float], seeds: range) -> lis
 
 
 BROOD = 8  # children of the best point so far, in each generation
-SEEDS_AT_ONCE = 2  # fewer leave vectors empty, more try points in vain that one seed would have told from
+FIRST = 1  # seeds that a point is tried with before it may be dropped: most are
 SLACK = 1.1  # a child is dropped at a seed by which it has lost so many times what the best point had
 
 
@@ -326,9 +320,9 @@ def run_fit(
     arguments = (animal, this, base, options, seed)
     objective = Objective(*arguments)
     rng = stream(seed, "fit")
-    centre = objective.point(base)
+    centre = objective.point(objective.start)
     log: list[dict[str, float]] = []
-    best, values, done = np.inf, {k: base[k] for k in this.parameters}, 0
+    best, values, done = np.inf, {k: objective.start[k] for k in objective.names}, 0
     bar: list[float] = []
     began = time.perf_counter()
     with ProcessPoolExecutor(
@@ -347,7 +341,7 @@ def run_fit(
             points = [_mutated(centre, spread, rng) for _ in range(min(BROOD, budget - done))]
             if not log:
                 points[0] = centre
-            sums = tried([objective.values(x) for x in points], bar, objective.seeds, SEEDS_AT_ONCE, ask)
+            sums = tried([objective.values(x) for x in points], bar, objective.seeds, FIRST, ask)
             losses = [s[-1] if len(s) == objective.seeds else np.inf for s in sums]
             done += len(points)
             if min(losses) < best:
@@ -358,8 +352,8 @@ def run_fit(
             if progress is not None:
                 progress(done, budget, best)
             if out is not None:
-                _write(out, _result(this, base | values, objective, log, budget, seed, options, began))
-    result = _result(this, base | values, objective, log, budget, seed, options, began)
+                _write(out, _result(this, values, base, objective, log, budget, seed, options, began))
+    result = _result(this, values, base, objective, log, budget, seed, options, began)
     if out is not None:
         _write(out, result)
     return result
@@ -368,6 +362,7 @@ def run_fit(
 def _result(
     stage: Stage,
     values: Mapping[str, float],
+    base: Mapping[str, float],
     objective: Objective,
     log: list[dict[str, float]],
     budget: int,
@@ -378,7 +373,8 @@ def _result(
     return {
         "stage": stage.name,
         "about": stage.about,
-        "parameters": dict(values),
+        "parameters": {**base, **{k: v for k, v in values.items() if k not in stage.body}},
+        **({"body": {k: values[k] for k in stage.body}} if stage.body else {}),
         "fitted": list(stage.parameters),
         "loss": log[-1]["best"],
         "log": log,

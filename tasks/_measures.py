@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from bestiary.bodies._base import Array
+from bestiary.tasks import _bouts
 from bestiary.tasks._posture import period_s, smoothed
 from bestiary.tasks._responses import stimuli_s
 from bestiary.tasks._states import SMOOTH_S, along_body_L_per_s
@@ -98,6 +99,8 @@ MEASURES: dict[str, Callable[[Track], float]] = {
     for f in (
         *(log_frequency, wavenumber_L, bending_per_mm, asymmetry_per_mm, tail_share, body_speed_mm_per_s),
         *(backing_mm_per_s, unasked_mm_per_s),
+        *(_bouts.bout_displacement_mm, _bouts.bout_duration_ms, _bouts.bout_peak_mm_per_s, _bouts.tail_beat_Hz),
+        *(_bouts.strouhal, _bouts.bend_L),
     )
 }
 PAIRED: dict[str, Callable[[Track, Track], float]] = {"speeding_mm_per_s": speeding_mm_per_s}

@@ -93,3 +93,22 @@ def check_positive(task: Any, *names: str) -> None:
     for name in names:
         if not getattr(task, name) > 0:
             raise ValueError(f"{type(task).__name__}: {name} must be above 0, got {getattr(task, name)}")
+
+
+def check_contrast(task: Any) -> None:
+    """Raises ValueError where a grating of `contrast` about `mean` is darker than black or brighter than white."""
+    if not (0 <= task.contrast <= 1 and task.mean > 0 and task.mean * (1 + task.contrast) <= 1 + 1e-9):
+        raise ValueError(
+            f"{type(task).__name__}: needs 0 <= contrast <= 1 and mean * (1 + contrast) <= 1, got {task.contrast}, "
+            f"{task.mean}"
+        )
+
+
+def check_pictures(task: Any, body: Body) -> None:
+    """Raises ValueError where a grating moves faster than the body's control periods can show."""
+    fastest = 0.5 / float(body.control_s)
+    if task.temporal_Hz > fastest:
+        raise ValueError(
+            f"{type(task).__name__}: a control period of {body.control_s} s shows at most {fastest:g} periods a "
+            f"second, two pictures each; got temporal_Hz={task.temporal_Hz:g}"
+        )

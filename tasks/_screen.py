@@ -259,9 +259,13 @@ class Store:
         if not self._file.is_file():
             return []
         try:
-            return [json.loads(line) for line in self._file.read_text(encoding="utf-8").splitlines()]
+            records = [json.loads(line) for line in self._file.read_bytes().decode().split("\n")[:-1]]
         except ValueError as error:
             raise DataError(f"{self._file} is damaged: {error}") from error
+        for number, record in enumerate(records, 1):
+            if not isinstance(record, dict) or "item" not in record or not {"error", "failures"} & record.keys():
+                raise DataError(f"{self._file} is damaged: line {number} is no item of a screen")
+        return records
 
     def add(self, record: Mapping[str, Any]) -> None:
         """One line in one write, and on the disk."""

@@ -6,10 +6,12 @@ import math
 
 import numpy as np
 
-from bestiary.tasks import _acts, _gait, _legs, _paths, _states
+from bestiary.tasks import _acts, _bouts, _gait, _legs, _paths, _states
 from bestiary.tasks._trial import Track
 
 Quantities = dict[str, tuple[float, str]]
+# poses of bodies whose swings and beats last a few hundredths of a second: every control step is looked at
+FINE = frozenset({"claws_m", "eye_rad"})
 
 
 def summary(track: Track) -> Quantities:
@@ -21,7 +23,9 @@ def summary(track: Track) -> Quantities:
         "path": (1e3 * float(np.linalg.norm(np.diff(kept.com_m, axis=0), axis=1).sum()), "mm"),
         "displacement": (1e3 * float(np.linalg.norm(kept.com_m[-1] - kept.com_m[0])), "mm"),
     }
-    if kept.curvature_per_m.shape[1]:
+    if "eye_rad" in kept.pose:
+        out |= _bouting(kept)
+    elif kept.curvature_per_m.shape[1]:
         out |= _bending(kept)
     if "claws_m" in kept.pose:
         out |= _stepping(kept)
@@ -40,6 +44,18 @@ def _bending(track: Track) -> Quantities:
         "curvature, RMS": (_gait.rms_curvature_per_mm(track, "all"), "1/mm"),
         "reversals": (_ratio(_states.reversals_per_min(track)), "1/min"),
         **shares,
+    }
+
+
+def _bouting(track: Track) -> Quantities:
+    return {
+        "bouts": (60 * _bouts.bouts_per_s(track), "1/min"),
+        "interval between bouts": (_bouts.bout_interval_s(track), "s"),
+        "way of a bout": (_bouts.bout_displacement_mm(track), "mm"),
+        "peak speed of a bout": (_bouts.bout_peak_mm_per_s(track), "mm/s"),
+        "bouts with a turn over 10 deg": (100 * _ratio(_bouts.bout_turns(track)), "%"),
+        "duration of a bout": (_bouts.bout_duration_ms(track), "ms"),
+        "tail beat": (_bouts.tail_beat_Hz(track), "Hz"),
     }
 
 

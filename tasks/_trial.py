@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -157,68 +156,58 @@ def run_trial(
     )
 
 
-Lane = tuple[int, int]  # which vector environment, and which row of it
-
-
 def run_trials(
-    envs: Sequence[Any],
-    seeds: Sequence[Sequence[int]],
+    env: Any,
     policies: Sequence[Any],
-    lanes: Sequence[Lane | Sequence[Lane]],
-    seconds: float,
+    lanes: Sequence[int | Sequence[int]],
+    seconds: Sequence[float],
+    seeds: Sequence[int],
     every: int = 5,
-) -> dict[Lane, Track]:
-    """Many trials side by side: in every lane what `run_trial` gives, bit for bit where a policy moves one lane.
+) -> dict[int, Track]:
+    """Many trials side by side: in lane i of a vector environment what `run_trial` gives in seconds[i] with seeds[i],
+    to the bit where a policy moves that lane alone.
 
-    envs: vector environments of one clock, lane i of number e reset with seeds[e][i]. lanes: for each policy the lane
-    that it moves, or for an `AnimalBatch` those of its animals. A policy that fails (BestiaryError) leaves no tracks,
-    and does not stop the others.
+    lanes: for each policy the lane that it moves, or for an `AnimalBatch` those of its animals. A policy that fails
+    (BestiaryError) leaves no tracks, and does not stop the others.
     """
-    worlds = [env.unwrapped for env in envs]
-    for world, policy in itertools.product(worlds, policies):
+    world = env.unwrapped
+    for policy in policies:
         check_same_control(policy, world.clock)
-    begun = [env.reset(seed=list(given)) for env, given in zip(envs, seeds, strict=True)]
-    obs, start = [o for o, _ in begun], [info["episode_seed"] for _, info in begun]
-    moves = []  # of every policy: whether it is a batch, and its rows of each environment
-    for policy, at in zip(policies, lanes, strict=True):
-        many = [at] if (alone := isinstance(at, tuple)) else at
-        parts = [(e, [i for _, i in part]) for e, part in itertools.groupby(many, lambda lane: lane[0])]
-        first = [start[e][i] for e, i in many]
-        policy.reset(first[0] if alone else first)
-        moves.append((policy, alone, parts))
-    samples = [[Samples() for _ in range(env.num_envs)] for env in envs]
-    told: dict[Lane, dict[str, str]] = {}
-    over = [np.zeros(env.num_envs, bool) for env in envs]
-    for k in range(1, round(seconds / worlds[0].clock.control_s) + 1):
-        commands = [np.zeros(env.action_space.shape, np.float32) for env in envs]
-        for move in list(moves):
-            policy, alone, parts = move
+    steps = [round(s / world.clock.control_s) for s in seconds]
+    obs, info = env.reset(seed=list(seeds))
+    moves = list(zip(policies, lanes, strict=True))
+    for policy, at in moves:
+        policy.reset(info["episode_seed"][at])
+    samples = [Samples() for _ in steps]
+    told: dict[int, dict[str, str]] = {}
+    running = np.ones(env.num_envs, bool)
+    for k in range(1, max(steps) + 1):
+        actions = np.zeros(env.action_space.shape, np.float32)
+        for move in [m for m in moves if np.any(running[m[1]])]:
+            policy, at = move
             try:
-                if alone:
-                    ((e, (i,)),) = parts
-                    commands[e][i] = policy.act({name: value[i] for name, value in obs[e].items()})
-                else:
-                    action = policy.act({name: np.concatenate([obs[e][name][i] for e, i in parts]) for name in obs[0]})
-                    for e, rows in parts:
-                        commands[e][rows], action = action[: len(rows)], action[len(rows) :]
+                actions[at] = policy.act({name: value[at] for name, value in obs.items()})
             except BestiaryError:
                 moves.remove(move)
-        for e, env in enumerate(envs):
-            obs[e], _, ended, cut, info = env.step(commands[e])
-            done = ended | cut
-            poses = worlds[e].pose() if k % every == 0 else {}
-            for i in np.flatnonzero(~over[e] & (done | bool(poses))).tolist():
-                mine = {name: info[name][i] for name in info if name[0] != "_" and info[f"_{name}"][i]}
-                if done[i]:
-                    told[e, i] = {name: str(mine.get(name, "")) for name in ("divergence", "ended")}
-                if poses and "divergence" not in mine:
-                    samples[e][i].add({name: value[i] for name, value in poses.items()}, mine)
-            over[e] |= done
-        if not moves or all(o.all() for o in over):
+                running[at] = False
+                world.retire(np.atleast_1d(at))
+        obs, _, ended, cut, info = env.step(actions)
+        done = (ended | cut | (k >= np.array(steps))) & running
+        look = running if k % every == 0 else done
+        for i in np.flatnonzero(look).tolist():
+            mine = {name: info[name][i] for name in info if name[0] != "_" and info[f"_{name}"][i]}
+            if done[i]:
+                told[i] = {name: str(mine.get(name, "")) for name in ("divergence", "ended")}
+            if k % every == 0 and "divergence" not in mine:
+                samples[i].add(world.pose_of(i), mine)
+        running &= ~done
+        world.retire(np.flatnonzero(done))
+        if not running.any():
             break
-    tracks = {}
-    for e, i in [(e, i) for _, _, parts in moves for e, rows in parts for i in rows]:
-        body = worlds[e].envs[0].body
-        about = {"seed": seeds[e][i], "joints": getattr(body, "joints", ()), **told.get((e, i), {})}
-        tracks[e, i] = samples[e][i].track(body.length_m, **about)
-    return tracks
+    body = world.envs[0].body
+    joints = getattr(body, "joints", ())
+    return {
+        i: samples[i].track(body.length_m, seed=seeds[i], joints=joints, **told[i])
+        for _, at in moves
+        for i in np.atleast_1d(at).tolist()
+    }

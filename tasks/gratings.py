@@ -11,7 +11,7 @@ import numpy as np
 
 from bestiary.bodies._base import Array, Body
 from bestiary.tasks._arena import ground
-from bestiary.tasks._motion import account, advance, check_positive, heading_rad
+from bestiary.tasks._motion import account, advance, check_contrast, check_pictures, check_positive, heading_rad
 from bestiary.tasks._walls import clamp, hold_head
 
 _STRIPES = 24
@@ -51,18 +51,10 @@ class Gratings:
         object.__setattr__(self, "directions_deg", tuple(self.directions_deg))
         if not self.directions_deg or self.grey_s < 0 or self.temporal_Hz < 0:
             raise ValueError("Gratings: needs at least one of directions_deg, grey_s and temporal_Hz of 0 or more")
-        if not (0 <= self.contrast <= 1 and self.mean * (1 + self.contrast) <= 1 + 1e-9):
-            raise ValueError(
-                f"Gratings: needs 0 <= contrast <= 1 and mean * (1 + contrast) <= 1, got {self.contrast}, {self.mean}"
-            )
+        check_contrast(self)
 
     def furnish(self, spec: mujoco.MjSpec, body: Body) -> None:
-        fastest = 0.5 / float(body.control_s)
-        if self.temporal_Hz > fastest:
-            raise ValueError(
-                f"Gratings: a control period of {body.control_s} s shows at most {fastest:g} periods a second, two "
-                f"pictures each; got temporal_Hz={self.temporal_Hz:g}"
-            )
+        check_pictures(self, body)
         unit = body.units.length
         ground(spec, body, 4 * body.length_m)
         wide, high = self.half_m / unit, 0.625 * self.half_m / unit

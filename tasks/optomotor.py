@@ -11,7 +11,15 @@ import numpy as np
 
 from bestiary.bodies._base import Array, Body
 from bestiary.tasks._arena import ground, level, on_ring, panel_ring, turn_mocap
-from bestiary.tasks._motion import advance, check_positive, heading_rad, start_at_random, wrapped
+from bestiary.tasks._motion import (
+    advance,
+    check_contrast,
+    check_pictures,
+    check_positive,
+    heading_rad,
+    start_at_random,
+    wrapped,
+)
 
 _DRAWN = 8  # panels a period, so that a film shows a sine too
 _MOST = 400  # panels
@@ -69,10 +77,7 @@ class Optomotor:
                 )
         if abs(360 / self.period_deg - round(360 / self.period_deg)) > 1e-6:
             raise ValueError(f"Optomotor: period_deg must divide 360, got {self.period_deg}")
-        if not (0 <= self.contrast <= 1 and self.mean > 0 and self.mean * (1 + self.contrast) <= 1 + 1e-9):
-            raise ValueError(
-                f"Optomotor: needs 0 <= contrast <= 1 and mean * (1 + contrast) <= 1, got {self.contrast}, {self.mean}"
-            )
+        check_contrast(self)
         if self.temporal_Hz < 0:
             raise ValueError(
                 f"Optomotor: temporal_Hz must be 0 or more, got {self.temporal_Hz}; direction gives the sign"
@@ -84,12 +89,7 @@ class Optomotor:
         return self.mean * (1 + self.contrast * (x if self.wave == "sine" else np.where(x >= 0, 1.0, -1.0)))
 
     def furnish(self, spec: mujoco.MjSpec, body: Body) -> None:
-        fastest = 0.5 / float(body.control_s)
-        if self.temporal_Hz > fastest:
-            raise ValueError(
-                f"Optomotor: a control period of {body.control_s} s shows at most {fastest:g} periods a second, two "
-                f"pictures each; got temporal_Hz={self.temporal_Hz:g}"
-            )
+        check_pictures(self, body)
         radius_m = self.drum_L * body.length_m
         ground(spec, body, radius_m, layers=1)
         if self.where == "drum":

@@ -129,7 +129,7 @@ def test_bad_calls_are_named():
 def test_the_bench_of_many_says_what_it_ran_on_and_what_they_take():
     from bestiary.tasks._bench_scale import bench_scale
 
-    got = bench_scale("worm", n=8, seconds=0.1, repeats=2, device="cpu")
+    got = bench_scale("worm", n=8, seconds=0.1, repeats=2, more=False, device="cpu")
     assert got["together"] and got["observed"] == "together" and got["steps"] == 10
     assert 0 < got["share_of_raw"] < 1.5 and got["steps_per_s"]["loop"] < got["steps_per_s"]["bodies"]
     assert got["device"]["platform"] == "cpu" and got["device"]["brains_per_s"] > 0

@@ -193,6 +193,11 @@ def test_json_is_strict_and_tables_line_up():
     assert _show.words(["AVAL, AVAR", "AVB"]) == ("AVAL", "AVAR", "AVB")
 
 
+def test_the_bar_of_a_resumed_run_begins_where_the_run_stood():
+    with _show.bar(10.0, "worm", done=4.0) as progress:
+        assert progress.n == progress.initial == 4 and progress.total == 10
+
+
 QUICK = ["run", "worm", "--seconds", "1.5", "--no-video", "--no-plots", "--seed", "3"]
 
 
@@ -224,6 +229,34 @@ def test_the_seed_names_the_run(ran, tmp_path):
     cut = ["--lesion", "AVA", "--lesion", "AVDL", "--out", tmp_path]
     assert life(report(*QUICK, *cut)) == life(ran[1])
     assert life(report(*QUICK, *cut, "--seed", "4")) != life(ran[1])
+
+
+def test_what_cannot_act_is_refused():
+    for words, said in (
+        (["run", "worm", "--control", "pattern-generator", "--lesion", "AVA"], "--lesion would change nothing"),
+        (["run", "worm", "--control", "brain-off", "--stimulate", "AVA:5pA@0-1", "--without", "arousal"],
+         "--stimulate, --without would change nothing: under 'brain-off' no neuron moves a muscle"),
+        (["run", "worm", "--control-seed", "3"], "control_seed=3 would change nothing"),
+        (["run", "worm", "--control", "poisson", "--control-seed", "3"], "'poisson' has none"),
+        (["run", "worm", "--no-video", "--slow-motion", "4"], "--slow-motion would change nothing"),
+        (["screen", "worm", "--lesion-each", "AVA", "--assay", "touch", "--control", "brain-off"], "--lesion-each"),
+        (["assay", "worm", "crawl", "--control", "pattern-generator", "--without", "arousal"], "--without would"),
+        (["fit", "worm", "--control", "brain-off"], "a fit of its brain would change nothing"),
+    ):  # fmt: skip
+        code, _, err = call(*words)
+        assert code == 2 and said in err.replace("\n", " "), err
+
+
+def test_a_run_is_summed_up_in_words(monkeypatch):
+    from bestiary._commands import run
+    from bestiary.tasks import _summary
+    from bestiary.tasks._trial import Track
+
+    monkeypatch.setattr(_summary, "summary", lambda track: {})
+    info = {"time_s": [0.1], "forward_m": [1.0], "touch_N": [1e-5], "prey_caught": [2.0], "speed_now_m_per_s": [0.5]}
+    got = run.measures(Track([0.1], [], [], [], info, 1e-3))
+    told = {"touch": (1e-5, "N"), "prey caught": (2.0, ""), "speed now": (0.5, "m/s")}
+    assert got == {f"{name}, at the end": value for name, value in told.items()}
 
 
 def test_run_goes_on_without_pictures_and_says_so(tmp_path, monkeypatch):

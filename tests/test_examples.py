@@ -85,6 +85,14 @@ def test_turing(monkeypatch, capsys, tmp_path):
     assert (tmp_path / "out" / "report.html").stat().st_size > 20000
 
 
+def test_turing_without_a_recording_says_so_in_one_line(monkeypatch, capsys, tmp_path):
+    pytest.importorskip("sklearn")
+    with pytest.raises(SystemExit) as stopped:
+        run(monkeypatch, capsys, "turing", "--recording", str(tmp_path / "none.csv"))
+    said = capsys.readouterr().err.strip()
+    assert stopped.value.code == 2 and "no recording at" in said and "\n" not in said
+
+
 @pytest.mark.parametrize(
     ("animal", "envs", "length"), [("worm", "2", "130"), pytest.param("fly", "1", "22", marks=pytest.mark.slow)]
 )
@@ -103,7 +111,7 @@ def test_rl_connectome(monkeypatch, capsys):
 def test_rl_sb3(monkeypatch, capsys):
     pytest.importorskip("stable_baselines3", reason="needs bestiary[rl]")
     out = run(monkeypatch, capsys, "rl_sb3", "--steps", "512", "--envs", "2")
-    assert re.search(r"worm: mean return [+-]\d\.\d+ before, [+-]\d\.\d+ after 512 decisions", out)
+    assert re.search(r"WormCrawl-v0: mean return [+-]\d\.\d+ before, [+-]\d\.\d+ after 512 decisions", out)
 
 
 @pytest.mark.slow

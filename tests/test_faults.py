@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import hashlib
+import json
 import os
 import re
 import signal
@@ -50,6 +52,8 @@ from bestiary.errors import (
     UnknownNeuronError,
 )
 from bestiary.interfaces._base import Animal
+from bestiary.tasks._screen import Screen, Store
+from bestiary.tasks.turing import readers as turing_readers
 
 SHIU = (Projection(Exponential(0.005), 0.275),)
 ROOT = Path(__file__).resolve().parents[1]
@@ -176,10 +180,12 @@ def test_09_a_wrong_checksum(served, monkeypatch):  # noqa: F811
     old = registry.get("toy") / "a.bin"
     monkeypatch.setitem(CONTENT, "deep/b.txt", b"SYNAPSES\n")
     (registry.cache_folder() / "x/toy/deep/b.txt").unlink()
-    with pytest.raises(DataError, match=f"(?s){SHA['deep/b.txt']}"):
+    came = hashlib.sha256(CONTENT["deep/b.txt"]).hexdigest()
+    with pytest.raises(DataError, match=f"(?s){SHA['deep/b.txt']}.*{came}"):
         registry.get("toy")
     code, _, err = call("data", "get", "toy")
-    assert code != 0 and SHA["deep/b.txt"] in err
+    err = "".join(err.split())
+    assert code != 0 and SHA["deep/b.txt"] in err and came in err, "both hashes are said"
     assert old.read_bytes() == CONTENT["a.bin"] and not list(registry.cache_folder().rglob("*.part"))
 
 
@@ -239,17 +245,24 @@ def test_14_tables_without_rows_or_in_another_order(tmp_path):
     assert read_connectome(path).weight.tolist() == [2] and read_connectome(path).ids[0] == "a"
 
 
-@pytest.mark.parametrize("periods", [("0.01", "0.003", "0.005"), ("0.01", "0.005", "0.003")])
-def test_15_periods_that_do_not_divide(periods):
-    with pytest.raises(ClockError, match=r"0.003 s"):
-        Clock(*periods)
-    with pytest.raises(ClockError, match=r"(?i)near|0\.00"):
+@pytest.mark.parametrize(
+    "name, periods", [("brain", ("0.01", "0.004", "0.005")), ("physics", ("0.01", "0.005", "0.004"))]
+)
+def test_15_periods_that_do_not_divide(name, periods):
+    with pytest.raises(ClockError, match=rf"control/{name}.* 0.004 s .*nearest {name} period that fits is 0.005 s"):
         Clock(*periods)
 
 
 KILLED = """
 import os, sys, threading
+from bestiary.envs.recording import Recorder
 from test_recording import record
+added, note, add = [0], os.open(sys.argv[1] + ".added", os.O_WRONLY | os.O_CREAT), Recorder.add
+def adding(self, *row):
+    added[0] = added[0] + 1 if row[3]["time_s"] > 0.011 else 1
+    add(self, *row)
+    os.pwrite(note, b"%5d" % added[0], 0)
+Recorder.add = adding
 threading.Timer(float(sys.argv[2]), lambda: os.kill(os.getpid(), 9)).start()
 while True:
     record(sys.argv[1], steps=400, chunk=20)
@@ -265,6 +278,9 @@ def test_16_kill_9_at_any_moment(tmp_path, after_s):
         with open_recording(tmp_path / "run.h5") as run:
             assert run.complete == (run.rows == 400) or not run.complete
             assert run.rows % 20 == 0 and np.isfinite(run["pose/midline_m"][:]).all()
+            added = int((tmp_path / "run.h5.added").read_text())
+            # at the first rows of the next episode the file under the name may still be the last one, whole
+            assert added - 20 <= run.rows <= added + 1 or (run.complete and added <= 20), "no more than a chunk is lost"
             np.testing.assert_allclose(run["time_s"][:], 0.01 * np.arange(1, run.rows + 1))
 
 
@@ -329,10 +345,12 @@ print(hashlib.sha256(env.get_state()["physics"].tobytes()).hexdigest())
 
 
 def test_19_one_seed_one_run():
-    """In other processes, and in vectors; a vmapped brain agrees within its tolerance (test_spiking.py)."""
+    """In other processes, and in vectors; brains together agree within tolerance (test_spiking.py, test_batch.py)."""
     assert len({child(SEEDED).stdout for _ in range(2)}) == 1
     periods = {"control": "0.02", "brain": "0.005", "physics": "0.005"}
-    vectors = [gymnasium.make_vec("bestiary/WormCrawl-v0", 2, vectorization_mode="sync", clock=periods)]
+    # processes begin anew: a fork of one in which JAX runs may stand still
+    modes = {"sync": {}, "async": {"vector_kwargs": {"context": "spawn"}}, "vector_entry_point": {}}
+    vectors = [gymnasium.make_vec("bestiary/WormCrawl-v0", 2, m, clock=periods, **how) for m, how in modes.items()]
     single = [EmbodiedEnv("worm", "locomotion", medium="agar", clock=Clock(**periods)) for _ in range(2)]
     action = np.full((2, 95), 0.3, np.float32)
     alone = []
@@ -392,7 +410,10 @@ def test_22_no_archive_escapes(tmp_path):
 
 
 def test_23_nothing_is_unpickled(tmp_path):
-    assert not re.search(r"import pickle|pickle\.loads?\(|allow_pickle\s*=\s*True|joblib\.load\(", sources())
+    modules = (
+        r"(import|from) (pickle|dill|cloudpickle|shelve|marshal)|yaml\.(unsafe_)?load\(|torch\.load\(|joblib\.load\("
+    )
+    assert not re.search(modules + r"|pickle\.loads?\(|allow_pickle\s*=\s*True", sources())
     np.savez(tmp_path / "x.npz", ids=np.array([print, print]), pre=[0], post=[0], weight=[1.0], head=np.array([print]))
     for read in (read_connectome, checkpoint.load):
         with pytest.raises(BestiaryError, match="damaged"):
@@ -490,7 +511,7 @@ def whole(tmp_path_factory):
         {"pre": ["a", "b", "c"], "post": ["b", "c", "a"], "weight": [1.0, 2.5, 3.0], "delay_s": [0, 1e-3, 0]},
     )
     out = {}
-    for name in ("x.csv", "x.csv.gz", "x.npz", "x.graphml", "x.h5"):
+    for name in ("x.csv", "x.csv.gz", "x.npz", "x.graphml", "x.h5", "x.parquet"):
         write_connectome(table, folder / name)
         out[name] = ((folder / name).read_bytes(), read_connectome)
     record(folder / "run.h5", steps=60)
@@ -499,10 +520,35 @@ def whole(tmp_path_factory):
     e.reset(seed=0)
     checkpoint.save(folder / "c.npz", e.get_state())
     out["c.npz"] = ((folder / "c.npz").read_bytes(), checkpoint.load)
+    fitted = {"parameters": {"synapse_nS": 0.03, "gap_nS": {"value": 0.02}}}
+    worm = bestiary.load("brains", "worm")
+    out["fit.json"] = (json.dumps(fitted).encode(), worm.parameters)
+    screen = Screen("worm", "lesion", (("AVAL", ("AVAL",)),), "touch")
+    store = Store(folder / "screen", screen)
+    store.add({"item": "intact", "values": {"front": {"reversal_response": [[1, 1]]}}, "failures": {}})
+    store.add({"item": "AVAL", "error": "ValueError: no"})
+    for name in ("items.jsonl", "screen.json"):
+        out[name] = ((folder / "screen" / name).read_bytes(), lambda p: Store(p.parent, screen).read())
+    t = np.arange(40) / 30
+    rows = "\n".join(f"{a:.6f},{b:.6f}" for a, b in zip(t, np.sin(t), strict=True))
+    out["mine.csv"] = (f"time_s,mode1\n{rows}\n".encode(), lambda p: turing_readers.read(p))
     return out
 
 
-@pytest.mark.parametrize("name", ["x.csv", "x.csv.gz", "x.npz", "x.graphml", "x.h5", "run.h5", "c.npz"])
+def test_a_heap_that_hdf5_would_look_at_for_ever_is_refused(whole, tmp_path):
+    for name in ("x.h5", "run.h5"):
+        raw, read = whole[name]
+        at = raw.index(b"GCOL") + 16
+        (tmp_path / name).write_bytes(raw[:at] + bytes(16) + raw[at + 16 :])
+        with pytest.raises(BestiaryError, match=r"damaged: an object of 0 bytes in the heap at byte \d+"):
+            read(tmp_path / name)
+
+
+FUZZED = ["x.csv", "x.csv.gz", "x.npz", "x.graphml", "x.h5", "x.parquet", "run.h5", "c.npz", "fit.json", "items.jsonl",
+          "screen.json", "mine.csv"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FUZZED)
 @QUIET
 @given(data=st.data())
 def test_fuzzed_files_give_declared_errors_only(name, whole, tmp_path, data):
@@ -515,5 +561,5 @@ def test_fuzzed_files_give_declared_errors_only(name, whole, tmp_path, data):
             bad[at] ^= data.draw(st.integers(1, 255), "flip")
         raw = bytes(bad)
     (tmp_path / name).write_bytes(raw)
-    with contextlib.suppress(BestiaryError, MemoryError):
+    with contextlib.suppress(BestiaryError, LookupError if name == "fit.json" else BestiaryError, MemoryError):
         read(tmp_path / name)

@@ -53,23 +53,23 @@ class Fails:
 
 def test_trials_side_by_side_are_those_of_one_by_one():
     worm = bestiary.animal("worm", clock=CLOCK)
-    places = [("locomotion", "agar"), ("touch", "water")]
-    options = {"touch": {"stimuli": ((0.1, 0.1, 0.2, 1e-5),), "seconds": 0.3}, "locomotion": {}}
-    envs = [EmbodiedVectorEnv(2, "worm", t, medium=m, clock=CLOCK, task_options=options[t]) for t, m in places]
-    lanes = [(e, i) for e in range(2) for i in range(2)]
-    seeds = [[3, 4], [5, 6]]
-    alone = run_trials(envs, seeds, [*(worm.sibling() for _ in range(3)), Fails(worm.sibling(), 5)], lanes, 0.4)
+    places = [("locomotion", "agar"), ("touch", "water")] * 2
+    options = {"touch": {"stimuli": ((0.1, 0.1, 0.2, 1e-5),), "seconds": 0.3}, "locomotion": None}
+    each = [{"task": task, "medium": medium, "task_options": options[task]} for task, medium in places]
+    envs = EmbodiedVectorEnv(4, "worm", None, each=each, clock=CLOCK)
+    seconds, seeds = [0.4, 0.4, 0.2, 0.4], [3, 4, 5, 6]
+    policies = [*(worm.sibling() for _ in range(3)), Fails(worm.sibling(), 5)]
+    alone = run_trials(envs, policies, range(4), seconds, seeds)
     herd = AnimalBatch([worm.sibling() for _ in range(4)], width=8)
-    together = run_trials(envs, seeds, [herd], [lanes], 0.4)
-    assert alone.keys() == set(lanes[:3]) and together.keys() == set(lanes) and herd.together.all()
-    for lane, track in together.items():
-        task, medium = places[lane[0]]
+    together = run_trials(envs, [herd], [range(4)], seconds, seeds)
+    assert alone.keys() == {0, 1, 2} and together.keys() == {0, 1, 2, 3} and herd.together.all()
+    for i, (task, medium) in enumerate(places):
         env = EmbodiedEnv("worm", task, medium, clock=CLOCK, task_options=options[task])
-        single = run_trial(env, worm, 0.4, seeds[lane[0]][lane[1]])
-        assert len(single.time_s) == (8 if task == "locomotion" else 6)
-        same(track, single, atol=1e-8)
-        if lane in alone:
-            same(alone[lane], single)
+        single = run_trial(env, worm, seconds[i], seeds[i])
+        assert len(single.time_s) == [8, 6, 4, 6][i]
+        same(together[i], single, atol=1e-8)
+        if i in alone:
+            same(alone[i], single)
 
 
 def test_the_loss_is_that_of_single_trials_however_many_seeds_at_once():
@@ -112,11 +112,11 @@ def test_a_point_is_dropped_at_the_same_seed_however_many_are_tried_at_once():
 
     bar = [2.0, 3.0, 4.0, 5.0, 6.0]
     cost = []
-    for at_once in (1, 2, 5):
+    for first in (1, 2, 5):
         asked.clear()
-        assert tried(list(curves), bar, 5, at_once, ask) == [curves["a"], [1.0, 5], [4.0], curves["d"]]
+        assert tried(list(curves), bar, 5, first, ask) == [curves["a"], [1.0, 5], [4.0], curves["d"]]
         cost.append(sum(asked))
-    assert cost == [4 + 3 + 2 * 3, 4 * 2 + 2 * 3, 4 * 5]
+    assert cost == [4 + 3 * 4, 4 * 2 + 2 * 3, 4 * 5]
     assert tried(["c"], [], 5, 2, ask) == [curves["c"]]
 
 

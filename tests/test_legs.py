@@ -12,6 +12,7 @@ from bestiary.tasks import _acts as acts
 from bestiary.tasks import _legs as legs
 from bestiary.tasks import _paths as paths
 from bestiary.tasks._summary import summary
+from bestiary.tasks._trial import Track
 
 
 def mean(pair):
@@ -178,6 +179,25 @@ def test_a_summary_tells_what_the_body_can_do():
     crawler = summary(wave_track(seconds=20))
     assert crawler["frequency"][0] == pytest.approx(0.3, rel=0.03) and "strides" not in crawler
     assert summary(walk_track(seconds=0.01)) == {}
+
+
+def test_a_fish_is_summed_up_in_bouts():
+    t = np.arange(0, 6, 0.001)
+    speed = np.where((t % 0.6) < 0.15, 0.01, 1e-4)  # ten bouts of 1.5 mm
+    beat = np.where((t % 0.6) < 0.15, 300 * np.sin(2 * np.pi * 27 * t), 0)
+    x = np.cumsum(speed) * 0.001
+    com = np.stack([x, 0 * x, 0 * x], 1)
+    midline = com[:, None] - np.linspace(0, 4e-3, 5)[:, None] * np.array([1.0, 0, 0])
+    eyes = {"eye_rad": np.zeros((len(t), 2))}
+    fish = Track(t, midline, com, np.repeat(beat[:, None], 6, 1), {}, 4e-3, pose=eyes)
+    got = summary(fish)
+    assert got["bouts"][0] == pytest.approx(100, abs=6) and got["interval between bouts"] == (
+        pytest.approx(0.6, abs=0.003),
+        "s",
+    )
+    assert got["way of a bout"][0] == pytest.approx(1.54, abs=0.05)
+    assert got["tail beat"][0] == pytest.approx(27, abs=1.5)
+    assert got["bouts with a turn over 10 deg"] == (0, "%") and not {"frequency", "wavelength", "reversals"} & set(got)
 
 
 def test_height_and_falls():

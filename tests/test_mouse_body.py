@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from bestiary.bodies._base import Units
+from bestiary.bodies._mouse_rat import LEG_DAMPING, LEG_STRENGTH, MASS_KG
 from bestiary.bodies._mouse_whiskers import REACH_RAD, whisker_array
 from bestiary.bodies._walker import model_file
-from bestiary.bodies.mouse import LEG_DAMPING, LEG_STRENGTH, MASS_KG, PAWS, WHISKERS, Mouse
+from bestiary.bodies.mouse import PAWS, WHISKERS, Mouse
 from bestiary.errors import MediumError
 
 WEIGHT_N = MASS_KG * 9.81

@@ -74,6 +74,7 @@ class Walker:
         self.bound = self.body.bind(self.model)
         self.body.place(self.bound, self.model, self.data, np.zeros(3))
         self.state = self.cord.init(seed)
+        self.touched = set()  # parts that have touched anything
 
     def sample(self, sense, position_m, fraction, time_s):
         return np.zeros(len(position_m))
@@ -87,6 +88,7 @@ class Walker:
             self.state = self.cord.advance(self.state, drive)
             self.body.apply(self.bound, self.data, self.cord.motor(self.state))
             mujoco.mj_step(self.model, self.data)
+            self.touched |= {self.model.geom(g).name for c in self.data.contact for g in (c.geom1, c.geom2)}
             poses.append(self.body.pose(self.bound, self.data))
         return poses
 
@@ -137,6 +139,7 @@ def test_components_are_edges_and_provenance_is_told():
     with pytest.raises(LookupError, match="did you mean 'V0V'"):
         table(("V0v",))
     assert set(COMPONENTS) <= set(interface.COMPONENTS)
+    assert brains.tables()["cord"].n_edges == whole.n_edges  # the card shows it
 
 
 # On four legs
@@ -154,8 +157,8 @@ def test_it_walks_at_the_speed_of_its_drive(alpha, low, high):
     poses = walker.run(1.2, speed=10 * alpha - 0.5)
     speed, upright, _ = track(poses)
     assert low < speed < high and upright > 0.9
-    height = np.array([float(p["height_m"]) for p in poses])
-    assert height.min() > 0.016  # it does not drag its belly
+    assert min(float(p["height_m"]) for p in poses) > 0.014
+    assert not {t for t in walker.touched if t.startswith(("collision_", "upper_"))}  # it drags no belly
 
 
 def test_every_paw_steps_and_carries():
@@ -172,6 +175,20 @@ def test_gi_turns_it_to_its_own_side(side, sign):
     walker.run(0.5, speed=0.5)
     _, upright, turned = track(walker.run(1.0, speed=0.5, **{f"turn_{side}": 5.0}))
     assert sign * turned > 0.4 and upright > 0.7
+
+
+def best_of_fallen(without=()):
+    """How upright a mouse gets within 1.2 s that was put down on its left side."""
+    walker = Walker(without=without, seed=100)
+    walker.body.place(walker.bound, walker.model, walker.data, np.zeros(3), height_m=0.03)
+    walker.data.qpos[walker.bound.root[3:]] = np.cos(-0.75), np.sin(-0.75), 0, 0
+    mujoco.mj_forward(walker.model, walker.data)
+    return max(float(p["upright"]) for p in walker.run(1.2)[100:])
+
+
+def test_a_fallen_mouse_gets_up_by_its_righting_reflex():
+    assert best_of_fallen() > 0.8
+    assert best_of_fallen(without=("righting",)) < 0.3
 
 
 def test_whiskers_follow_the_facial_motoneurons():

@@ -78,6 +78,10 @@ def test_a_passed_control_or_false_alarms_make_it_invalid():
     assert validate(replace(good, controls={"K1": control["K17"]})).verdict is Verdict.PASS, "K1 need not fail here"
     assert validate(replace(good, false_alarms=0.06)).verdict is Verdict.INVALID
     assert validate(replace(good, false_alarms=0.05)).verdict is Verdict.PASS
+    again = replace(good, controls={"K18": (0.5, 0.4, 0.6, Verdict.FAIL)})
+    assert validate(again).verdict is Verdict.INCONCLUSIVE and "new seeds" in validate(again).reason
+    unsure = replace(good, controls={"K18": (0.1, 0.0, 0.2, Verdict.INCONCLUSIVE)})
+    assert validate(unsure).verdict is Verdict.PASS
     assert contract.not_run(TESTS["D.arrow"], "why").verdict is Verdict.NOT_RUN
 
 
@@ -97,9 +101,43 @@ def test_margins_are_frozen(tmp_path, monkeypatch):
     known = contract.margins()
     assert set(known) == set(TESTS)
     assert known["D.turing.0.1s"].high == 0.6
-    monkeypatch.setitem(contract._FROZEN, contract.VERSION, "0" * 64)
-    with pytest.raises(DataError, match=r"margins\.toml was changed"):
-        contract.margins()
+    now = contract.EDITIONS[contract.VERSION]
+    for changed, says in (
+        ({"margins_sha256": "0" * 64}, r"margins\.toml was changed"),
+        ({"signature": contract.EDITIONS["2"].signature[:-2] + "00"}, "does not bear the signature"),
+    ):
+        monkeypatch.setitem(contract.EDITIONS, contract.VERSION, replace(now, **changed))
+        contract.margins.cache_clear()
+        with pytest.raises(DataError, match=says):
+            contract.margins()
+    monkeypatch.undo()
+    contract.margins.cache_clear()
+    changed = [name.rstrip(".") for name in now.changed]
+    assert changed and all(any(test.startswith(name) for test in TESTS) for name in changed)
+
+
+def test_signatures_are_those_of_rfc_8032():
+    from bestiary.tasks.turing.signature import sign_once, verified
+
+    public = bytes.fromhex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")  # its first test vector
+    signed = bytes.fromhex(
+        "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595b"
+        "be24655141438e7a100b"
+    )
+    assert verified(public, b"", signed)
+    assert not verified(public, b"x", signed) and not verified(public, b"", signed[::-1])
+    own, mine = sign_once(b"margins")
+    assert verified(own, b"margins", mine) and not verified(own, b"Margins", mine) and not verified(public, b"", mine)
+    assert not verified(own[:31], b"margins", mine)
+
+
+def test_fails_are_corrected_for_their_number():
+    weak, strong = a_result(0.11, 0.2), a_result(0.5, 0.6)
+    out = contract.holm([weak, a_result(), strong])
+    assert [len(r.notes) for r in out] == [1, 0, 1] and "2 FAILs" in out[0].notes[0]
+    alone = contract.holm([weak])[0].notes[0]
+    assert float(alone.split()[2]) <= float(out[0].notes[0].split()[2])
+    assert contract._p_outside(a_result(0.1, 0.2)) == pytest.approx(0.05, abs=1e-3), "a bound at the margin is p = 0.05"
 
 
 def test_every_test_declares_its_contract():
@@ -147,12 +185,17 @@ def test_guard_stops_python_and_hdf5(tmp_path):
             lambda: secret.read_bytes(),
             lambda: h5py.File(secret),
             lambda: np.load(secret),
+            lambda: os.link(secret, tmp_path / "other.h5"),
+            lambda: os.rename(secret, tmp_path / "other.h5"),
             lambda: os.system("true"),
         ):
             with pytest.raises(guard.GuardError, match=r"opened reference\.h5|os\.system"):
                 reach()
         with pytest.raises(guard.GuardError):
             open(tmp_path / ".." / tmp_path.name / "reference.h5").close()
+        os.symlink(secret, tmp_path / "link.h5")
+        with pytest.raises(guard.GuardError):
+            (tmp_path / "link.h5").read_bytes()
         (tmp_path / "own.txt").write_text("fine")
     assert h5py.File(secret)["x"][0] == 1.0
 
@@ -160,7 +203,7 @@ def test_guard_stops_python_and_hdf5(tmp_path):
 def test_canary_is_in_every_reference_that_ships_and_is_found(tmp_path):
     for animal in sources.animals():
         assert guard.CANARY in assets.file(animal, "turing.toml").read_text()
-    assert guard.CANARY in assets.file("worm", "perturbations.csv").read_text()
+        assert guard.CANARY in assets.file(animal, "perturbations.csv").read_text()
     bad = tmp_path / "weights.bin"
     bad.write_bytes(b"\0" * ((1 << 20) - 10) + guard.CANARY.encode())
     with pytest.raises(DataError, match="canary"):
@@ -171,8 +214,8 @@ def test_canary_is_in_every_reference_that_ships_and_is_found(tmp_path):
 def test_ledger_counts_and_shows_changes(tmp_path):
     ledger = Ledger(tmp_path / "deep" / "ledger.jsonl")
     for model in ("a", "b", "a"):
-        ledger.add("worm", model, ["D.arrow"], "1", 0)
-    assert ledger.counts("worm", "a") == (2, 3) and ledger.counts("fly", "a") == (0, 0)
+        ledger.add("worm", model, ["D.arrow"], "2" if model == "b" else "1", 0)
+    assert ledger.counts("worm", "a", "1") == (2, 3, 2) and ledger.counts("fly", "a", "1") == (0, 0, 0)
     lines = ledger.path.read_text().splitlines()
     ledger.path.write_text("\n".join([lines[0], lines[2]]) + "\n")
     with pytest.raises(DataError, match="line 2"):
@@ -228,6 +271,42 @@ def test_trials_are_kept_and_found_again_and_damage_is_run_again(tmp_path):
     for a, b in zip(first, again, strict=True):
         assert np.allclose(a.track.com_m, b.track.com_m) and a.track.seed == b.track.seed
     assert trials[0].key() != trials[1].key() != replace(trials[1], model="other").key()
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from bestiary.tasks.turing.policies import Candidate
+from bestiary.tasks.turing.trials import Trial, run_all
+world = {"task": "locomotion"}
+if __name__ == "__main__":
+    trials = [Trial(Candidate("worm", sys.argv[1]), world, 4.0, s) for s in range(6)]
+    run_all(trials, Path(sys.argv[2]), int(sys.argv[3]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_run_that_was_killed_goes_on(tmp_path, jobs):
+    """kill -9 in the middle: what was done is whole and is not run again, on one core and on two."""
+    import signal
+    import subprocess
+    import sys
+    import time
+
+    (tmp_path / "go.py").write_text(KILLED)
+    policy, kept = own_policy(tmp_path), tmp_path / "kept"
+    words = [sys.executable, str(tmp_path / "go.py"), policy, str(kept), jobs]
+    process = subprocess.Popen(words, start_new_session=True)
+    while process.poll() is None and len(list(kept.glob("*.npz"))) < 2:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    before = {p.name: p.stat().st_mtime_ns for p in kept.glob("*.npz")}
+    assert 2 <= len(before) < 6
+    assert subprocess.run(words).returncode == 0
+    after = {p.name: p.stat().st_mtime_ns for p in kept.glob("*.npz")}
+    assert len(after) == 6 and all(after[k] == v for k, v in before.items())
 
 
 def test_what_a_policy_cannot_do_is_a_failure_not_a_crash(tmp_path):
@@ -357,6 +436,51 @@ def test_a_slow_animal_gets_a_shorter_look_and_a_full_budget_is_never_cut():
     assert slow.splits == FAST.splits and slow.fast
 
 
+def test_a_learned_policy_has_a_body_and_no_neurons():
+    """K15: it gets along, and fails A and C, which need a wiring."""
+    from bestiary.tasks.turing import learned
+
+    assert "worm" in learned.animals()
+    k15 = Candidate("worm", "learned")
+    policy = k15.build()
+    assert k15.own and k15.capabilities(policy) == () and not k15.takes("lesion")
+    assert policy.size == len(policy._genes) and k15.files()
+    done = run(Trial(k15, {"task": "locomotion", "medium": "agar"}, 8.0, 3))
+    way = np.linalg.norm(done.track.com_m[-1] - done.track.com_m[0]) / done.track.length_m
+    assert way > 0.5, f"it went {way:.2f} body lengths in 8 s"
+    with pytest.raises(LookupError, match="there is one for"):
+        Candidate("fly", "learned").build()
+
+
+def test_learning_makes_the_worm_faster():
+    from bestiary.tasks.turing.learned import train
+
+    genes, course = train("worm", {"task": "locomotion", "medium": "agar"}, 0.15, 6, 4, 2.0)
+    assert len(course) == 6 and np.isfinite(genes).all() and max(course[3:]) > course[0]
+
+
+def test_a_wiring_that_can_no_longer_pass_is_stopped(tmp_path, monkeypatch):
+    from bestiary.tasks.turing import exam as exams
+
+    table = [
+        {"id": str(i), "seconds": str(s), "least": "0.5", "sign": sign}
+        for i, (s, sign) in enumerate([(1, "+"), (1, "-"), (2, "+"), (2, "-"), (99, "+"), (99, "-")])
+    ]
+    truth = np.array([1, -1] * 3)
+    asked = []
+
+    def changes(exam, rows, builds, repeats):
+        asked.append((len(builds), [r["seconds"] for r in rows]))
+        right = {"+": 1.0, "-": -1.0}
+        return [[np.array([right[r["sign"]] * (b["control_seed"] == 0)]) for r in rows] for b in builds]
+
+    monkeypatch.setattr(level_c, "_changes", changes)
+    exam = exams.Exam(Candidate("worm"), {}, replace(FAST, rewirings=3), tmp_path)
+    found = level_c._rewired(exam, TESTS["C.behaviour"], table, truth, "weight-shuffle")
+    assert found[0].value == 1.0 and max(o.value for o in found[1:]) < 1
+    assert asked[0] == (3, ["1", "1"]) and asked[-1] == (1, ["99", "99"]), "only one could still pass"
+
+
 def test_the_sign_of_a_paired_change():
     assert level_c._sign(np.array([1.0, 1.1, 0.9]), 0.5) == 1
     assert level_c._sign(np.array([1.0, -1.1, 0.9]), 0.1) == 0, "not sure"
@@ -433,9 +557,7 @@ def test_a_trial_that_was_kept_comes_back_whole(tmp_path):
 # The whole
 
 
-TINY = replace(
-    FAST, seconds=12.0, skip_s=1.0, splits=10, slow_splits=2, neurons=2, rewirings=1, repeats=1, behaviour_s=6.0
-)
+TINY = replace(FAST, seconds=12.0, skip_s=1.0, splits=10, neurons=2, rewirings=1, repeats=1, behaviour_s=6.0)
 TINY = replace(TINY, learning=3, robust_s=3.0, permutations=5)
 
 
@@ -452,7 +574,7 @@ def test_a_still_policy_fails_and_is_told_why(tmp_path):
     )
     assert by["F.mean"]["verdict"] is Verdict.FAIL and by["F.mean"]["value"] == 0
     assert by["C.atlas"]["verdict"] is Verdict.NOT_RUN and "no named neurons" in by["C.atlas"]["reason"]
-    assert by["B.forecast"]["verdict"] is Verdict.NOT_RUN and by["A.structure"]["verdict"] is Verdict.NOT_RUN
+    assert by["B.forecast"]["verdict"] is Verdict.NOT_RUN and by["A.structure"]["verdict"] is Verdict.FAIL
     assert card["emulation_claim"].startswith("not supported") and card["evaluations"]["of_this_model"] == 1
     assert by["D.spectrum"]["controls"]["K13"]["verdict"] is Verdict.FAIL, "random frames must be told apart"
     saved = json.loads((tmp_path / "out" / "scorecard.json").read_text())
@@ -461,7 +583,7 @@ def test_a_still_policy_fails_and_is_told_why(tmp_path):
     assert "not a verdict" in page and "<script" not in page and "http" not in page.replace("http-equiv", "")
     assert page.count("<svg") > 4 and "NOT-RUN" in page and "Which are alive?" in page
     examine("worm", "F", policy=own_policy(tmp_path), out=tmp_path / "out", budget=TINY, jobs=1, ledger=ledger)
-    assert ledger.counts("worm", saved["model_sha256"]) == (2, 2)
+    assert ledger.counts("worm", saved["model_sha256"], "2") == (2, 2, 2)
 
 
 @pytest.mark.parametrize("animal", ["zebrafish", "fly", "mouse"])
@@ -485,7 +607,7 @@ def test_wrong_questions_get_the_nearest_answer(tmp_path):
 
 def test_report_of_made_up_results_needs_no_network():
     species = synthetic.Species()
-    results, _ = level_d.compare(species.cohort(5, 30.0), species.cohort(5, 30.0, 2), permutations=3, splits=(5, 2))
+    results, _ = level_d.compare(species.cohort(5, 30.0), species.cohort(5, 30.0, 2), permutations=3, splits=5)
     from bestiary.tasks.turing.suite import row
 
     levels_ = {
@@ -496,6 +618,15 @@ def test_report_of_made_up_results_needs_no_network():
     card |= {"environment": {}, "emulation_claim": "no", "model_sha256": "ab", "evaluations": None}
     page = html(card, {})
     assert "<b>worm</b>" not in page and "&lt;b&gt;worm" in page and "<script" not in page
+
+
+def test_the_statistics_alone_have_a_bench(capsys):
+    from bestiary.cli import main
+
+    assert main(["bench", "turing", "--quick", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["turing"]
+    assert found["animals"] == 6 and found["cpu_s"] > 0 and found["peak_bytes"] < 2e9
+    assert set(found["tests"]) == {t.id for t in level_d.tests()} and "FAIL" not in found["tests"].values()
 
 
 def test_budgets_say_what_they_are():

@@ -91,14 +91,14 @@ def test_duplicate_animals(cohort):
 def test_one_animal_only_is_inconclusive(cohort):
     one = cohort.take([0])
     assert [f.kind for f in checks.check(one)] == ["inconclusive"]
-    results, _ = compare(one, SPECIES.cohort(4, 40.0, 3), permutations=3, splits=(5, 2))
+    results, _ = compare(one, SPECIES.cohort(4, 40.0, 3), permutations=3, splits=5)
     assert {r.verdict for r in results} <= {Verdict.INCONCLUSIVE, Verdict.NOT_RUN}
 
 
 def test_unit_doubt_makes_everything_inconclusive(cohort):
     far = SPECIES.cohort(4, 40.0, 3)
     far = replace(far, animals=tuple(replace(a, values=1000 * a.values) for a in far.animals))
-    results, _ = compare(cohort, far, permutations=3, splits=(5, 2))
+    results, _ = compare(cohort, far, permutations=3, splits=5)
     ran = [r for r in results if r.verdict is not Verdict.NOT_RUN]
     assert ran and all(r.verdict in (Verdict.INCONCLUSIVE, Verdict.INVALID) for r in ran)
     assert any("units" in r.reason for r in ran)
@@ -218,6 +218,54 @@ def nwb(path, cohort, subject):
         group["data"] = cohort.animals[0].values[:, :2]
         group["data"].attrs["conversion"], group["data"].attrs["unit"] = 1e-3, "m"
         group["timestamps"] = np.arange(len(group["data"])) / cohort.rate_Hz
+
+
+def test_nan_keypoints_stay_lost_and_too_many_are_refused(cohort, tmp_path):
+    """A keypoint that the tracker lost is a gap in an NWB file, too; what is rarely seen is no measurement."""
+    lost = cohort.animals[0].values.copy()
+    lost[50:60, 0] = np.nan
+    nwb(tmp_path / "a.nwb", replace(cohort, animals=(replace(cohort.animals[0], values=lost),)), "fish")
+    back = readers.read(tmp_path / "a.nwb")
+    assert np.isnan(back.animals[0].values[50:60, 0]).all() and np.isfinite(back.animals[0].values[50:60, 1]).all()
+    assert [f.kind for f in checks.check(back)] == ["inconclusive", "note"]
+    lost[::2] = np.nan
+    nwb(tmp_path / "b.nwb", replace(cohort, animals=(replace(cohort.animals[0], values=lost),)), "fish")
+    with pytest.raises(DataError, match="51% of frames have missing values"):
+        checks.insist(readers.read(tmp_path / "b.nwb"))
+
+
+def test_damaged_nwb_and_csv_give_only_data_errors(cohort, tmp_path):
+    nwb(tmp_path / "a.nwb", cohort, "fish")
+    (tmp_path / "a.csv").write_text(csv_text(cohort.take([0, 1])))
+    rng = np.random.default_rng(1)
+    for k in range(40):
+        name = ("b.nwb", "b.csv")[k % 2]
+        good = (tmp_path / name.replace("b", "a", 1)).read_bytes()
+        bad = bytearray(good[: rng.integers(1, len(good))] if k % 4 > 1 else good)
+        for at in rng.integers(0, len(bad), 8):
+            bad[at] ^= 0xFF
+        (tmp_path / name).write_bytes(bad)
+        try:
+            checks.check(readers.read(tmp_path / name))
+        except DataError as error:
+            assert name in str(error)
+
+
+def test_a_wrong_frame_rate_is_named_not_resampled(cohort, tmp_path):
+    """Two animals of one file at different rates; a model at another rate than the recording."""
+    lines = csv_text(cohort.take([0])).splitlines()
+    slow = [f"{k / 5:.4f},slow," + row.split(",", 2)[2] for k, row in enumerate(lines[1:201])]
+    (tmp_path / "a.csv").write_text("\n".join([*lines, *slow]))
+    with pytest.raises(DataError, match="slow was recorded at 5 Hz, animal 0 at 10 Hz"):
+        readers.read(tmp_path / "a.csv")
+    with pytest.raises(DataError, match="recorded at 10 Hz, simulated at 5 Hz"):
+        compare(cohort, synthetic.Species(rate_Hz=5.0).cohort(4, 40.0))
+
+
+def test_duplicate_animals_stop_a_comparison(cohort):
+    twice = replace(cohort, animals=(*cohort.animals, replace(cohort.animals[1], name="another")))
+    with pytest.raises(DataError, match="duplicate animals"):
+        compare(twice, SPECIES.cohort(4, 40.0, 3))
 
 
 def test_nwb_files_of_a_folder_are_a_cohort(cohort, tmp_path):

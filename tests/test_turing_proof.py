@@ -79,7 +79,7 @@ def test_the_judge_says_what_gave_it_away(recorded, monkeypatch):
 def test_a_control_that_passes_makes_the_test_invalid():
     real = SPECIES.cohort(12, 60.0)
     stand_ins = {"K17": SPECIES.cohort(12, 60.0, 5)}  # "time reversal" that is none: the test cannot fail it
-    results, _ = compare(real, SPECIES.cohort(12, 60.0, 6), stand_ins, permutations=5, splits=(10, 2))
+    results, _ = compare(real, SPECIES.cohort(12, 60.0, 6), stand_ins, permutations=5, splits=10)
     arrow = next(r for r in results if r.test.id == "D.arrow")
     passed = arrow.controls["K17"][3] is Verdict.PASS
     assert (arrow.verdict is Verdict.INVALID) == passed
@@ -90,29 +90,28 @@ def test_a_control_that_passes_makes_the_test_invalid():
 def test_held_out_animals_pass_and_power_is_as_declared(monkeypatch):
     """200 random splits of 120 animals, 40 against 40: at most 5 % of splits fail any test; each test passes its
     declared share of them."""
-    monkeypatch.setattr(batteries, "PERMUTATIONS", 20)
+    monkeypatch.setattr(batteries, "PERMUTATIONS", 40)
     pool = synthetic.Species(stimulus_every_s=4.0).cohort(120, 240.0, 5)
     battery, portraits = Battery.of(pool)
     rng = np.random.default_rng(1)
-    failed, passed, tried = np.zeros(200, bool), dict.fromkeys(COMPARE, 0), dict.fromkeys(COMPARE, 0)
+    battery = battery.for_splits(portraits[:80], rng)
+    failed, passed = np.zeros(200, bool), dict.fromkeys(COMPARE, 0)
     for split in range(200):
         rows = rng.permutation(120)[:80]
         for test_id in COMPARE:
-            if test_id.startswith(("D.turing", "D.memory", "D.individuality")) and split % 10:
-                continue  # the slow ones on every tenth split
             verdict, _ = judged(
                 battery, [portraits[i] for i in rows[:40]], [portraits[i] for i in rows[40:]], test_id, split
             )
-            tried[test_id] += 1
             passed[test_id] += verdict is Verdict.PASS
             failed[split] |= verdict is Verdict.FAIL
     assert failed.mean() <= 0.05, f"{failed.mean():.1%} of splits fail"
-    shares = {k: passed[k] / tried[k] for k in COMPARE}
+    shares = {k: n / 200 for k, n in passed.items()}
+    print(f"{failed.mean():.1%} of splits fail a test; power:", shares)
     assert all(shares[k] >= TESTS[k].power - 0.05 for k in COMPARE), shares
 
 
 @pytest.mark.slow
 def test_a_perfect_copy_passes_the_level():
     species = synthetic.Species(stimulus_every_s=4.0)
-    results, _ = compare(species.cohort(80, 240.0, 31), species.cohort(80, 240.0, 32), permutations=40, splits=(50, 4))
+    results, _ = compare(species.cohort(80, 240.0, 31), species.cohort(80, 240.0, 32), permutations=40, splits=50)
     assert {r.test.id: r.verdict for r in results if r.verdict is not Verdict.PASS} == {}

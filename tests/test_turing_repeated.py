@@ -56,3 +56,33 @@ def test_signs_of_paired_runs_are_flipped():
     assert paired(np.array([1.0, 1.1, 0.9, 1.0, 1.2, 1.0]), rng) == pytest.approx(2 / 64)
     assert paired(np.array([1.0, -1.0, 0.5, -0.5]), rng) == 1.0
     assert np.isnan(paired(np.array([1.0]), rng)) and paired(rng.normal(1, 0.2, 40), rng) < 0.01
+
+
+def test_a_mixed_model_finds_curve_spread_and_difference():
+    from bestiary.tasks.turing.mixed import fit
+
+    rng = np.random.default_rng(4)
+
+    def animals(n, threshold, lapse=0.1):
+        return [trials(rng, threshold + 0.2 * rng.standard_normal(), lapse=lapse, n=60) for _ in range(n)]
+
+    second = np.arange(28) >= 14
+    same, other = fit(animals(28, 1.4), second), fit(animals(14, 1.4) + animals(14, 1.8), second)
+    assert same.threshold == pytest.approx(1.4, abs=0.15) and same.slope == pytest.approx(4, rel=0.4)
+    assert 0.1 < same.spread < 0.32 and same.lapse == pytest.approx(0.1, abs=0.05) and min(same.p) > 0.01
+    assert other.difference[0] == pytest.approx(0.4, abs=0.15) and other.p[0] < 0.005 < min(other.p[1:])
+    tired = fit(animals(14, 1.4) + animals(14, 1.4, lapse=0.4), second)
+    assert tired.difference[2] == pytest.approx(0.3, abs=0.12) and tired.p[2] < 0.005
+    assert fit(animals(2, 1.4), np.array([True, False])) is None, "one animal on a side"
+
+
+@pytest.mark.slow
+def test_the_mixed_model_is_wrong_one_time_in_twenty():
+    from bestiary.tasks.turing.mixed import fit
+
+    rng = np.random.default_rng(5)
+    p = [
+        fit([trials(rng, 1.4 + 0.3 * rng.standard_normal(), n=40) for _ in range(16)], np.arange(16) >= 8).p
+        for _ in range(100)
+    ]
+    assert (np.mean(np.array(p) < 0.05, 0) <= 0.12).all()

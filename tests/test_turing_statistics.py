@@ -95,6 +95,14 @@ def test_judge_agrees_with_scikit_learn_and_goes_by_animal():
     assert found.auc.low95 < 0.6 and found.p > 0.02 and found.units < 60
 
 
+def test_a_judge_that_is_always_right_is_not_quite_sure():
+    model = np.arange(10) < 5
+    groups = [RNG.normal(9.0 * m, 1, (30, 3)) for m in model]
+    found = judge.turing_score(groups, model, list("abc"), np.random.default_rng(0), 10)
+    assert found.raw == 1 and 0.6 < found.auc.low95 < found.auc.value - 0.1, "five animals a side leave some doubt"
+    assert judge._spread(1.0, 40) < judge._spread(1.0, 5) / 3
+
+
 def test_mcc_and_balanced_accuracy():
     from sklearn.metrics import balanced_accuracy_score, matthews_corrcoef
 
@@ -130,6 +138,30 @@ def test_forecast_skill_of_truth_mean_persistence_and_repeats():
     drift = np.cumsum(RNG.normal(size=(8, 60, 3)) * np.linspace(0, 1, 60)[None, :, None], axis=1)
     repeats = np.sin(np.arange(60) / 5)[None, :, None] * np.exp(-np.arange(60) / 15)[None, :, None] + 0.1 * drift
     assert 5 < forecast.predictable(repeats) < 60 and forecast.predictable(repeats[:1]) == 0
+
+
+def test_a_policy_that_forecasts_is_scored_up_to_where_repeats_predict():
+    """A rotation with noise: who knows it beats AR(1), who repeats the last frame does not; noise is not asked for."""
+    turn = np.array([[np.cos(0.3), -np.sin(0.3)], [np.sin(0.3), np.cos(0.3)]])
+    x = np.zeros((1200, 2))
+    x[0] = 1
+    for t in range(1199):
+        x[t + 1] = 0.98 * turn @ x[t] + 0.1 * RNG.normal(size=2)
+
+    class Knows:
+        def forecast(self, context, horizon):
+            return np.stack([np.linalg.matrix_power(0.98 * turn, k + 1) @ context[-1] for k in range(horizon)])
+
+    class Repeats:
+        def forecast(self, context, horizon):
+            return np.repeat(context[None, -1:], horizon, 1) + 0.1 * RNG.normal(size=(8, horizon, 2))
+
+    good = level_b.forecasts(Knows(), x, horizon=8)
+    assert good.outcome.low95 > 0.2 and len(good.outcome.detail["by_horizon"]) == 8
+    bad = level_b.forecasts(Repeats(), x, horizon=8)
+    assert str(bad.verdict) == "FAIL" and bad.outcome.detail["crps"][0] > 0
+    noise = RNG.normal(size=(6, 8, 2))
+    assert str(level_b.forecasts(Knows(), x, noise, horizon=8).verdict) == "NOT-RUN", "no horizon is predictable"
 
 
 def test_crps_is_the_error_of_one_member_and_rewards_spread():
@@ -193,11 +225,41 @@ def test_memory_of_a_copy_and_of_another_animal():
     real = [synthetic.Species().animal(60.0, i).values for i in range(6)]
     other = [synthetic.Species().animal(60.0, 50 + i).values for i in range(6)]
     copies = [np.roll(x, 200, 0) for x in real]
-    assert abs(memory.memorisation(real, real, other, 15.0, RNG).value) < 0.2
-    assert memory.memorisation(real, real, copies, 15.0, RNG).value < -2
+    gaze = memory.Gaze.fit(real, 15.0)
+    library = [gaze.library(z) for z in real]
+
+    def memorised(mine, theirs):
+        near = [[np.stack([memory.nearest(gaze.asked(z), x) for x in library], 1) for z in s] for s in (mine, theirs)]
+        return memory.memorisation(*near, RNG).value
+
+    assert abs(memorised(real, other)) < 0.2
+    assert memorised(real, copies) < -2
     # what is copied from a part of the recordings that is not compared is found too
-    short = [x[:300] for x in real]
-    assert memory.memorisation(real, short, [x[500:800] for x in real], 15.0, RNG).value < -2
+    assert memorised([x[:300] for x in real], [x[500:800] for x in real]) < -2
+
+
+def test_three_animals_have_an_interval():
+    """Of three mice the bootstrap drew always all three: an interval of no width, and a FAIL out of nothing."""
+    parts = RNG.normal(size=(6, 4, 3)) + 2 * RNG.normal(size=(6, 1, 3))
+    found = individuality.variance_ratio(parts[:3], parts[3:], RNG)
+    assert found.low95 < found.value - 0.1 and found.high95 > found.value + 0.1
+    assert np.isnan(individuality.variance_ratio(parts[:2], parts[2:], RNG).value)
+    many = RNG.normal(size=(20, 40, 4, 3)) + 2 * RNG.normal(size=(20, 40, 1, 3))
+    copies = [individuality.variance_ratio(x[:20], x[20:], RNG).value for x in many]
+    assert abs(np.mean(copies)) < 0.25
+
+
+def test_explained_share_of_what_repeats_have_in_common():
+    from bestiary.tasks.turing.forecast import feve
+
+    truth = RNG.normal(size=(200, 4)) * np.array([1, 1, 1, 0])
+    answers = truth + RNG.normal(size=(10, 200, 4))
+    assert feve(answers, truth)[:3] == pytest.approx(1, abs=0.1) and np.isnan(feve(answers, truth)[3])
+    assert feve(answers, np.zeros_like(truth))[:3] == pytest.approx(0, abs=0.1)
+    assert str(level_b.evoked(answers, truth).verdict) == "INCONCLUSIVE", "one animal fails a model, and passes none"
+    assert str(level_b.evoked(answers, -truth).verdict) == "FAIL"
+    with pytest.raises(DataError, match="two repeats"):
+        feve(answers[:1], truth)
 
 
 def test_variance_components_of_known_size():

@@ -128,6 +128,41 @@ def test_environments_may_differ_in_body_medium_and_task():
     assert not np.array_equal(*loop.step(np.full(loop.action_space.shape, 0.5))[0]["joint_rad_per_s"])
 
 
+@pytest.mark.parametrize("animal, task", [("worm", "touch"), ("mouse", "treadmill")])
+def test_environments_may_have_tasks_of_their_own(animal, task):
+    each = [{"task": task}, {"task": "locomotion", "task_options": {"seconds": 0.04}}, {"task": task}]
+    envs = EmbodiedVectorEnv(3, animal, None, each=each)
+    assert envs.batched == (animal == "worm")
+    singles = [EmbodiedEnv(animal, one["task"], task_options=one.get("task_options")) for one in each]
+    obs, info = envs.reset(seed=[7, 8, 9])
+    for i, env in enumerate(singles):
+        same({n: v[i] for n, v in obs.items()}, env.reset(seed=7 + i)[0])
+    rng = np.random.default_rng(0)
+    for k in range(6):
+        if k == 5:  # the second has ended: it rests, where it would begin anew
+            envs.retire([1])
+        actions = rng.uniform(-0.2, 0.2, envs.action_space.shape)
+        obs, reward, ended, cut, info = envs.step(actions)
+        for i, env in enumerate(singles):
+            if env.over:
+                assert not info["_time_s"][i] and not (ended | cut)[i] and reward[i] == 0
+                continue
+            seen, r, end, stop, told = env.step(actions[i])
+            same({n: v[i] for n, v in obs.items()}, seen)
+            assert (reward[i], ended[i], cut[i]) == (r, end, stop)
+            assert {n: info[n][i] for n in info if n[0] != "_" and info[f"_{n}"][i]} == told
+            same(envs.pose_of(i), env.pose())
+        if cut[1]:
+            assert k == round(0.04 / envs.clock.control_s) - 1 or animal == "mouse"
+            envs.retire([1])
+    obs, info = envs.reset(seed=[1, 2, 3], options={"reset_mask": np.array([False, True, False])})
+    same({n: v[1] for n, v in obs.items()}, singles[1].reset(seed=2)[0])
+    assert envs.step(np.zeros(envs.action_space.shape))[4]["_time_s"].all()
+    if animal == "worm":
+        with pytest.raises(BestiaryError, match="same parts"):
+            EmbodiedVectorEnv(2, animal, "locomotion", each=[{}, {"task": "chemotaxis"}])
+
+
 def test_one_that_diverges_ends_alone_and_says_why():
     envs = make("bestiary/WormCrawl-v0").unwrapped
     envs.reset(seed=0)

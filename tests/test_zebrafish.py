@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -10,6 +11,9 @@ import numpy as np
 import pytest
 
 import bestiary
+from bestiary import assets
+from bestiary.bodies._fish_retina import fish_retina
+from bestiary.bodies.zebrafish import Zebrafish
 from bestiary.brains import _fish_regions
 from bestiary.brains import zebrafish as brains
 from bestiary.brains._fish_circuits import ACROSS, CELLS, SAME, artr, evidence_table, tectum
@@ -20,6 +24,7 @@ from bestiary.envs._clock import Clock
 from bestiary.errors import ConnectomeError, DataError, UnknownNeuronError
 from bestiary.interfaces._controls import control
 from bestiary.tasks import _bouts
+from bestiary.tasks._fit import stages
 from bestiary.tasks._trial import Track
 from bestiary.tasks.optomotor import Optomotor
 
@@ -131,6 +136,15 @@ def test_a_tap_makes_a_c_bend_away_and_its_latency_hangs_on_the_mauthner_cells()
         latency.append(int((bend > 10).argmax()) - 50)
     assert 3 <= latency[0] <= 15 < latency[1] + 5
     assert latency[1] > latency[0] + 4
+
+
+def test_an_escape_beats_its_tail_two_to_three_times_as_fast_as_a_routine_bout():
+    infos, poses, _ = live("startle", 0.16, task_options={"first_s": 0.05, "side": 1}, body={"eyes": False})
+    bend = np.array([p["curvature_per_m"] for p in poses])
+    info = {"since_tap_s": np.array([i["since_tap_s"] for i in infos])}
+    still = np.zeros((len(bend), 3))
+    track = Track(np.arange(len(bend)) * 1e-3, still[:, None], still, bend, info, 4e-3)
+    assert 75 < _bouts.escape_beat_Hz(track) < 105
 
 
 def test_words_of_experiments_name_neurons_and_are_offered():
@@ -318,6 +332,38 @@ def test_every_id_can_be_made_and_stepped(name):
     obs, _ = env.reset(seed=0)
     obs, reward, *_ = env.step(env.action_space.sample())
     assert env.observation_space.contains(obs) and np.isfinite(reward)
+
+
+def test_what_ships_is_what_the_fit_found():
+    fit = json.loads(assets.file("zebrafish", "fit_swim.json").read_text(encoding="utf-8"))
+    shipped, body = brains.parameters(), Zebrafish(eyes=False)
+    assert {k: shipped[k] for k in fit["fitted"]} == pytest.approx(
+        {k: fit["parameters"][k] for k in fit["fitted"]}, 5e-3
+    )
+    assert {k: getattr(body, k) for k in fit["body"]} == pytest.approx(fit["body"], rel=5e-3)
+    assert set(stages("zebrafish")[fit["stage"]].body) == set(fit["body"])
+
+
+def test_a_pixel_averages_over_its_three_degrees():
+    """A sine of 0.25 cycles per degree is nearly gone, one of 0.083 nearly whole: no aliasing (Z25)."""
+    swing = {}
+    for period_deg in (4.0, 12.0):
+        options = {"where": "drum", "period_deg": period_deg, "temporal_Hz": 0.0, "direction": 1}
+        light = EmbodiedEnv("zebrafish", "optomotor", task_options=options).reset(seed=0)[0]["luminance"]
+        height = fish_retina("L").directions[0][:, 2]
+        level = (height > 0) & (height < 0.3)  # above the ground
+        swing[period_deg] = float(light[0][level].std())
+    assert swing[12.0] > 0.22 and swing[4.0] < 0.1 * swing[12.0]
+
+
+def test_only_fast_and_large_turns_of_the_head_are_c_bends():
+    t = np.arange(0, 1, 0.005)
+    still = np.zeros((len(t), 3))
+    for length_s, expected in ((0.015, True), (0.06, False)):
+        turn = {"heading_rad": np.radians(110) * np.clip((t - 0.5) / length_s, 0, 1)}
+        track = Track(t, still[:, None], still, still, {"loom_deg": 90 * t}, 4e-3, pose=turn)
+        assert bool(_bouts.c_bends(track).any()) == expected
+        assert _bouts.loom_response(track)[0] == expected
 
 
 def test_measures_of_eyes_beats_and_first_bouts():

@@ -112,7 +112,7 @@ def test_it_stands_on_the_bottom_and_leaving_the_water_ends_the_episode():
 def test_routine_swimming_has_the_published_size():
     """Z04, Z10, Z12 and Z15 in one run at Z08's 28 Hz: five beats."""
     sim = Sim(surface_m=1, bottom_m=-1)
-    poses = sim.run(0.4, beats(sim.body, 28, 0.11, 5))
+    poses = sim.run(0.4, beats(sim.body, 28, 0.085, 5))
     speed = 1e3 * np.array([np.linalg.norm(p["velocity_m_per_s"]) for p in poses])
     bend = max(np.abs(p["curvature_per_m"]).max() for p in poses) * sim.body.length_m
     beat = np.array([p["midline_m"][-1, 1] for p in poses[50:150]]) * 1e3

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 import bestiary
+from bestiary.assets._heap import check_heaps
 from bestiary.brains.connectome._core import Connectome
 from bestiary.brains.connectome._table import EDGE, LABELS, PLACE, Array, from_table, shortest
 from bestiary.errors import ConnectomeError
@@ -74,6 +75,8 @@ def write_graphml(path: Path, cells: Mapping[str, Array], edges: Mapping[str, Ar
 def read_sonata(path: Path, nodes: Path, options: dict[str, Any]) -> Connectome:
     import h5py
 
+    for each in {path, nodes}:
+        check_heaps(each)
     with h5py.File(nodes, "r") as file:
         if "nodes" not in file:
             raise ConnectomeError(f"{nodes.name} has no /nodes; give the nodes file as neurons=")

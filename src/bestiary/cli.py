@@ -141,7 +141,7 @@ class Turing:
 
     animal: Positional[str]  # worm, zebrafish, fly or mouse
     level: str = "ABCDEF"  # A structure, B dynamics, C perturbation, D behaviour, E learning, F robustness
-    policy: Text = None  # a control of `bestiary list`, or FILE.py:NAME of a factory; else the animal as it ships
+    policy: Text = None  # a control of `bestiary list`, learned (K15), or FILE.py:NAME; else the animal as it ships
     parameters: Text = None  # a file that `bestiary fit` wrote; else the shipped ones
     fast: Flag = False  # minutes instead of hours: a look, no verdict
     jobs: Count = None  # processes; else all cores
@@ -183,11 +183,12 @@ class Stimulate:
 class Bench:
     """Speed against real time and against its bare parts, start-up times, peak memory; on one core."""
 
-    name: Positional[str]  # an animal; engine: a spiking network; runs: keeping a run; scale: many worms at once
+    # an animal; engine: a spiking network; runs: keeping a run; scale: many worms; turing: its statistics alone
+    name: Positional[str]
     # simulated in each repeat; else 5 of an animal, 0.3 of the engine, 60 of runs
     seconds: Real = None
     repeats: int = 5  # of which the median is taken
-    quick: Flag = False  # of engine and scale: less of it, two repeats
+    quick: Flag = False  # of engine, scale and turing: less of it
     threads: Count = None  # of the engine: cores of its kernel, else 1; of scale: else all cores
     n: int = 256  # of scale: worms
     device: Text = None  # of scale: also the brains in JAX on cpu, gpu or prefer-gpu

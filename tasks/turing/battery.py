@@ -29,13 +29,24 @@ class Portrait:
     vectors: dict[str, Array]
     grammar: Grammar
     windows: dict[float, Array]
-    psychometric: Array | None = None  # `repeated.PARAMETERS`
-    whole: Array | None = None  # the recording before it was cut to the length of the model's
+    blocks: Array  # `individuality.blocks`
+    asked: Array  # `memory.Gaze.asked`
+    library: Array | None = None  # `memory.Gaze.library` of the whole recording, before it was cut
+    trials: tuple[Array, Array] | None = None  # strengths of stimuli, and whether they were answered
+    psychometric: Array | None = None  # `repeated.PARAMETERS` of these
+    near: dict[int, tuple[Portrait, Array]] = field(default_factory=dict)  # distances to libraries, as they are asked
+
+    def nearest(self, other: Portrait) -> Array:
+        """(w,) distances of this animal's windows to the nearest of the other's recording, kept."""
+        if id(other) not in self.near:
+            assert other.library is not None
+            self.near[id(other)] = other, memory.nearest(self.asked, other.library)
+        return self.near[id(other)][1]
 
 
 @dataclass(frozen=True)
 class Battery:
-    """frame, alphabet, strengths, spread, ruler (centre and spread of each vector): fitted to recorded animals."""
+    """frame, alphabet, strengths, spread, gaze, ruler (centre, spread of each vector): fitted to recorded animals."""
 
     rate_Hz: float
     frame: Frame
@@ -43,8 +54,10 @@ class Battery:
     strengths: Array | None
     spread: Array
     scales_s: tuple[float, ...]
+    gaze: memory.Gaze
     ruler: dict[str, tuple[Array, Array]] = field(default_factory=dict)
-    axes: tuple[str, ...] = ()  # names of the frame's axes: channels where it does not mix them
+    null: dict[float, Array] = field(default_factory=dict)  # of splits of the recorded animals, see `for_splits`
+    names: dict[float, list[str]] = field(default_factory=dict)  # of window features at each scale
 
     @classmethod
     def fit(cls, real: Cohort) -> Battery:
@@ -58,14 +71,21 @@ class Battery:
         spread = np.nanstd(np.concatenate(series), 0)
         alphabet = Alphabet.fit(series, real.rate_Hz)
         mixed = len(real.channels) != frame.basis.shape[1] or not np.array_equal(frame.basis, np.eye(len(frame.basis)))
-        axes = [f"axis {i + 1}" for i in range(frame.basis.shape[1])] if mixed else map(_word, real.channels)
-        return cls(real.rate_Hz, frame, alphabet, strengths, spread, scales, axes=tuple(axes))
+        axes = [f"axis {i + 1}" for i in range(frame.basis.shape[1])] if mixed else [*map(_word, real.channels)]
+        blank = {s: np.zeros((1, max(1, round(s * real.rate_Hz)), len(axes))) for s in scales}
+        names = {s: features.window_features(x, real.rate_Hz, axes)[1] for s, x in blank.items()}
+        gaze = memory.Gaze.fit(series, real.rate_Hz)
+        return cls(real.rate_Hz, frame, alphabet, strengths, spread, scales, gaze, names=names)
 
     @classmethod
-    def of(cls, real: Cohort) -> tuple[Battery, list[Portrait]]:
-        """The battery of a recorded cohort, and the portraits of its animals."""
+    def of(cls, real: Cohort, whole: Cohort | None = None) -> tuple[Battery, list[Portrait]]:
+        """The battery of a recorded cohort, and the portraits of its animals. whole: the same recordings uncut: what is
+        copied from a part that is not compared is found too."""
         bare = cls.fit(real)
-        found = bare.portraits(real)
+        found = [
+            replace(p, library=bare.gaze.library(bare.frame(a)))
+            for p, a in zip(bare.portraits(real), (whole or real).animals, strict=True)
+        ]
         ruler = {}
         for key in found[0].vectors:
             ruler[key] = distance.ruler(np.stack([p.vectors[key] for p in found]))
@@ -83,23 +103,28 @@ class Battery:
             vectors["coupling"] = features.lagged(z, rate)
         if self.strengths is not None and series.stimulus is not None:
             vectors["response"] = responses.curve(series, z, self.strengths, self.spread)
-        fit = None
-        if "response" in vectors:
-            fit = repeated.psychometric(*responses.answered(series, z, self.spread))
+        trials = responses.answered(series, z, self.spread) if "response" in vectors else None
+        fit = None if trials is None else repeated.psychometric(*trials)
         words = grammar(self.alphabet.read(z, rate), self.alphabet.n, self.alphabet.step / rate)
         scales = {}
         for s in self.scales_s:
             cut = features.windows(z, max(1, round(s * rate)), WINDOWS[s])
             scales[s] = features.window_features(cut, rate)[0].astype(np.float32)
-        return Portrait(z, vectors, words, scales, fit)
+        parts = individuality.blocks(z, rate)
+        return Portrait(z, vectors, words, scales, parts, self.gaze.asked(z), trials=trials, psychometric=fit)
 
     def portraits(self, cohort: Cohort) -> list[Portrait]:
         return [self.portrait(a) for a in cohort.animals]
 
-    def names(self, scale_s: float) -> list[str]:
-        k = self.frame.basis.shape[1]
-        frames = max(1, round(scale_s * self.rate_Hz))
-        return features.window_features(np.zeros((1, frames, k)), self.rate_Hz, self.axes)[1]
+    def for_splits(self, found: Sequence[Portrait], rng: np.random.Generator) -> Battery:
+        """The same with the null of the Turing score for halves of these animals: labels at random are what a split is,
+        so that all splits share it."""
+        half = np.arange(2 * (len(found) // 2)) < len(found) // 2
+        null = {}
+        for s in self.scales_s:
+            if half.sum() > 1 and all(len(p.windows[s]) > 1 for p in found):
+                null[s] = judge.chance([p.windows[s] for p in found[: len(half)]], half, rng, PERMUTATIONS)
+        return replace(self, null=null)
 
 
 def _word(channel: str) -> str:
@@ -142,8 +167,7 @@ def _table(metric: Callable[[Sequence[Grammar]], Array]) -> Compare:
 def _judge(scale_s: float) -> Compare:
     def compare(battery: Battery, all_: Sequence[Portrait], real: Array, rng: np.random.Generator) -> Outcome:
         groups = [p.windows[scale_s] for p in all_]
-        names = battery.names(scale_s)
-        found = judge.turing_score(groups, ~real, names, rng, PERMUTATIONS)
+        found = judge.turing_score(groups, ~real, battery.names[scale_s], rng, PERMUTATIONS, battery.null.get(scale_s))
         detail = {
             "raw": found.raw,
             "null": found.null,
@@ -161,16 +185,15 @@ def _memory(battery: Battery, all_: Sequence[Portrait], real: Array, rng: np.ran
     """The library is the whole recordings of the animals that stand for the recorded ones here: in a split of recorded
     animals, a held-out one is not in it."""
     mine = [p for p, r in zip(all_, real, strict=True) if r]
-    theirs = [p.z for p, r in zip(all_, real, strict=True) if not r]
-    whole = [p.whole if p.whole is not None else p.z for p in mine]
-    return _outcome(memory.memorisation(whole, [p.z for p in mine], theirs, battery.rate_Hz, rng), real)
+    near = [np.stack([p.nearest(m) for m in mine], 1) for p in all_]
+    theirs = [d for d, r in zip(near, real, strict=True) if not r]
+    return _outcome(memory.memorisation([d for d, r in zip(near, real, strict=True) if r], theirs, rng), real)
 
 
 def _individuality(battery: Battery, all_: Sequence[Portrait], real: Array, rng: np.random.Generator) -> Outcome:
-    mine, theirs = ([p.z for p, r in zip(all_, real, strict=True) if r == side] for side in (True, False))
-    found = individuality.variance_ratio(mine, theirs, battery.rate_Hz, rng)
-    parts = np.stack([individuality.blocks(z, battery.rate_Hz) for z in theirs])
-    return _outcome(found, real, repeatability=individuality.repeatability(parts))
+    parts = np.stack([p.blocks for p in all_])
+    found = individuality.variance_ratio(parts[real], parts[~real], rng)
+    return _outcome(found, real, repeatability=individuality.repeatability(parts[~real]))
 
 
 def _response(battery: Battery, all_: Sequence[Portrait], real: Array, rng: np.random.Generator) -> Outcome:

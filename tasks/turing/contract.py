@@ -3,20 +3,55 @@
 from __future__ import annotations
 
 import enum
+import functools
 import hashlib
 import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import bestiary
 from bestiary.errors import DataError
+from bestiary.tasks.turing.signature import verified
 
-VERSION = "1"
-# Of margins.toml: a margin that changes needs a new VERSION and a new line here, so that no score moves in silence.
-_FROZEN = {"1": "72b80973dae35a3662b85d79d2d53f5899fcea4e4abdcf13f543552831718279"}
+VERSION = "2"
+
+
+@dataclass(frozen=True)
+class Edition:
+    """A version of the examination. margins_sha256, public_key, signature: of margins.toml, see `signature.sign_once`.
+    changed: test id, or prefix of ids, -> what it asks otherwise than the version before: lines of the ledger with this
+    and an older version cannot be compared in these tests."""
+
+    margins_sha256: str
+    changed: Mapping[str, str]
+    public_key: str = ""
+    signature: str = ""
+
+
+# A margin or a statistic that changes needs a new version here, so that no score moves in silence.
+EDITIONS = {
+    "1": Edition("72b80973dae35a3662b85d79d2d53f5899fcea4e4abdcf13f543552831718279", {}),
+    "2": Edition(
+        "3f8672bec1bafbc4cd60f013c8b3741bff3dd708e675bfa7dbd233394945ae2c",
+        {
+            "B.evoked": "new: explained share of what repeats of a stimulus have in common",
+            "C.behaviour": "more rows; a rewiring stops when it can no longer pass",
+            "C.atlas": "rewirings light up at most 40 neurons",
+            "C.signs": "as C.atlas",
+            "D.response": "a mixed model beside the distance between curves; margin and distance as before",
+            "D.turing.": "splits of the animals share one null, that of random labels",
+            "D.memory": "one set of axes, of all recorded animals, for all splits",
+            "D.individuality": "three animals are drawn anew too: their interval had a width of 0",
+            "E.habituation": "against naive animals of the same seeds; the worm is touched every 30 s, not 6",
+            "E.conditioning": "new: paired against unpaired",
+        },
+        "105c5863451486677a15a52de88423e8bd4c57547706346ee941f2d24010e971",
+        "1375f52e9776b3a64bff4d24a51a3969fd8ae16bfbfa50693b18da7f1d4b82b39542991abb30cb09f5145eaa073d5fff3b240c28670849c9c206805cf64b2108",
+    ),
+}
 
 
 class Verdict(enum.StrEnum):
@@ -118,6 +153,26 @@ class Result:
         return min(1.0, max(0.0, (best - self.outcome.value) / room))
 
 
+def holm(results: Sequence[Result]) -> list[Result]:
+    """FAILs with a note of their p, corrected for their number (Holm 1979, Scand J Stat 6:65). That a model fails is a
+    claim for each test by itself; that it passes needs all, and no correction."""
+    sampled = [(i, r) for i, r in enumerate(results) if r.verdict is Verdict.FAIL and r.outcome]
+    claims = sorted((_p_outside(r), i) for i, r in sampled if r.outcome and r.outcome.high95 > r.outcome.low95)
+    out, largest = list(results), 0.0
+    for rank, (p, i) in enumerate(claims):
+        largest = max(largest, min(1.0, p * (len(claims) - rank)))
+        out[i] = replace(out[i], notes=(*out[i].notes, f"p = {largest:.2g} after Holm, {len(claims)} FAILs"))
+    return out
+
+
+def _p_outside(r: Result) -> float:
+    """One-sided, normal: that the value lies beyond the margin, from the bound on the margin's side."""
+    assert r.outcome is not None
+    o, m = r.outcome, r.test.margin
+    gap, half = (o.value - m.high, o.value - o.low95) if o.value > m.high else (m.low - o.value, o.high95 - o.value)
+    return 0.0 if half <= 0 else 0.5 * math.erfc(1.6449 * gap / half / math.sqrt(2))
+
+
 def not_run(test: Test, reason: str) -> Result:
     return Result(test, Verdict.NOT_RUN, reason=reason)
 
@@ -139,7 +194,8 @@ def judge(test: Test, outcome: Outcome, least: int = 2) -> Result:
 
 
 def validate(result: Result, allowed: float = 0.05) -> Result:
-    """INVALID where a required control passes or held-out animals fail too often; else the result itself."""
+    """INVALID where a required control passes or held-out animals fail too often; a PASS that new seeds (K18) take back
+    is none; else the result itself."""
     if result.verdict is Verdict.NOT_RUN:
         return result
     passed = [k for k in result.test.controls if k in result.controls and result.controls[k][3] is Verdict.PASS]
@@ -148,6 +204,9 @@ def validate(result: Result, allowed: float = 0.05) -> Result:
     if result.false_alarms is not None and result.false_alarms > allowed:
         why = f"fails {result.false_alarms:.0%} of splits of the animals themselves"
         return replace(result, verdict=Verdict.INVALID, reason=why)
+    again = result.controls.get("K18")
+    if result.verdict is Verdict.PASS and again is not None and again[3] is Verdict.FAIL:
+        return replace(result, verdict=Verdict.INCONCLUSIVE, reason="the same model with new seeds fails (K18)")
     return result
 
 
@@ -164,12 +223,15 @@ def level_verdict(results: list[Result]) -> Verdict:
     return Verdict.PASS if Verdict.NOT_RUN not in seen else Verdict.INCONCLUSIVE
 
 
-def margins(version: str = VERSION) -> dict[str, Margin]:
-    """The margins by test id. DataError where the file is not the frozen one of this version."""
-    file = Path(__file__).with_name("margins.toml")
+@functools.cache
+def margins() -> dict[str, Margin]:
+    """The margins by test id. DataError where the file is not the one that was frozen and signed for this version."""
+    file, edition = Path(__file__).with_name("margins.toml"), EDITIONS[VERSION]
     text = file.read_bytes().replace(b"\r\n", b"\n")
-    if (got := hashlib.sha256(text).hexdigest()) != _FROZEN[version]:
-        raise DataError(f"{file.name} was changed (sha256 {got}): margins are fixed by version, this is {version}")
+    if (got := hashlib.sha256(text).hexdigest()) != edition.margins_sha256:
+        raise DataError(f"{file.name} was changed (sha256 {got}): margins are fixed by version, this is {VERSION}")
+    if not verified(bytes.fromhex(edition.public_key), text, bytes.fromhex(edition.signature)):
+        raise DataError(f"{file.name} does not bear the signature of version {VERSION}")
     table = tomllib.loads(text.decode())
     return {k: Margin(v.get("low", -math.inf), v.get("high", math.inf)) for k, v in table["margin"].items()}
 

@@ -36,12 +36,24 @@ _OTHER: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
         "-",
         ("forecast",),
     ),
+    "B.evoked": (
+        "answers to stimuli, of what repeats have in common",
+        "explained share of the variance",
+        "share",
+        ("neurons",),
+    ),
     "C.atlas": ("which neurons answer to which: responds or not", "balanced accuracy", "share", ("neurons",)),
     "C.signs": ("of neurons that answer: more or less active", "balanced accuracy", "share", ("neurons",)),
     "C.behaviour": ("lesions and stimulation: behaviour up, none, down", "balanced accuracy", "share", ("neurons",)),
     "E.habituation": (
         "response to repeated stimuli falls, beside naive animals",
         "change of the last responses, trained - naive",
+        "share",
+        (),
+    ),
+    "E.conditioning": (
+        "what was paired with good or bad is sought or shunned, beside unpaired animals",
+        "learning index, paired - unpaired",
         "share",
         (),
     ),
@@ -53,7 +65,7 @@ _OTHER: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
 def _controls(test_id: str, level: str) -> tuple[str, ...]:
     if level == "D":
         return CATCHES.get(test_id, ())
-    if level in "BCEF":
+    if level in "ABCEF":
         return tuple(s.id for s in CONTROLS.values() if level in s.must_fail)
     return ()
 

@@ -30,7 +30,6 @@ class Budget:
     seconds: float
     skip_s: float
     splits: int
-    slow_splits: int
     neurons: int
     rewirings: int
     repeats: int
@@ -73,7 +72,6 @@ FAST = Budget(
     seconds=30.0,
     skip_s=4.0,
     splits=200,
-    slow_splits=12,
     neurons=8,
     rewirings=1,
     repeats=1,
@@ -87,7 +85,7 @@ FAST = Budget(
     learning_s=42.0,
     hard_only=True,
 )
-FULL = Budget("full", False, 600.0, 10.0, 200, 200, 0, 19, 10, 120.0, 10, 60.0, 200, True)
+FULL = Budget("full", False, 600.0, 10.0, 200, 0, 19, 10, 120.0, 10, 60.0, 200, True, stand_ins=5)
 
 
 @dataclass
@@ -135,10 +133,12 @@ class Exam:
     def trial(self, world: dict[str, Any], seconds: float, seed: int, **more: Any) -> Trial:
         return Trial(self.candidate, world, seconds, seed, protect=self.protect, model=self.digest, **more)
 
-    def run(self, text: str, trials: Sequence[Trial]) -> list[Done]:
-        """All trials, kept and resumed."""
+    def run(
+        self, text: str, trials: Sequence[Trial], keep: Callable[[int, Done], Any] = lambda place, done: done
+    ) -> list[Any]:
+        """What `keep` makes of each trial; all are written to the disk, and a run that was stopped finds them there."""
         kept = self.folder / "trials"
-        return run_all(trials, kept, self.jobs, lambda done, total: self.note(text, done, total))
+        return run_all(trials, kept, self.jobs, lambda done, total: self.note(text, done, total), keep)
 
     def lacks(self, needed: Sequence[str]) -> str:
         """Why a test that needs these capabilities cannot be run, or ""."""

@@ -85,6 +85,20 @@ def predictable(trials: Array) -> int:
     return int(lost[0]) if len(lost) else trials.shape[1]
 
 
+def feve(answers: Array, prediction: Array, least: float = 0.15) -> Array:
+    """(neurons,) share of the variance between stimuli that a prediction explains of what repeats have in common: 1 -
+    (error - noise) / (total - noise), for neurons of which at least `least` of the variance can be explained, NaN for
+    others (Willeke 2022, arXiv:2206.08666). answers (repeats, stimuli, neurons), prediction (stimuli, neurons).
+    """
+    if len(answers) < 2 or prediction.shape != answers.shape[1:]:
+        raise DataError(f"answers {answers.shape} are (two repeats or more, stimuli, neurons), got {prediction.shape}")
+    total = answers.var((0, 1), ddof=1)
+    noise = answers.var(0, ddof=1).mean(0)
+    error = ((answers - prediction) ** 2).mean((0, 1))
+    good = total - noise >= least * np.maximum(total, 1e-12)
+    return np.where(good, 1 - (error - noise) / np.where(good, total - noise, 1), np.nan)
+
+
 def observe(activity: Array, rate_Hz: float, out_Hz: float, decay_s: float, noise: float, seed: int = 0) -> Array:
     """Model activity (T, F) as the recording would see it: indicator (exponential decay_s), frame rate, noise (SD, in
     units of each channel's SD). Raises DataError where out_Hz does not divide rate_Hz."""

@@ -32,7 +32,7 @@ def _hook(event: str, arguments: tuple[Any, ...]) -> None:
     if not _state["on"]:
         return
     if (
-        event in ("open", "os.listdir", "os.scandir")
+        event in ("open", "os.listdir", "os.scandir", "os.link", "os.rename", "os.remove")  # a link opens the same file
         and arguments
         and isinstance(arguments[0], str | bytes | os.PathLike)
     ):

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from bestiary.bodies._base import Array
-from bestiary.tasks.turing.distance import DRAWS, Bounds, bounds
+from bestiary.tasks.turing.distance import Bounds, bounds, draw
 from bestiary.tasks.turing.features import summary
 
 BLOCKS = 4
@@ -33,29 +31,31 @@ def repeatability(parts: Array) -> float:
     return float(np.clip(between[good] / (between + within)[good], 0, 1).mean()) if good.any() else float("nan")
 
 
-def variance_ratio(real: Sequence[Array], model: Sequence[Array], rate_Hz: float, rng: np.random.Generator) -> Bounds:
+def variance_ratio(real: Array, model: Array, rng: np.random.Generator) -> Bounds:
     """log of the variance between the model's animals over that between recorded ones, what varies within an animal
     taken off; features weighted by the spread between recorded animals. 0: as different as animals; the bounds come
-    from a bootstrap over animals. NaN where recorded animals do not differ."""
-    a = np.stack([blocks(z, rate_Hz) for z in real])
-    b = np.stack([blocks(z, rate_Hz) for z in model])
-    if min(len(a), len(b)) < 3:
-        return Bounds(float("nan"), float("nan"), float("nan"))
-    between, within = components(a)
+    from a bootstrap over animals.
+
+    real, model: (animals, BLOCKS, d), see `blocks`. NaN for fewer than 3 animals on a side, and where recorded ones do
+    not differ.
+    """
+    nan = Bounds(float("nan"), float("nan"), float("nan"))
+    if min(len(real), len(model)) < 3:
+        return nan
+    between, within = components(real)
     used = between > within / BLOCKS  # features in which recorded animals do differ
     if not used.any():
-        return Bounds(float("nan"), float("nan"), float("nan"))
+        return nan
     weight = 1 / (between + within / BLOCKS)[used]
 
-    def ratio(x: Array, y: Array) -> float:
-        top, bottom = (float(np.mean(components(p[:, :, used])[0] * weight)) for p in (y, x))
-        return float(np.log(max(top, _LEAST) / max(bottom, _LEAST)))
+    def spread(parts: Array, times: Array) -> Array:
+        """(draws,) weighted variance between animals that count `times` (draws, animals)."""
+        n, mean, inner = len(parts), parts.mean(1)[:, used], parts.var(1, ddof=1)[:, used]
+        variance = (times @ mean**2 - (times @ mean) ** 2 / n) / (n - 1)
+        return np.maximum(((variance - times @ inner / n / BLOCKS) * weight).mean(1), _LEAST)
 
-    value = ratio(a, b)
-    drawn = np.array([ratio(a[_pick(len(a), rng)], b[_pick(len(b), rng)]) for _ in range(DRAWS // 2)])
-    return bounds(value, drawn, min(len(a), len(b)))
+    def ratio(times_real: Array, times_model: Array) -> Array:
+        return np.log(spread(model, times_model) / spread(real, times_real))
 
-
-def _pick(n: int, rng: np.random.Generator) -> Array:
-    rows = rng.integers(n, size=n)
-    return rows if len(np.unique(rows)) > 2 else np.arange(n)
+    value = float(ratio(np.ones((1, len(real))), np.ones((1, len(model))))[0])
+    return bounds(value, ratio(draw(len(real), rng), draw(len(model), rng)), min(len(real), len(model)))

@@ -73,15 +73,15 @@ def _scores(groups: Sequence[Array], moments: _Moments, model: Array, fold: Arra
 
 
 def _between(scores: Sequence[Array], model: Array, fold: Array) -> tuple[Array, Array]:
-    """(m, r) AUC of every model animal against every recorded one, and which pairs were tested together."""
+    """(m, r) AUC of model animals against recorded ones, and which pairs were tested together; 0 for others."""
     ms, rs = np.flatnonzero(model), np.flatnonzero(~model)
-    table = np.empty((len(ms), len(rs)))
-    for a, i in enumerate(ms):
-        for b, j in enumerate(rs):
-            x, y = scores[int(i)], scores[int(j)]
-            rank = rankdata(np.concatenate([x, y]))[: len(x)].sum()
-            table[a, b] = (rank - len(x) * (len(x) + 1) / 2) / (len(x) * len(y))
-    return table, fold[ms][:, None] == fold[rs][None]
+    together = fold[ms][:, None] == fold[rs][None]
+    table = np.zeros(together.shape)
+    for a, b in np.argwhere(together):
+        x, y = scores[int(ms[a])], scores[int(rs[b])]
+        rank = rankdata(np.concatenate([x, y]))[: len(x)].sum()
+        table[a, b] = (rank - len(x) * (len(x) + 1) / 2) / (len(x) * len(y))
+    return table, together
 
 
 def _auc(groups: Sequence[Array], moments: _Moments, model: Array, fold: Array) -> float:
@@ -100,33 +100,55 @@ def _auc(groups: Sequence[Array], moments: _Moments, model: Array, fold: Array) 
     return float(np.mean(out))
 
 
+def _standard(groups: Sequence[Array]) -> list[Array]:
+    every = np.concatenate(groups)
+    centre, spread = every.mean(0), np.maximum(every.std(0), 1e-9)
+    return [(g - centre) / spread for g in groups]
+
+
+def chance(groups: Sequence[Array], model: Array, rng: np.random.Generator, permutations: int) -> Array:
+    """(permutations,) AUC when animals are called simulated at random, as many as there are."""
+    groups = _standard(groups)
+    moments, folds = _Moments(groups), min(FOLDS, int(model.sum()), int((~model).sum()))
+    out = np.empty(permutations)
+    for k in range(permutations):
+        mixed = rng.permutation(model)
+        out[k] = _auc(groups, moments, mixed, _folds(mixed, rng, folds))
+    return out
+
+
 def turing_score(
-    groups: Sequence[Array], model: Array, names: Sequence[str], rng: np.random.Generator, permutations: int = 100
+    groups: Sequence[Array],
+    model: Array,
+    names: Sequence[str],
+    rng: np.random.Generator,
+    permutations: int = 100,
+    null: Array | None = None,
 ) -> Judgement:
     """groups: (w, d) window features of each animal; model (n,) true for simulated ones. Folds, permutations and the
-    bootstrap go by animal: windows of one animal are no independent witnesses (Lopez-Paz & Oquab 2017, ICLR)."""
+    bootstrap go by animal: windows of one animal are no independent witnesses (Lopez-Paz & Oquab 2017, ICLR). null: of
+    `chance`, where it is known: halves of one and the same animals share it."""
     folds = min(FOLDS, int(model.sum()), int((~model).sum()))
     if folds < 2:
         nan = float("nan")
         return Judgement(Bounds(nan, nan, nan), nan, nan, nan, (), (np.empty(0), np.empty(0)), 0.0)
-    every = np.concatenate(groups)
-    centre, spread = every.mean(0), np.maximum(every.std(0), 1e-9)
-    groups = [(g - centre) / spread for g in groups]
+    if null is None:
+        null = chance(groups, model, rng, permutations)
+    groups = _standard(groups)
     moments = _Moments(groups)
     fold = _folds(model, rng, folds)
     scores = _scores(groups, moments, model, fold)
     table, together = _between(scores, model, fold)
     raw = float(table[together].mean())
-    null = np.empty(permutations)
-    for k in range(permutations):
-        mixed = rng.permutation(model)
-        null[k] = _auc(groups, moments, mixed, _folds(mixed, rng, folds))
     shift = float(null.mean()) - 0.5
     wm, wr = draw(len(table), rng), draw(len(table[0]), rng)
     drawn = np.einsum("bi,ij,bj->b", wm, table * together, wr) / np.maximum(
         np.einsum("bi,ij,bj->b", wm, together.astype(float), wr), 1e-12
     )
-    found = bounds(raw - shift, drawn[drawn > 0], min(table.shape))
+    drawn = drawn[drawn > 0]
+    if len(drawn) and np.ptp(drawn) < 1e-9:  # every pair says the same: the bootstrap knows no spread
+        drawn = raw + _spread(raw, min(table.shape)) * np.array([-1, 1]) / np.sqrt(2)
+    found = bounds(raw - shift, drawn, min(table.shape))
     found = Bounds(*(float(np.clip(v, 0, 1)) for v in (found.value, found.low95, found.high95)))
     weight = moments.weights(model, np.ones(len(model), bool))
     gap = weight * (moments.mean[model].mean(0) - moments.mean[~model].mean(0))
@@ -137,11 +159,18 @@ def turing_score(
         found,
         raw,
         shift + 0.5,
-        float((1 + (null >= raw).sum()) / (1 + permutations)),
+        float((1 + (null >= raw).sum()) / (1 + len(null))),
         features,
         _roc(scores, model),
         _units(scores, model),
     )
+
+
+def _spread(auc: float, n: int) -> float:
+    """SD of an AUC of n animals a side (Hanley & McNeil 1982, Radiology 143:29), one of which may yet be misjudged."""
+    a = (auc * n + 0.5) / (n + 1)
+    more = (n - 1) * (a / (2 - a) - a**2 + 2 * a**2 / (1 + a) - a**2)
+    return float(np.sqrt((a * (1 - a) + more) / n**2))
 
 
 def _roc(scores: Sequence[Array], model: Array, points: int = 60) -> tuple[Array, Array]:

@@ -62,10 +62,10 @@ class Ledger:
             out.append(line)
         return out
 
-    def counts(self, animal: str, model: str) -> tuple[int, int]:
-        """(evaluations of this model, evaluations of any model of this animal)."""
+    def counts(self, animal: str, model: str, version: str) -> tuple[int, int, int]:
+        """(evaluations of this model, of any model of this animal, of these in this version of the examination)."""
         mine = [line for line in self.lines() if line["animal"] == animal]
-        return sum(line["model"] == model for line in mine), len(mine)
+        return sum(line["model"] == model for line in mine), len(mine), sum(x["version"] == version for x in mine)
 
 
 def _hash(line: dict[str, Any]) -> str:

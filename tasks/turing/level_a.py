@@ -12,7 +12,8 @@ import numpy as np
 
 import bestiary
 from bestiary import assets
-from bestiary.tasks.turing.contract import Margin, Outcome, Reference, Result, Verdict, judge, not_run
+from bestiary.tasks.turing.contract import Margin, Outcome, Reference, Result, Test, Verdict, judge, not_run, validate
+from bestiary.tasks.turing.controls import CONTROLS
 from bestiary.tasks.turing.definitions import TESTS
 from bestiary.tasks.turing.exam import Exam
 from bestiary.tasks.turing.rubric import DIMENSIONS, UNSUMMED, WHOLE
@@ -49,15 +50,15 @@ def run(exam: Exam, others: Mapping[str, list[Result]]) -> tuple[list[Result], l
         return [not_run(test, exam.why_not)], []
     rubric = dimensions(exam, others)
     if exam.candidate.own:
-        return [
-            not_run(test, "a policy of your own has no connectome table and no card: every level counts as 0")
-        ], rubric
+        why = "no connectome table and no card: every level counts as 0"
+        return [Result(test, Verdict.FAIL, Outcome(0.0, 0.0, 0.0, 1, 1), reason=why)], rubric
     level = next(d for d in rubric if d.name == "connectivity")
     wiring = structure(exam.policy)
     value = float(level.published)
     reference = Reference("State of Brain Emulation 2025", "", "CC BY 4.0", "", 1)
     test = replace(test, reference=reference, margin=Margin(low=3))
     result = judge(test, Outcome(value, value, value, 1, 1, wiring), least=1)
+    result = validate(replace(result, controls=_controls(exam, test)))
     control = exam.candidate.policy
     if control and wiring["moved"] > 0:
         why = f"{wiring['moved']:.0%} of the edges were moved by {control}"
@@ -65,6 +66,23 @@ def run(exam: Exam, others: Mapping[str, list[Result]]) -> tuple[list[Result], l
     if result.verdict is Verdict.INCONCLUSIVE and value >= 3:  # nothing is sampled: the table is what it is
         result = replace(result, verdict=Verdict.PASS, reason="")
     return [result], rubric
+
+
+def _controls(exam: Exam, test: Test) -> dict[str, tuple[float, float, float, Verdict]]:
+    """K3 as it is built, and K15, which has no wiring."""
+    levels = {"K15": 0}
+    if not exam.candidate.policy:
+        levels["K3"] = _connectivity(structure(exam.candidate.build(control=CONTROLS["K3"].animal)))[0]
+    return {k: (float(v),) * 3 + (test.margin.judge(v, v),) for k, v in levels.items()}
+
+
+def _connectivity(wiring: Mapping[str, Any]) -> tuple[int, str]:
+    """(level, what it rests on)."""
+    share, cut = wiring["edges_measured"], wiring["moved"]
+    if cut > 0.5:
+        return 0, f"{cut:.0%} of the edges moved by a control"
+    level = 0 if not wiring["edges"] else 3 if share >= 0.99 else 2 if share >= 0.5 else 1 if share > 0 else 0
+    return level, f"{share:.1%} of {wiring['edges']} edges seen in EM"
 
 
 def structure(policy: Any) -> dict[str, Any]:
@@ -108,13 +126,7 @@ def computed(
     policy = exam.policy
     if hasattr(policy, "brain"):
         w = structure(policy)
-        share, cut = w["edges_measured"], w["moved"]
-        level = 0 if not w["edges"] else 3 if share >= 0.99 else 2 if share >= 0.5 else 1 if share > 0 else 0
-        out["connectivity"] = (
-            (0, f"{cut:.0%} of the edges moved by a control")
-            if cut > 0.5
-            else (level, f"{share:.1%} of {w['edges']} edges seen in EM")
-        )
+        out["connectivity"] = _connectivity(w)
         part = w["neurons_wired"] / max(neurons_known or w["neurons"], 1)
         level = (3 if w["muscles"] else 2) if part >= WHOLE else 1 if part >= 0.01 else 0
         out["percentage of neurons"] = (

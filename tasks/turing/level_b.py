@@ -26,6 +26,7 @@ def run(exam: Exam) -> list[Result]:
     why = missing.get("B", "no recorded activity of several animals is at hand")
     out = [_correlations(exam)]
     out += [not_run(TESTS[k], exam.lacks(("neurons",)) or why) for k in _COMPARED]
+    out.append(not_run(TESTS["B.evoked"], exam.lacks(("neurons",)) or missing.get("evoked", why)))
     out.append(not_run(TESTS["B.forecast"], exam.lacks(("forecast",)) or missing.get("forecast", why)))
     return out
 
@@ -110,6 +111,51 @@ def _rank(a: Array, b: Array, rows: Array) -> float:
 
 
 # For recordings of one's own
+
+
+def forecasts(
+    policy: Any, activity: Array, repeats: Array | None = None, context: int = 4, horizon: int = 32, seed: int = 0
+) -> Result:
+    """B.forecast: mean skill of `policy.forecast(context (context, F), horizon)`, which gives (H, F) or an ensemble (E,
+    H, F), against the best of mean, persistence and AR(1), at windows of the last fifth of activity (T, F); the first
+    70 % is what baselines may see (the parts of ZAPBench). repeats (n, H, F) of one stimulus: horizons at which these
+    no longer predict one another are not scored. Bounds from a bootstrap over stretches of `horizon` frames.
+    """
+    test, n = TESTS["B.forecast"], len(activity)
+    train, starts = activity[: round(0.7 * n)], np.arange(round(0.8 * n), n - horizon, max(1, horizon // 4))
+    until = horizon if repeats is None else min(horizon, forecast.predictable(repeats))
+    if len(starts) < 8 or not until:
+        return not_run(test, f"{len(starts)} windows in the last fifth, {until} horizons that repeats predict")
+    found = np.stack([_members(policy.forecast(activity[s - context : s], horizon)) for s in starts], 1)
+    truth, last = np.stack([activity[s : s + horizon] for s in starts]), activity[starts - 1]
+    middle = np.median(found, 0)
+    whole = forecast.skill(middle, truth, train, last, until)
+    group = (starts - starts[0]) // horizon
+    rng, draws = np.random.default_rng(seed), []
+    for _ in range(200):
+        rows = np.concatenate([np.flatnonzero(group == g) for g in rng.integers(group.max() + 1, size=group.max() + 1)])
+        draws.append(forecast.skill(middle[rows], truth[rows], train, last[rows], until).value)
+    b = bounds(whole.value, np.array(draws), int(group.max()) + 1)
+    detail = {"by_horizon": whole.least.tolist(), "crps": forecast.crps(found, truth).tolist(), "until": until}
+    return judge(test, Outcome(b.value, b.low95, b.high95, 1, 1, detail), least=1)
+
+
+def _members(found: Any) -> Array:
+    x = np.asarray(found, float)
+    return x[None] if x.ndim == 2 else x
+
+
+def evoked(answers: Array, prediction: Array, seed: int = 0) -> Result:
+    """B.evoked: mean of `forecast.feve` over neurons, bounds from a bootstrap over neurons. answers (repeats, stimuli,
+    neurons) of one animal: a model can fail it, and passes for no more than that animal."""
+    share = forecast.feve(answers, prediction)
+    share = share[np.isfinite(share)]
+    test = TESTS["B.evoked"]
+    if len(share) < 2:
+        return not_run(test, "fewer than two neurons answer the stimuli alike each time")
+    rng = np.random.default_rng(seed)
+    b = bounds(float(share.mean()), share[rng.integers(len(share), size=(400, len(share)))].mean(1), len(share))
+    return judge(test, Outcome(b.value, b.low95, b.high95, 1, 1, {"neurons": len(share)}), least=1)
 
 
 def compare(real: Cohort, model: Cohort, seed: int = 0) -> list[Result]:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from scipy.stats import spearmanr
 
 from bestiary import assets
 from bestiary.assets import registry
@@ -24,8 +25,10 @@ from bestiary.tasks.turing.repeated import paired
 from bestiary.tasks.turing.trials import Done, Trial
 
 _REWIRED = ("K3", "K4", "K5", "K6", "K7")
-_MUTE = ("K1", "K2", "K10")  # the brain moves nothing: no answer is predicted, and nothing is run
+_MUTE = ("K1", "K2", "K10", "K11", "K15")  # no neuron moves a muscle: nothing is run
 ROWS_NEEDED = 60
+CONTROL_NEURONS = 40
+_STAGES = 3  # in which an ensemble of wirings is run, cheap rows first
 COLUMNS = (
     "id",
     "manipulation",
@@ -63,9 +66,9 @@ def run(exam: Exam) -> list[Result]:
 
 
 def pairs(options: Mapping[str, Any], names: Sequence[str]) -> tuple[Array, Array, Array, Array, list[str]]:
-    """(stimulated, answering, answers: 0 or 1, sign of the measured answer, all ids): pairs of the atlas that were
-    tested and that the model has. One pair without answer is drawn for each with one, from the same stimulated neuron,
-    always the same ones."""
+    """(stimulated, answering, answers: 0 or 1, measured change dF/F, 0 for no answer, all ids): pairs of the atlas that
+    were tested and that the model has. One pair without answer is drawn for each with one, from the same stimulated
+    neuron, always the same ones."""
     with np.load(registry.path(options["data"], options["file"]), allow_pickle=False) as file:
         ids = [str(n) for n in file["neuron_ids"]]
         q, size, seen = file["wt_q"], file["wt_dFF"], file["wt_occ1"]
@@ -78,9 +81,9 @@ def pairs(options: Mapping[str, Any], names: Sequence[str]) -> tuple[Array, Arra
         yes, no = np.flatnonzero(hits[:, j]), np.flatnonzero(tested[:, j] & (q[:, j] >= 0.05))
         if len(no) > len(yes):
             no = np.sort(rng.choice(no, len(yes), replace=False))
-        rows += [(j, i, 1, np.sign(size[i, j])) for i in yes] + [(j, i, 0, 0) for i in no]
-    stimulated, answering, answers, sign = np.array(rows).T
-    return stimulated.astype(int), answering.astype(int), answers.astype(int), sign.astype(int), ids
+        rows += [(j, i, 1, size[i, j]) for i in yes] + [(j, i, 0, 0.0) for i in no]
+    stimulated, answering, answers, change = np.array(rows).T
+    return stimulated.astype(int), answering.astype(int), answers.astype(int), change, ids
 
 
 def _atlas(exam: Exam) -> list[Result]:
@@ -90,7 +93,7 @@ def _atlas(exam: Exam) -> list[Result]:
         reason = exam.plan.get("missing", {}).get("C", "no table of answers to stimulation is described in turing.toml")
         return [not_run(t, reason) for t in tests]
     try:
-        stimulated, answering, answers, sign, ids = pairs(options, exam.policy.names)
+        stimulated, answering, answers, size, ids = pairs(options, exam.policy.names)
         entry = registry.entry(options["data"])
         sums = [f.sha256 or "" for f in entry.files if f.path.endswith(options["file"])]
     except DataError as error:
@@ -101,7 +104,8 @@ def _atlas(exam: Exam) -> list[Result]:
     order = np.random.default_rng(7).permutation(np.unique(stimulated))
     chosen = np.sort(order[: exam.budget.neurons] if exam.budget.neurons else order)
     keep = np.isin(stimulated, chosen)
-    stimulated, answering, answers, sign = (x[keep] for x in (stimulated, answering, answers, sign))
+    stimulated, answering, answers, size = (x[keep] for x in (stimulated, answering, answers, size))
+    sign = np.sign(size).astype(int)
     lit = tuple(ids[j] for j in chosen)
     arms: list[tuple[str, dict[str, Any]]] = [("model", {})]
     if not exam.candidate.own and not exam.candidate.policy:
@@ -110,7 +114,9 @@ def _atlas(exam: Exam) -> list[Result]:
                 (k, {"control": controls.CONTROLS[k].animal, "control_seed": i}) for i in range(exam.budget.rewirings)
             ]
     world = {k: options[k] for k in ("task", "medium", "task_options") if k in options}
-    trials = [exam.trial(world, float(options["seconds"]), exam.seed, build=b, probe=lit) for _, b in arms]
+    few = lit[:CONTROL_NEURONS]  # that an ensemble of wirings lights up
+    seconds = float(options["seconds"])
+    trials = [exam.trial(world, seconds, exam.seed, build=b, probe=few if b else lit) for _, b in arms]
     done = exam.run("C stimulation", trials)
     least = float(options["least_mV"])
     where = {n: i for i, n in enumerate(lit)}
@@ -118,10 +124,15 @@ def _atlas(exam: Exam) -> list[Result]:
 
     def outcomes(d: Done) -> tuple[Outcome, Outcome]:
         column = {n: i for i, n in enumerate(d.names)}
-        change = d.arrays["answer_mV"][at, [column[ids[i]] for i in answering]]
-        return _scored(
-            answers, (np.abs(change) >= least).astype(int), stimulated, sign, np.sign(change * (np.abs(change) > 1e-3))
-        )
+        seen = at < len(d.arrays["answer_mV"])
+        change = d.arrays["answer_mV"][at[seen], [column[ids[i]] for i in answering[seen]]]
+        guess, direction = (np.abs(change) >= least).astype(int), np.sign(change * (np.abs(change) > 1e-3))
+        found = _scored(answers[seen], guess, stimulated[seen], sign[seen], direction)
+        hit = answers[seen] == 1
+        if hit.sum() > 2:  # how large, beside whether
+            rank = float(spearmanr(np.abs(change[hit]), np.abs(size[seen][hit])).statistic)
+            found = (replace(found[0], detail={**found[0].detail, "spearman_of_size": rank}), found[1])
+        return found
 
     none = _scored(answers, np.zeros_like(answers), stimulated, sign, np.zeros_like(sign))
     if done[0].failure:
@@ -249,70 +260,30 @@ def _behaviour(exam: Exam) -> Result:
     notes = [f"{len(every) - len(held_out)} rows that were used for tuning are left out"]
     if len(table) < len(held_out):
         notes.append(f"the first {len(table)} of {len(held_out)} rows: that is the budget of the fast mode")
-    sets: list[tuple[str, int, dict[str, Any]]] = [("model", 0, {})]
+    truth = np.array([{"+": 1, "-": -1, "0": 0}[r["sign"]] for r in table])
+    (changes,) = _changes(exam, table, [{}], repeats)
+    guess = np.array([_sign(c, float(r["least"])) for c, r in zip(changes, table, strict=True)])
+    flips = [paired(c, np.random.default_rng(r)) for r, c in enumerate(changes)]
+    found = _agreed(truth, guess, len(table), repeats)
+    lines = [
+        {
+            "id": r["id"],
+            "what": f"{r['manipulation']} {r['targets']}",
+            "assay": r["assay"],
+            "change": float(np.nanmean(c)) if np.isfinite(c).any() else float("nan"),
+            "p_flips": p,
+            "unit": r["unit"],
+            "source": r["source"],
+            "published": int(t),
+            "predicted": int(g),
+        }
+        for r, t, g, c, p in zip(table, truth, guess, changes, flips, strict=True)
+    ]
+    result = judge(test, replace(found, detail={**found.detail, "table": lines}))
+    against = {k: _ensemble(test, [_agreed(truth, np.zeros_like(truth), len(table), 0)]) for k in _MUTE}
     if exam.budget.every_control and not exam.candidate.own and not exam.candidate.policy:
         for k in _REWIRED:
-            sets += [
-                (k, i, {"control": controls.CONTROLS[k].animal, "control_seed": i})
-                for i in range(exam.budget.rewirings)
-            ]
-    trials: list[Trial] = []
-    index: list[tuple[str, int, int, int]] = []
-    for name, which, more in sets:
-        for r, row in enumerate(table):
-            a, build_a, b, build_b = arms(row)
-            seconds = min(float(row["seconds"]), exam.budget.behaviour_s)
-            for arm, (world, build) in enumerate(((a, build_a), (b, build_b))):
-                for s in range(repeats if name == "model" else 1):
-                    seed = exam.seed + s + which
-                    skip = 5.0 if seconds > 20 else 0.0
-                    trials.append(exam.trial(world, seconds, seed, build={**build, **more}, skip_s=skip))
-                    index.append((name, which, r, arm))
-    done = exam.run("C behaviour", trials)
-    truth = np.array([{"+": 1, "-": -1, "0": 0}[r["sign"]] for r in table])
-
-    def guesses(name: str, which: int) -> tuple[Array, Array, Array]:
-        out, size, flips = [], [], []
-        for r, row in enumerate(table):
-            value = [
-                [_value(d, row) for key, d in zip(index, done, strict=True) if key == (name, which, r, arm)]
-                for arm in (0, 1)
-            ]
-            change = np.array(value[0]) - np.array(value[1])
-            good = change[np.isfinite(change)]
-            out.append(_sign(change, float(row["least"])))
-            size.append(good.mean() if len(good) else np.nan)
-            flips.append(paired(change, np.random.default_rng(r)))
-        return np.array(out), np.array(size), np.array(flips)
-
-    def outcome(guess: Array, changes: Array, flips: Array) -> Outcome:
-        a = agreement(truth, guess)
-        detail: dict[str, Any] = {"rows": a.n, "mcc": a.mcc, "accuracy": a.accuracy, "majority": a.majority}
-        detail["p_majority"] = a.p_majority
-        detail["table"] = [
-            {
-                "id": r["id"],
-                "what": f"{r['manipulation']} {r['targets']}",
-                "assay": r["assay"],
-                "change": float(c),
-                "p_flips": float(p),
-                "unit": r["unit"],
-                "source": r["source"],
-                "published": int(t),
-                "predicted": int(g),
-            }
-            for r, t, g, c, p in zip(table, truth, guess, changes, flips, strict=True)
-        ]
-        return Outcome(a.balanced, a.balanced_low95, a.balanced_high95, len(table), repeats, detail)
-
-    result = judge(test, outcome(*guesses("model", 0)))
-    against = {
-        k: _ensemble(test, [outcome(np.zeros_like(truth), np.zeros(len(truth)), np.ones(len(truth)))]) for k in _MUTE
-    }
-    for k in _REWIRED:
-        theirs = [outcome(*guesses(k, i)) for name, i, _ in sets if name == k]
-        if theirs:
-            against[k] = _ensemble(test, theirs)
+            against[k] = _ensemble(test, _rewired(exam, test, table, truth, controls.CONTROLS[k].animal))
     result = validate(replace(result, controls=against, notes=tuple(notes)))
     if repeats < 2 and result.verdict is Verdict.INCONCLUSIVE:
         result = replace(result, reason=f"one run of each arm, {len(table)} rows: {ROWS_NEEDED} are needed")
@@ -320,6 +291,48 @@ def _behaviour(exam: Exam) -> Result:
         why = f"{len(table)} rows, {ROWS_NEEDED} are needed to beat a majority of 75 %"
         result = replace(result, verdict=Verdict.INCONCLUSIVE, reason=why)
     return _wiring_specific(result)
+
+
+def _changes(
+    exam: Exam, table: Sequence[Mapping[str, str]], builds: Sequence[dict[str, Any]], repeats: int
+) -> list[list[Array]]:
+    """For each build and row, (repeats,) change of the measure between the two arms, run from the same seeds."""
+    trials: list[Trial] = []
+    for more in builds:
+        for row in table:
+            a, build_a, b, build_b = arms(row)
+            seconds = min(float(row["seconds"]), exam.budget.behaviour_s)
+            skip = 5.0 if seconds > 20 else 0.0
+            for world, build in ((a, build_a), (b, build_b)):
+                for s in range(repeats):
+                    seed = exam.seed + s + int(more.get("control_seed", 0))
+                    trials.append(exam.trial(world, seconds, seed, build={**build, **more}, skip_s=skip))
+    each = 2 * repeats  # trials of a row
+    found = exam.run("C behaviour", trials, lambda place, done: _value(done, table[place // each % len(table)]))
+    values = np.array(found, float).reshape(len(builds), len(table), 2, repeats)
+    return [list(mine[:, 0] - mine[:, 1]) for mine in values]
+
+
+def _agreed(truth: Array, guess: Array, n_real: int, n_model: int) -> Outcome:
+    a = agreement(truth, guess)
+    detail = {"rows": a.n, "mcc": a.mcc, "accuracy": a.accuracy, "majority": a.majority}
+    detail |= {"p_majority": a.p_majority, "p_order": a.p_order}
+    return Outcome(a.balanced, a.balanced_low95, a.balanced_high95, n_real, n_model, detail)
+
+
+def _rewired(exam: Exam, test: Test, table: Sequence[Mapping[str, str]], truth: Array, control: str) -> list[Outcome]:
+    """An ensemble of wirings, one run of each arm. It is run in stages, cheap rows first, and a wiring that could no
+    longer pass with every row left right is stopped: its outcome is that upper limit."""
+    order = np.argsort([float(r["seconds"]) for r in table], kind="stable")
+    alive, guess = list(range(exam.budget.rewirings)), np.tile(truth, (exam.budget.rewirings, 1))
+    for part in np.array_split(order, _STAGES):
+        rows_ = [table[i] for i in part]
+        found = _changes(exam, rows_, [{"control": control, "control_seed": i} for i in alive], 1) if alive else []
+        for i, mine in zip(alive, found, strict=True):
+            guess[i, part] = [_sign(c, float(r["least"])) for c, r in zip(mine, rows_, strict=True)]
+        best = {i: _agreed(truth, guess[i], len(table), 1) for i in alive}
+        alive = [i for i, o in best.items() if test.margin.judge(o.low95, o.high95) is Verdict.PASS]
+    return [_agreed(truth, g, len(table), 1) for g in guess]
 
 
 def _value(done: Done, row: Mapping[str, str]) -> float:

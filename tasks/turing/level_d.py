@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -13,14 +13,14 @@ from scipy.stats import binomtest
 from bestiary.bodies._base import Array
 from bestiary.errors import DataError
 from bestiary.tasks.turing import battery as batteries
-from bestiary.tasks.turing import checks, controls, distance, pipeline, sources
+from bestiary.tasks.turing import checks, controls, distance, learned, mixed, pipeline, sources
 from bestiary.tasks.turing.battery import COMPARE, Battery, Portrait
 from bestiary.tasks.turing.contract import Outcome, Reference, Result, Test, Verdict, judge, not_run, validate
 from bestiary.tasks.turing.definitions import TESTS
 from bestiary.tasks.turing.exam import Exam
-from bestiary.tasks.turing.series import Cohort, matched
-
-_SLOW = ("D.turing", "D.memory", "D.individuality")
+from bestiary.tasks.turing.policies import Candidate
+from bestiary.tasks.turing.series import Cohort, Series, matched
+from bestiary.tasks.turing.trials import Done
 
 
 def tests() -> list[Test]:
@@ -49,7 +49,7 @@ def run(exam: Exam) -> tuple[list[Result], dict[str, Verdict]]:
         model,
         {**stand_ins, **_from_recordings(real, exam.seed)},
         permutations=exam.budget.permutations,
-        splits=(exam.budget.splits, exam.budget.slow_splits),
+        splits=exam.budget.splits,
         seed=exam.seed,
         exam=exam,
         notes=tuple(f"stopped: {f}" for f in failures[:3]),
@@ -69,21 +69,33 @@ def _simulated(exam: Exam, real: Cohort, noise_m: float) -> tuple[Cohort | None,
         for k in budget.simulated:
             if k != "K18":
                 wanted[k] = {"control": controls.CONTROLS[k].animal}
+        if budget.every_control and exam.candidate.animal in learned.animals():
+            wanted["K15"] = {}
     trials, whose = [], []
     for k, build in wanted.items():
         for i in range(n if k == "model" else min(n, budget.stand_ins or n)):
             seed = exam.seed + i + (1000 if k == "K18" else 0)
             options_of = {**build, "control_seed": i} if build and controls.CONTROLS[k].many else build
-            trials.append(exam.trial(world, seconds + budget.skip_s, seed, build=options_of, skip_s=budget.skip_s))
+            trial = exam.trial(world, seconds + budget.skip_s, seed, build=options_of, skip_s=budget.skip_s)
+            if k == "K15":
+                trial = replace(trial, candidate=Candidate(exam.candidate.animal, "learned"))
+            trials.append(trial)
             whose.append(k)
-    done = exam.run("D behaviour", trials)
+
+    def seen(place: int, done: Done) -> tuple[str, Series | None, Array | None]:
+        """Of a track, what the camera shows; the paths of the first few for the page."""
+        if done.track is None:
+            return done.failure, None, None
+        path = done.track.com_m[:, :2].copy() if whose[place] == "model" and place < 3 else None
+        return "", pipeline.from_track(done.track, options, noise_m), path
+
+    done = exam.run("D behaviour", trials, seen)
     cohorts: dict[str, Cohort] = {}
-    failures = [f"{k}: {d.failure}" for k, d in zip(whose, done, strict=True) if d.failure and k == "model"]
+    failures = [f"{k}: {why}" for k, (why, _, _) in zip(whose, done, strict=True) if why and k == "model"]
+    if paths := [path for _, _, path in done if path is not None]:
+        exam.exhibits["tracks"] = paths
     for k in wanted:
-        mine = [d.track for w, d in zip(whose, done, strict=True) if w == k and d.track is not None]
-        if k == "model" and mine:
-            exam.exhibits["tracks"] = [t.com_m[:, :2] for t in mine[:3]]
-        series = [pipeline.from_track(t, options, noise_m) for t in mine]
+        series = [s for w, (_, s, _) in zip(whose, done, strict=True) if w == k and s is not None]
         series = [replace(s, name=f"{s.name} ({i})") for i, s in enumerate(series) if len(s.values) > 10]
         if len(series) > 1:
             cohorts[k] = Cohort(tuple(series), f"simulated, {k}")
@@ -107,14 +119,14 @@ def compare(
     stand_ins: dict[str, Cohort] | None = None,
     *,
     permutations: int = 100,
-    splits: tuple[int, int] = (200, 40),
+    splits: int = 200,
     seed: int = 0,
     exam: Exam | None = None,
     notes: tuple[str, ...] = (),
 ) -> tuple[list[Result], dict[str, Verdict]]:
     """Every test of level D between recorded and simulated animals, with floor and controls: for recordings and models
     of one's own. Both in the same channels and frame rate, already through the same pipeline; they are cut to the same
-    length. splits: of the floor, for cheap and for slow tests. Raises DataError for recordings that `checks` refuses.
+    length. splits: of the floor. Raises DataError for recordings that `checks` refuses.
     """
     flags = [
         *checks.insist(real),
@@ -126,20 +138,22 @@ def compare(
     doubt = "; ".join(f.what for f in flags if f.kind == "inconclusive")
     recorded = real
     real, model = matched(real, model)
-    battery, mine = Battery.of(real)
-    mine = [replace(p, whole=battery.frame(a)) for p, a in zip(mine, recorded.animals, strict=True)]
+    batteries.PERMUTATIONS = permutations
+    battery, mine = Battery.of(real, recorded)
+    halves = battery.for_splits(mine, np.random.default_rng([seed, 1]))
     theirs = battery.portraits(model)
     others = {k: battery.portraits(_cut(c, real)) for k, c in (stand_ins or {}).items()}
     reference = Reference(real.source, real.doi, real.licence, real.sha256, len(real))
-    batteries.PERMUTATIONS = permutations
     results = []
     for number, test in enumerate(tests()):
         if exam is not None:
             exam.note("D statistics", number, len(tests()))
         results.append(
-            _test(replace(test, reference=reference), battery, mine, theirs, others, splits, seed, doubt, notes)
+            _test(replace(test, reference=reference), battery, halves, mine, theirs, others, splits, seed, doubt, notes)
         )
-    whole = {k: _whole([r.controls[k][3] for r in results if k in r.controls]) for k in others if k != "K18"}
+    whole = {
+        k: _whole([r.controls[k][3] for r in results if k in r.controls]) for k in others if k not in ("K15", "K18")
+    }
     if exam is not None:
         exam.exhibits |= exhibits(real, model, results)
     return results, whole
@@ -161,10 +175,11 @@ def _whole(verdicts: Sequence[Verdict]) -> Verdict:
 def _test(
     test: Test,
     battery: Battery,
+    halves: Battery,
     mine: list[Portrait],
     theirs: list[Portrait],
     others: dict[str, list[Portrait]],
-    splits: tuple[int, int],
+    splits: int,
     seed: int,
     doubt: str,
     notes: tuple[str, ...],
@@ -173,8 +188,12 @@ def _test(
         return not_run(test, reason)
     rng = np.random.default_rng([seed, zlib.crc32(test.id.encode())])
     found = _measure(test, battery, mine, theirs, rng)
+    if test.id == "D.response":
+        known = [(p.trials, side) for side, ps in ((False, mine), (True, theirs)) for p in ps if p.trials is not None]
+        fitted = mixed.fit([t for t, _ in known], np.array([side for _, side in known]))
+        found = replace(found, detail={**found.detail, "mixed_model": asdict(fitted) if fitted else None})
     result = judge(test, found)
-    floor, alarms = _floor(test, battery, mine, splits[test.id.startswith(_SLOW)], rng)
+    floor, alarms = _floor(test, halves, mine, splits, rng)
     against = {}
     for k, portraits in others.items():
         if len(portraits) > 1 and not batteries.missing(battery, test.id, portraits):
@@ -200,16 +219,12 @@ def _floor(
     """((median, 95 % quantile) between random halves of the recorded animals, share of halves that would FAIL)."""
     if len(mine) < 4:
         return None, None
-    values, alarms, permutations = [], 0, batteries.PERMUTATIONS
-    batteries.PERMUTATIONS = max(min(20, permutations), permutations // 4)  # a split needs only the mean of its null
-    try:
-        for label in distance.halves(len(mine), splits, rng):
-            a, b = [[mine[i] for i in np.flatnonzero(label == side)] for side in (1, -1)]
-            o = _measure(test, battery, a, b, rng)
-            values.append(o.value)
-            alarms += test.margin.judge(o.low95, o.high95) is Verdict.FAIL
-    finally:
-        batteries.PERMUTATIONS = permutations
+    values, alarms = [], 0
+    for label in distance.halves(len(mine), splits, rng):
+        a, b = [[mine[i] for i in np.flatnonzero(label == side)] for side in (1, -1)]
+        o = _measure(test, battery, a, b, rng)
+        values.append(o.value)
+        alarms += test.margin.judge(o.low95, o.high95) is Verdict.FAIL
     good = [v for v in values if np.isfinite(v)]
     if not good:
         return None, None
@@ -223,6 +238,7 @@ def _floor_only(exam: Exam, real: Cohort, reason: str) -> list[Result]:
     """Where no model can run: what the animals themselves give, so that the reference is examined at least."""
     battery, mine = Battery.of(real)
     batteries.PERMUTATIONS = 20
+    halves = battery.for_splits(mine, np.random.default_rng([exam.seed, 1]))
     out = []
     reference = Reference(real.source, real.doi, real.licence, real.sha256, len(real))
     for test in tests():
@@ -230,7 +246,7 @@ def _floor_only(exam: Exam, real: Cohort, reason: str) -> list[Result]:
         floor, alarms = None, None
         if not batteries.missing(battery, test.id, mine):
             rng = np.random.default_rng([exam.seed, zlib.crc32(test.id.encode())])
-            floor, alarms = _floor(test, battery, mine, 12 if test.id.startswith(_SLOW) else 60, rng)
+            floor, alarms = _floor(test, halves, mine, exam.budget.splits, rng)
         out.append(replace(not_run(test, reason), floor=floor, false_alarms=alarms))
     return out
 

@@ -53,14 +53,24 @@ def _arms(exam: Exam, level: str) -> dict[str, dict[str, Any]]:
 
 
 def learning(exam: Exam) -> list[Result]:
+    return [_habituation(exam), _conditioning(exam)]
+
+
+def _conditioning(exam: Exam) -> Result:
+    """No animal here can show it yet: each table says why."""
+    why = exam.plan.get("missing", {}).get("conditioning", "no task gives a cue and what it stands for")
+    return not_run(TESTS["E.conditioning"], exam.why_not or why)
+
+
+def _habituation(exam: Exam) -> Result:
     test = TESTS["E.habituation"]
     if exam.why_not:
-        return [not_run(test, exam.why_not)]
+        return not_run(test, exam.why_not)
     options = exam.plan.get("learning")
     if options is None:
-        return [
-            not_run(test, exam.plan.get("missing", {}).get("E", "no learning experiment is described in turing.toml"))
-        ]
+        return not_run(
+            test, exam.plan.get("missing", {}).get("E", "no learning experiment is described in turing.toml")
+        )
     keys = ("task", "medium", "task_options", "body_options", "every")
     world = {k: options[k] for k in keys if k in options}
     n, arms = exam.budget.learning, _arms(exam, "E")
@@ -86,7 +96,7 @@ def learning(exam: Exam) -> list[Result]:
     if not options.get("plastic", False):  # nothing to switch off: the model is its own control
         found["K16"] = found["model"]
     against = {k: (o.value, o.low95, o.high95, _fell(o)) for k, o in found.items() if k != "model"}
-    return [validate(replace(result, controls=against))]
+    return validate(replace(result, controls=against))
 
 
 def _fell(outcome: Outcome) -> Verdict:
@@ -112,7 +122,7 @@ def _decline(trained: list[Done], fresh: list[Done], rng: np.random.Generator, o
     """Size of the answers to the last third of the stimuli over that of animals (same seeds) that met no others before,
     less 1. The answer: that of `measure` in the plan, 1 or 0 for each stimulus; else the change of velocity along the
     axis, 3 s after against 3 s before. NaN where the naive give none, or one under 5 % of a body length/s."""
-    rows = []
+    rows, criterion = [], []
     for d, f in zip(trained, fresh, strict=True):
         if d.track is None or f.track is None:
             continue
@@ -120,6 +130,9 @@ def _decline(trained: list[Done], fresh: list[Done], rng: np.random.Generator, o
         m = min(len(b), len(a) // 3)
         if m:
             rows.append((a[:m].mean(), a[-m:].mean(), b[-m:].mean()))
+            # stimuli until the answer, mean of three, is half of the naive one
+            low = np.flatnonzero(np.convolve(a, np.ones(3) / 3, "valid") <= 0.5 * b[-m:].mean())
+            criterion.append(int(low[0]) + 3 if len(low) else None)
     if len(rows) < 2 or np.mean([r[2] for r in rows]) < 0.05:
         nan = float("nan")
         return Outcome(nan, nan, nan, 0, len(rows), reason="no answer to the first stimulus met")
@@ -128,7 +141,7 @@ def _decline(trained: list[Done], fresh: list[Done], rng: np.random.Generator, o
         [last[i].mean() / max(new[i].mean(), 1e-9) - 1 for i in rng.integers(len(new), size=(400, len(new)))]
     )
     found = bounds(float(last.mean() / new.mean() - 1), draws, len(new))
-    detail = {"first": first.tolist(), "last": last.tolist(), "last, naive": new.tolist()}
+    detail = {"first": first.tolist(), "last": last.tolist(), "last, naive": new.tolist(), "stimuli_to_half": criterion}
     return Outcome(found.value, found.low95, found.high95, 0, len(new), detail)
 
 

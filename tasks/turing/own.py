@@ -53,7 +53,7 @@ def against(
     model = Cohort(tuple(pipeline.from_track(t, options, noise_m) for t in tracks), "simulated")
     stand_ins = {"K12": synthetic.iaaft(real), "K13": synthetic.iid(real), "K17": synthetic.backward(real)}
     stand_ins |= {"K14": synthetic.clones(real), "replay": synthetic.replay(real)}
-    results, _ = level_d.compare(real, model, stand_ins, permutations=permutations, splits=(200, 20), seed=seed)
+    results, _ = level_d.compare(real, model, stand_ins, permutations=permutations, seed=seed)
     if out is not None:
         _write(Path(out), animal, policy, real, model, results, seed)
     return results

@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import bestiary
+from bestiary import assets
 from bestiary.errors import BestiaryError, DataError
+from bestiary.tasks.turing import learned
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """policy: "" for the animal as it ships, the name of a control, or "FILE.py:NAME" of a factory. parameters: a file
-    of `bestiary fit`, or "".
+    """policy: "" for the animal as it ships, the name of a control, "learned" (K15), or "FILE.py:NAME" of a factory.
+    parameters: a file of `bestiary fit`, or "".
 
     A factory is called with the keywords it takes among animal, lesion, silence, stimulate, control and control_seed,
     and returns anything with `reset(episode_seed)` and `act(obs)`. One that takes `lesion` and `stimulate` has neurons
@@ -31,7 +33,8 @@ class Candidate:
 
     @property
     def own(self) -> bool:
-        return ":" in self.policy
+        """Whether it is no animal of ours: it has no wiring that could be cut or shuffled."""
+        return ":" in self.policy or self.policy == "learned"
 
     def _factory(self) -> Any:
         path, _, name = self.policy.rpartition(":")
@@ -48,6 +51,8 @@ class Candidate:
 
     def build(self, **options: Any) -> Any:
         """A policy. options: as of `bestiary.animal`. Raises BestiaryError for a factory that gives none."""
+        if self.policy == "learned":
+            return learned.load(self.animal)
         if not self.own:
             chosen = {"control": self.policy} if self.policy and "control" not in options else {}
             return bestiary.animal(
@@ -68,6 +73,8 @@ class Candidate:
         """Whether an option reaches the policy."""
         if not self.own:
             return True
+        if self.policy == "learned":
+            return False
         takes = inspect.signature(self._factory()).parameters
         return option in takes or any(p.kind is p.VAR_KEYWORD for p in takes.values())
 
@@ -83,13 +90,15 @@ class Candidate:
     def files(self) -> list[Path]:
         """What the model is made of on the disk."""
         out = [Path(self.parameters)] if self.parameters else []
+        if self.policy == "learned":
+            return [Path(learned.__file__), *filter(None, [assets.find(self.animal, learned.FILE)])]
         if self.own:
             path = Path(self.policy.rpartition(":")[0])
             return [*out, *sorted(p for p in path.parent.glob(path.stem + "*") if p.is_file())]
         for place in map(Path, bestiary.__path__):
             out += [p for f in ("bodies", "brains", "interfaces") if (p := place / f / f"{self.animal}.py").is_file()]
             if (tables := place / "assets" / self.animal).is_dir():
-                kept = ("turing.toml", "perturbations.csv", "assays.toml")
+                kept = ("turing.toml", "perturbations.csv", "assays.toml", learned.FILE)
                 out += sorted(p for p in tables.iterdir() if p.is_file() and p.name not in kept)
         return out
 

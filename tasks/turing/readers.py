@@ -11,6 +11,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from bestiary.assets._heap import check_heaps
 from bestiary.bodies._base import Array
 from bestiary.errors import DataError
 from bestiary.tasks.turing.series import Cohort, Series
@@ -146,6 +147,7 @@ def _words(value: Any) -> list[str]:
 
 
 def _hdf5(path: Path) -> list[Series]:
+    check_heaps(path)
     with h5py.File(path, "r", locking=False) as file:
         if file.attrs.get("format") == "bestiary-recording":
             x = _numbers(file["pose/com_m"], f"{path}: pose/com_m")
@@ -181,6 +183,7 @@ def _hdf5(path: Path) -> list[Series]:
 
 def _nwb(path: Path) -> list[Series]:
     """NWB is HDF5 with agreed places: read without pynwb, so without its extensions."""
+    check_heaps(path)
     with h5py.File(path, "r", locking=False) as file:
         if "processing/behavior" not in file:
             raise DataError(f"{path} has no processing/behavior")

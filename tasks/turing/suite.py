@@ -14,8 +14,8 @@ import numpy as np
 
 import bestiary
 from bestiary.errors import BestiaryError
-from bestiary.tasks.turing import level_a, level_b, level_c, level_d, level_ef
-from bestiary.tasks.turing.contract import VERSION, Result, Verdict, level_verdict
+from bestiary.tasks.turing import learned, level_a, level_b, level_c, level_d, level_ef
+from bestiary.tasks.turing.contract import EDITIONS, VERSION, Result, Verdict, holm, level_verdict
 from bestiary.tasks.turing.controls import CONTROLS, EXTRA
 from bestiary.tasks.turing.definitions import LEVELS, TESTS
 from bestiary.tasks.turing.exam import FAST, FULL, Budget, Exam, Note, write
@@ -59,7 +59,7 @@ def examine(
     digest = exam.digest or candidate.digest()
     tests = [t for t in TESTS if t[0] in wanted]
     book.add(animal, digest, tests, VERSION, seed)
-    mine, all_ = book.counts(animal, digest)
+    mine, all_, alike = book.counts(animal, digest, VERSION)
 
     results: dict[str, list[Result]] = {}
     level_controls: dict[str, dict[str, Verdict]] = {}
@@ -77,10 +77,17 @@ def examine(
     if "A" in wanted:
         results["A"], rubric = level_a.run(exam, results)
     results = {k: results[k] for k in sorted(results)}
+    corrected = iter(holm([r for found in results.values() for r in found]))
+    results = {k: [next(corrected) for _ in found] for k, found in results.items()}
     card = _card(exam, results, level_controls, rubric)
     card |= {
         "model_sha256": digest,
-        "evaluations": {"of_this_model": mine, "of_this_animal": all_, "ledger": book.path.name},
+        "evaluations": {
+            "of_this_model": mine,
+            "of_this_animal": all_,
+            "in_this_version": alike,
+            "ledger": book.path.name,
+        },
         "wall_s": round(time.perf_counter() - begin, 1),
     }
     save(folder, card, [r for found in results.values() for r in found], exam.exhibits)
@@ -144,6 +151,8 @@ def _card(
     return {
         "format": "bestiary-turing-scorecard",
         "version": VERSION,
+        "changed": dict(EDITIONS[VERSION].changed),
+        "margins_key": EDITIONS[VERSION].public_key,
         "animal": exam.candidate.animal,
         "policy": exam.candidate.policy or "as it ships",
         "fast": exam.budget.fast,
@@ -184,7 +193,7 @@ def _controls_not_run(exam: Exam, results: Mapping[str, list[Result]]) -> dict[s
         "K10": "no stimulus-response test could be run at D",
         "K11": "no stimulus in the recordings to key a lookup on",
         "K14": "fewer than two recorded animals",
-        "K15": "no learned policy ships; give one with --policy",
+        "K15": "" if exam.candidate.animal in learned.animals() else "no learned policy ships for this animal",
         "K16": "the model has no plasticity to switch off" if "K16" not in seen else "",
     }
     out = {}

@@ -258,38 +258,54 @@ def _one(trial: Trial, folder: str | None) -> Done:
 
 
 def run_all(
-    trials: Sequence[Trial], folder: Path | None = None, jobs: int = 1, progress: Progress | None = None
-) -> list[Done]:
-    """In the order of `trials`; equal ones run once. folder: where they are kept and found again. jobs: processes."""
+    trials: Sequence[Trial],
+    folder: Path | None = None,
+    jobs: int = 1,
+    progress: Progress | None = None,
+    keep: Callable[[int, Done], Any] = lambda place, done: done,
+) -> list[Any]:
+    """What `keep` makes of each trial, called with its place, in the order of `trials`; equal ones run once. A hundred
+    tracks of ten minutes fill the memory: what asks for a number keeps a number. folder: where trials are kept and
+    found again. jobs: processes."""
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
-    keys = [t.key() for t in trials]
-    each = dict(zip(keys, trials, strict=True))
-    found = {k: _load(folder / f"{k}.npz") if folder is not None else None for k in each}
-    left = [k for k, d in found.items() if d is None]
-    place = None if folder is None else str(folder)
+    places: dict[str, list[int]] = {}
+    for i, t in enumerate(trials):
+        places.setdefault(t.key(), []).append(i)
+    out: list[Any] = [None] * len(trials)
+    left, place = [], None if folder is None else str(folder)
+    done_with = 0
 
-    def tell() -> None:
+    def take(key: str, done: Done) -> None:
+        nonlocal done_with
+        done_with += 1
+        for i in places[key]:
+            out[i] = keep(i, done)
         if progress is not None:
-            progress(sum(d is not None for d in found.values()), len(found))
+            progress(done_with, len(places))
 
-    tell()
+    if progress is not None:
+        progress(0, len(places))
+    for k in places:
+        kept = None if folder is None else _load(folder / f"{k}.npz")
+        if kept is None:
+            left.append(k)
+        else:
+            take(k, kept)
     if jobs == 1 or len(left) < 2:
         for k in left:
-            found[k] = _one(each[k], place)
-            tell()
+            take(k, _one(trials[places[k][0]], place))
         _KEPT.clear()
     else:
         with _one_thread_each(), ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
-            futures = {pool.submit(_one, each[k], place): k for k in left}
+            futures = {pool.submit(_one, trials[places[k][0]], place): k for k in left}
             try:
                 for future in as_completed(futures):
-                    found[futures[future]] = future.result()
-                    tell()
+                    take(futures.pop(future), future.result())
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
-    return [found[k] for k in keys]  # type: ignore[misc]
+    return out
 
 
 def _one_thread_each() -> Any:

@@ -71,14 +71,15 @@ def size(count: float) -> str:
     return ""
 
 
-def bar(total: float | None, text: str, unit: str = "s", form: str | None = None) -> Any:
-    """A progress bar on stderr; where that is no terminal, a line every ten seconds."""
+def bar(total: float | None, text: str, unit: str = "s", form: str | None = None, done: float = 0) -> Any:
+    """A progress bar on stderr, `done` of `total` at its start; where that is no terminal, a line every ten seconds."""
     from tqdm import tqdm
 
     live = sys.stderr.isatty()
     left = "{l_bar}{bar}| {n_fmt}/{total_fmt} " + unit + " [{elapsed}<{remaining}{postfix}]"
     return tqdm(
         total=total,
+        initial=done,
         desc=text,
         unit=unit,
         unit_scale=isinstance(total, float),
@@ -104,6 +105,14 @@ def known_animal(name: str, folder: str = "bodies") -> None:
     """LookupError with the nearest name, before anything heavy is imported."""
     if name not in (names := bestiary.animals(folder)):
         raise LookupError(f"no animal {name!r}; {bestiary.nearest(name, names, 'animal')}")
+
+
+def check_acts(options: Any, *names: str) -> None:
+    """BestiaryError where an option of the brain among `names` cannot act under the control that was asked for."""
+    from bestiary.interfaces._controls import check_acts as check
+
+    asked = {f"--{n.replace('_', '-')}": getattr(options, n) for n in names}
+    check(options.control, options.control_seed, asked)
 
 
 def physics() -> None:

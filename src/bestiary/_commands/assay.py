@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import bestiary
-from bestiary._commands._show import Outcome, bar, known_animal, number, physics, table, words
+from bestiary._commands._show import Outcome, bar, check_acts, known_animal, number, physics, table, words
 from bestiary.errors import BestiaryError
 
 _HEAD = ("fact", "quantity", "model", "95 % interval", "n", "published", "unit", "verdict", "source")
@@ -17,6 +17,7 @@ _HEAD = ("fact", "quantity", "model", "95 % interval", "n", "published", "unit",
 
 def command(options: Any) -> Outcome:
     known_animal(options.animal, "interfaces")
+    check_acts(options, "parameters", "without")
     physics()
     from bestiary.tasks._assay_table import assays
 

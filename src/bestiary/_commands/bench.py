@@ -1,4 +1,4 @@
-"""`bestiary bench NAME`, `bestiary bench engine`, `bestiary bench runs`."""
+"""`bestiary bench NAME`: an animal, or `engine`, `runs`, `scale`, `turing`."""
 
 from __future__ import annotations
 
@@ -21,8 +21,10 @@ def command(options: Any) -> Outcome:
         return _runs(options)
     if options.name == "scale":
         return _scale(options)
+    if options.name == "turing":
+        return _turing(options)
     if options.name not in bestiary.animals("interfaces"):
-        names = [*bestiary.animals("interfaces"), "engine", "runs", "scale"]
+        names = [*bestiary.animals("interfaces"), "engine", "runs", "scale", "turing"]
         raise LookupError(f"no animal {options.name!r}; {bestiary.nearest(options.name, names, 'animal')}")
     seconds = 5.0 if options.seconds is None else options.seconds
     _check(options, seconds)
@@ -36,7 +38,9 @@ def command(options: Any) -> Outcome:
         return _body(options)
     from bestiary.tasks import _bench
 
-    kinds = getattr(bestiary.load("interfaces", options.name), "BENCH", {"closed loop": {}})
+    interface = bestiary.load("interfaces", options.name)
+    kinds = getattr(interface, "BENCH", {"closed loop": {}})
+    most = getattr(interface, "BENCH_SECONDS", {})  # of slow kinds, at most so much life
     total = (options.repeats + 1) * len(kinds) + 3 * options.startup
     with bar(total, f"bench {options.name}", "parts", "{desc} {n_fmt}/{total_fmt} [{elapsed}] {postfix}") as progress:
 
@@ -48,7 +52,9 @@ def command(options: Any) -> Outcome:
         with _bench.one_core():
             startup = _bench.bench_startup(options.name, options.repeats, note) if options.startup else {}
         loops = {
-            kind: _bench.bench_loop(options.name, seconds, options.repeats, options.seed, note, animal)
+            kind: _bench.bench_loop(
+                options.name, min(seconds, most.get(kind, seconds)), options.repeats, options.seed, note, animal
+            )
             for kind, animal in kinds.items()
         }
     rows = [row for kind, loop in loops.items() for row in _rows(kind, loop)]
@@ -64,7 +70,7 @@ def command(options: Any) -> Outcome:
     if startup:
         text += f"\n  peak memory of the demo: {size(startup['demo_peak_bytes'])}"
     text += (
-        f"\n  medians of {options.repeats} over {seconds:g} s of life, on {here['processor']} "
+        f"\n  medians of {options.repeats} over {'at most ' * bool(most)}{seconds:g} s of life, on {here['processor']} "
         f"({here['cores']} cores, load {number(here['load'])})\n  "
         + ", ".join(f"{name} {version}" for name, version in here["versions"].items())
     )
@@ -74,13 +80,16 @@ def command(options: Any) -> Outcome:
 def _rows(kind: str, loop: dict[str, Any]) -> list[tuple[str, Any, str]]:
     """One closed loop for the table."""
     cores = "one core" if loop["cores"] == 1 else f"{loop['cores']} cores, brain beside body"
-    step = loop["per_control_step_us"]
+    step = dict(loop["per_control_step_us"])
+    act, waiting = step.pop("act"), step.pop("waiting")
+    if loop["cores"] > 1:  # the body's core does the last two as well as the body
+        step = {**step, "senses, cord and hand-over": act - waiting, "waiting for the brain": waiting}
     return [
         (kind, loop["times_real_time"], f"times real time, {cores}"),
         (kind, loop["times_bare"], "times MuJoCo plus the bare brain step"),
         ("  body with senses and task", loop["body_times_bare"], "times MuJoCo alone"),
         *((f"  {part}", 100 * share, "% of the loop") for part, share in loop["share"].items() if loop["cores"] == 1),
-        *((f"  {part}, per control step", us, "us") for part, us in step.items() if part != "act"),
+        *((f"  {part}, per control step", us, "us") for part, us in step.items()),
         ("  waking and compiling", loop["getting_ready_s"], "s"),
     ]
 
@@ -127,7 +136,10 @@ def _scale(options: Any) -> Outcome:
     from bestiary.tasks import _bench
     from bestiary.tasks._bench_scale import bench_scale
 
-    with bar(repeats + 6, "bench scale", "parts", "{desc} {n_fmt}/{total_fmt} [{elapsed}] {postfix}") as progress:
+    more = options.startup and not options.quick
+    with bar(
+        repeats + 5 + 6 * more, "bench scale", "parts", "{desc} {n_fmt}/{total_fmt} [{elapsed}] {postfix}"
+    ) as progress:
 
         def note(text: str) -> None:
             progress.set_postfix_str(text, refresh=False)
@@ -136,7 +148,7 @@ def _scale(options: Any) -> Outcome:
         here = _bench.machine()
         threads = 0 if options.threads is None else options.threads
         found = bench_scale(
-            "worm", options.n, seconds, repeats, threads, options.seed, options.startup, options.device, note
+            "worm", options.n, seconds, repeats, threads, options.seed, options.startup, more, options.device, note
         )
     rate = found["steps_per_s"]
     rows = [
@@ -153,6 +165,12 @@ def _scale(options: Any) -> Outcome:
     if found.get("memory"):
         most = found["memory"]["most_bytes_per_animal"]
         rows.append(("memory of one more worm", most / 1e6, "MB, the most of two steps"))
+    if more:
+        rows += [(f"{part} beside one worm's loop", 100 * s, "% of its wall") for part, s in
+                 found["keeping"]["wall_share"].items()]  # fmt: skip
+        rows.append(
+            (f"a screen on {found['screen']['jobs']} cores, computing", 100 * found["screen"]["cpu_share"], "%")
+        )
     if (device := found.get("device")) is not None:
         rows.append((f"brains in JAX on {device['kind']}", device["brains_per_s"], "control periods per s, float32"))
     text = table(rows) + (
@@ -194,6 +212,36 @@ def _runs(options: Any) -> Outcome:
         f"one core of {here['processor']} (load {number(here['load'])})"
     )
     return Outcome({"runs": found, "machine": here}, text)
+
+
+def _turing(options: Any) -> Outcome:
+    """The statistics of the Turing test alone: 20 animals of 30 min at 30 Hz on each side; --quick: 6 of 2 min."""
+    from bestiary._commands.turing import needed
+    from bestiary.tasks import _bench
+
+    needed()
+    from bestiary.tasks.turing.bench import bench_statistics
+
+    with bar(2, "bench turing", "parts", "{desc} {n_fmt}/{total_fmt} [{elapsed}] {postfix}") as progress:
+
+        def note(text: str) -> None:
+            progress.set_postfix_str(text, refresh=False)
+            progress.update()
+
+        here = _bench.machine()
+        size_of = {"animals": 6, "minutes": 2.0} if options.quick else {}
+        found = bench_statistics(**size_of, seed=options.seed, note=note)  # type: ignore[arg-type]
+    verdicts = list(found["tests"].values())
+    rows = [
+        ("every test of level D", found["cpu_s"], "s of CPU"),
+        ("", found["wall_s"], "s of wall time, one core"),
+        ("a copy of the same species passes", verdicts.count("PASS"), f"of {len(verdicts)} tests"),
+    ]
+    text = f"{table(rows)}\n  peak memory: {size(found['peak_bytes'])}\n" + (
+        f"  {found['animals']} animals of {found['minutes']:g} min at {found['rate_Hz']:g} Hz on each side, 200 splits "
+        f"and 100 permutations, on {here['processor']} ({here['cores']} cores, load {number(here['load'])})"
+    )
+    return Outcome({"turing": found, "machine": here}, text)
 
 
 def _engine(options: Any) -> Outcome:

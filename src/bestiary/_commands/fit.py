@@ -15,6 +15,9 @@ def command(options: Any) -> Outcome:
     if (options.budget is not None and options.budget < 1) or options.jobs < 1:
         raise BestiaryError(f"a fit needs a budget of one or more, and one job or more, got {options.budget} and "
                             f"{options.jobs}")  # fmt: skip
+    from bestiary.interfaces._controls import check_acts
+
+    check_acts(options.control, options.control_seed, {"a fit of its brain": True})
     physics()
     from bestiary.tasks._fit import run_fit, stages
 

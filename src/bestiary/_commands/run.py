@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import bestiary
-from bestiary._commands._show import Outcome, bar, known_animal, physics, say, table, words
+from bestiary._commands._show import Outcome, bar, check_acts, known_animal, physics, say, table, words
 from bestiary.errors import BestiaryError, RenderError
 
 if TYPE_CHECKING:
@@ -35,6 +35,9 @@ def command(options: Any) -> Outcome:
         raise BestiaryError(f"slow motion must be above 0 and at most 1e4, got {options.slow_motion:g}")
     if options.checkpoint_every is not None and not options.checkpoint_every > 0:
         raise BestiaryError(f"seconds between checkpoints must be above 0, got {options.checkpoint_every:g}")
+    if options.slow_motion != 1 and not options.video:
+        raise BestiaryError("--slow-motion would change nothing without a video: it is the film that is slowed down")
+    check_acts(options, "connectome", "parameters", "lesion", "silence", "stimulate", "without")
     physics()
     from bestiary.tasks._runs import forget
 
@@ -105,6 +108,7 @@ def close_loop(options: Any, env: Any, animal: Any, folder: Path, setup_s: float
     """The run itself, from its start or from a checkpoint to which env and animal have been put back."""
     from bestiary.envs.recording import Recorder
     from bestiary.tasks._runs import Keeper, forget
+    from bestiary.tasks._summary import FINE
     from bestiary.tasks._trial import Samples, run_trial
 
     files: dict[str, Any] = {"recording": folder / "recording.h5"}
@@ -129,8 +133,7 @@ def close_loop(options: Any, env: Any, animal: Any, folder: Path, setup_s: float
         if film is not None:
             files["video"] = film[1]
             stack.callback(film[0].close)
-        progress = stack.enter_context(bar(options.seconds, options.animal))
-        progress.update(began_s)
+        progress = stack.enter_context(bar(options.seconds, options.animal, done=began_s))
         interrupted = stack.enter_context(_interrupts())
 
         def on_step(action: Any, obs: Any, reward: float, info: dict[str, Any]) -> None:
@@ -152,8 +155,7 @@ def close_loop(options: Any, env: Any, animal: Any, folder: Path, setup_s: float
                 raise KeyboardInterrupt
 
         try:
-            fine = "claws_m" in env.pose()  # a swing lasts a few hundredths of a second
-            sampled = 1 if fine else 5
+            sampled = 1 if FINE.intersection(env.pose()) else 5
             track = run_trial(
                 env, animal, seed=options.seed, every=sampled, on_step=on_step, samples=samples, resume=start
             )
@@ -226,11 +228,16 @@ def _plots(recording: Path, missing: list[str]) -> list[Path]:
 
 def measures(track: Any) -> dict[str, tuple[float, str]]:
     """(value, unit) by name: the summary of the track, and what the task told last."""
-    from bestiary.envs.recording import unit_of
+    from bestiary.envs.recording import UNITS, unit_of
     from bestiary.tasks._summary import summary
 
     motion = ("time_s", "forward_m", "speed_m_per_s", "distance_m")
-    told = {f"{key}, at the end": (float(v[-1]), unit_of(key)) for key, v in track.info.items() if key not in motion}
+    told = {}
+    for key, values in track.info.items():
+        if key not in motion:
+            unit = unit_of(key)
+            ending = next((e for e, u in UNITS.items() if u == unit and key.endswith(e)), "")
+            told[f"{key.removesuffix(ending).replace('_', ' ')}, at the end"] = (float(values[-1]), unit)
     return summary(track) | told
 
 

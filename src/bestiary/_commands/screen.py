@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import bestiary
-from bestiary._commands._show import Outcome, bar, known_animal, physics, say, table, words
+from bestiary._commands._show import Outcome, bar, check_acts, known_animal, physics, say, table, words
 from bestiary.errors import BestiaryError
 
 _SHOWN = 10  # rows of each measure in the text
@@ -33,6 +33,9 @@ def command(options: Any) -> Outcome:
         ((kind, what),) = asked.items()
         if not options.assay:
             raise BestiaryError("--assay is missing: `bestiary list` names the assays of an animal")
+    brain = "lesion_each", "silence_each", "stimulate_each", "connectome", "parameters", "without"
+    if kind != "pairs":  # what neurons answer is heard without muscles too
+        check_acts(options, *brain)
     drive = options.drive or ("20pA" if kind == "pairs" else "")
     if kind == "stimulate" and not drive:
         raise BestiaryError("--drive is missing: what each is given and when, 20pA@2-4 or light=1@2-4")

@@ -11,17 +11,22 @@ from bestiary._commands._show import Outcome, bar, number, physics, table
 from bestiary.errors import BestiaryError
 
 
-def command(options: Any) -> Outcome:
+def needed() -> None:
+    """BestiaryError where a library of the Turing test is not installed."""
     for name, module in (("scikit-learn", "sklearn"), ("jinja2", "jinja2")):
         if importlib.util.find_spec(module) is None:
             raise BestiaryError(f"the Turing test needs {name}: pip install 'bestiary[turing]'")
+
+
+def command(options: Any) -> Outcome:
+    needed()
     if options.jobs is not None and options.jobs < 1:
         raise BestiaryError(f"jobs must be at least 1, got {options.jobs}")
     from bestiary.interfaces._controls import control
     from bestiary.tasks.turing.sources import plan
 
     plan(options.animal)  # an unknown animal, or control, before anything heavy is imported
-    if options.policy and ":" not in options.policy:
+    if options.policy and ":" not in options.policy and options.policy != "learned":
         control(options.policy)
     physics()
     from bestiary.tasks.turing.suite import examine
@@ -78,7 +83,8 @@ def _text(card: dict[str, Any]) -> str:
     seen = card["evaluations"]
     parts += [
         f"emulation claim: {card['emulation_claim']}",
-        f"evaluations so far: {seen['of_this_model']} of this model, {seen['of_this_animal']} of this animal",
+        f"evaluations so far: {seen['of_this_model']} of this model, {seen['of_this_animal']} of this animal, "
+        f"{seen['in_this_version']} in version {card['version']} of the examination",
         f"{card['folder']}/report.html, {card['folder']}/scorecard.json",
     ]
     return "\n".join(parts)

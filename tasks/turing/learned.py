@@ -1,0 +1,139 @@
+"""K15: a policy that learned to get along without any connectome. It may pass level D; A and C it must fail.
+
+    python -m bestiary.tasks.turing.learned worm
+
+learns one anew and writes assets/ANIMAL/learned.json. A clock of learned frequency and fixed random projections of the
+senses drive, through learned weights, the few axes along which the scripted rhythm of the body (K10) moves its motors.
+Evolution strategies with antithetic pairs and ranks (Salimans 2017, arXiv:1703.03864); reward: speed over ground, up to
+that of the animals.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import bestiary
+from bestiary import assets
+from bestiary.bodies._base import Array
+from bestiary.envs._clock import Clock
+
+FILE = "learned.json"
+AXES, EACH, _WAVES = 4, 3, 2  # of the rhythm; projections of each sense; sine and cosine at so many multiples
+
+
+class Learned:
+    """Has `clock`, `reset` and `act`, and no neurons. genes (n,): log of the frequency in Hz, then weights, a row an
+    axis, over clock, 1, and senses."""
+
+    def __init__(self, animal: str, genes: Array, clock: Clock | None = None) -> None:
+        interface = importlib.import_module(f"bestiary.interfaces.{animal}")
+        body = bestiary.load("bodies", animal).BODY()
+        self.clock = clock or Clock(**interface.CLOCK)
+        rhythm = interface.PATTERN(body)
+        # the longest period of the four rhythms is 3.3 s: sampled over more than one, as finely as it is controlled
+        moves = np.stack([rhythm(k * self.clock.control_s) for k in range(1, round(4 / self.clock.control_s))])
+        self._middle = moves.mean(0)
+        _, size, axes = np.linalg.svd(moves - self._middle, full_matrices=False)
+        self._axes = axes[:AXES] * size[:AXES, None] / np.sqrt(len(moves))
+        self._genes = np.asarray(genes, float)
+        rng = np.random.default_rng(15)
+        self._senses = {
+            s.name: rng.standard_normal((int(np.prod(s.shape)), EACH)) / np.sqrt(np.prod(s.shape))
+            for s in body.senses
+            if not s.external and np.prod(s.shape) <= 128  # no eyes
+        }
+
+    @property
+    def size(self) -> int:
+        """Genes that it takes."""
+        return 1 + AXES * (2 * _WAVES + 1 + EACH * len(self._senses))
+
+    def reset(self, episode_seed: int) -> None:
+        self._phase = float(np.random.default_rng(episode_seed).uniform(0, 2 * np.pi))
+
+    def act(self, obs: Mapping[str, Array]) -> Array:
+        self._phase += 2 * np.pi * float(np.exp(self._genes[0])) * self.clock.control_s
+        waves = [f(k * self._phase) for k in range(1, _WAVES + 1) for f in (np.sin, np.cos)]
+        seen = [np.tanh(obs[k].ravel() @ m) for k, m in self._senses.items()]
+        knobs = self._genes[1:].reshape(AXES, -1) @ np.concatenate([waves, [1.0], *seen])
+        return np.clip(self._middle + knobs @ self._axes, -1, 1).astype(np.float32)
+
+
+def animals() -> list[str]:
+    """Those for which one ships."""
+    return [a for a in bestiary.animals("interfaces") if assets.find(a, FILE) is not None]
+
+
+def load(animal: str) -> Learned:
+    """LookupError where none ships."""
+    file = assets.find(animal, FILE)
+    if file is None:
+        raise LookupError(f"no learned policy for {animal!r} ships; there is one for {', '.join(animals())}")
+    return Learned(animal, json.loads(file.read_text(encoding="utf-8"))["genes"])
+
+
+def train(
+    animal: str,
+    world: Mapping[str, Any],
+    goal_L_per_s: float,
+    generations: int = 40,
+    pairs: int = 10,
+    seconds: float = 4.0,
+    seed: int = 0,
+) -> tuple[Array, list[float]]:
+    """(genes, mean reward of each generation). Reward: share of the goal that an episode's speed reaches, at most 1."""
+    from bestiary.envs import EmbodiedEnv
+
+    policy = Learned(animal, np.zeros(1))
+    env = EmbodiedEnv(animal, clock=policy.clock, bad_action="clip", **world)
+    length_m, steps = bestiary.load("bodies", animal).BODY().length_m, round(seconds / policy.clock.control_s)
+
+    def reward(genes: Array, episode: int) -> float:
+        policy._genes = genes
+        obs, info = env.reset(seed=episode)
+        policy.reset(info["episode_seed"])
+        for _ in range(steps):
+            obs, _, terminated, truncated, info = env.step(policy.act(obs))
+            if terminated or truncated:
+                return 0.0
+        return float(np.clip(info["forward_m"] / length_m / seconds / goal_L_per_s, -1, 1))
+
+    rng = np.random.default_rng(seed)
+    genes, course = 0.1 * rng.standard_normal(policy.size), []
+    for g in range(generations):
+        step = rng.standard_normal((pairs, policy.size))
+        found = np.array([[reward(genes + 0.3 * s * e, 1000 * seed + g) for s in (1, -1)] for e in step])
+        rank = found.ravel().argsort().argsort().reshape(found.shape) / (found.size - 1) - 0.5
+        genes = genes + 0.5 * (rank[:, 0] - rank[:, 1]) @ step / np.sqrt(pairs)
+        course.append(float(found.mean()))
+    env.close()
+    return genes, course
+
+
+def _main() -> None:
+    from bestiary.tasks.turing.sources import plan
+
+    parser = argparse.ArgumentParser(description="Learns a policy without connectome (control K15).")
+    parser.add_argument("animal")
+    parser.add_argument("--generations", type=int, default=40)
+    parser.add_argument("--goal-L-per-s", type=float, default=0.2)
+    parser.add_argument("--out", default="")
+    given = parser.parse_args()
+    options = plan(given.animal)["behaviour"]
+    world = {k: options[k] for k in ("task", "medium", "task_options", "body_options") if k in options}
+    genes, course = train(given.animal, world, given.goal_L_per_s, given.generations)
+    about = f"K15: evolution strategies, {given.generations} generations, goal {given.goal_L_per_s} L/s; no connectome"
+    out = {"about": about, "reward": [round(r, 3) for r in course], "genes": [round(float(x), 4) for x in genes]}
+    path = Path(given.out) if given.out else Path("assets") / given.animal / FILE
+    path.write_text(json.dumps(out) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    _main()
