@@ -14,21 +14,18 @@ from typing import Any
 
 import bestiary
 from bestiary.errors import DataError
-from bestiary.tasks.turing.signature import verified
 
 VERSION = "2"
 
 
 @dataclass(frozen=True)
 class Edition:
-    """A version of the examination. margins_sha256, public_key, signature: of margins.toml, see `signature.sign_once`.
+    """A version of the examination. margins_sha256: of margins.toml, which a scorecard names.
     changed: test id, or prefix of ids, -> what it asks otherwise than the version before: lines of the ledger with this
     and an older version cannot be compared in these tests."""
 
     margins_sha256: str
     changed: Mapping[str, str]
-    public_key: str = ""
-    signature: str = ""
 
 
 # A margin or a statistic that changes needs a new version here, so that no score moves in silence.
@@ -48,8 +45,6 @@ EDITIONS = {
             "E.habituation": "against naive animals of the same seeds; the worm is touched every 30 s, not 6",
             "E.conditioning": "new: paired against unpaired",
         },
-        "105c5863451486677a15a52de88423e8bd4c57547706346ee941f2d24010e971",
-        "1375f52e9776b3a64bff4d24a51a3969fd8ae16bfbfa50693b18da7f1d4b82b39542991abb30cb09f5145eaa073d5fff3b240c28670849c9c206805cf64b2108",
     ),
 }
 
@@ -231,13 +226,11 @@ def level_verdict(results: list[Result]) -> Verdict:
 
 @functools.cache
 def margins() -> dict[str, Margin]:
-    """The margins by test id. DataError where the file is not the one that was frozen and signed for this version."""
-    file, edition = Path(__file__).with_name("margins.toml"), EDITIONS[VERSION]
+    """The margins by test id. DataError where the file is not the one that was frozen for this version."""
+    file = Path(__file__).with_name("margins.toml")
     text = file.read_bytes().replace(b"\r\n", b"\n")
-    if (got := hashlib.sha256(text).hexdigest()) != edition.margins_sha256:
+    if (got := hashlib.sha256(text).hexdigest()) != EDITIONS[VERSION].margins_sha256:
         raise DataError(f"{file.name} was changed (sha256 {got}): margins are fixed by version, this is {VERSION}")
-    if not verified(bytes.fromhex(edition.public_key), text, bytes.fromhex(edition.signature)):
-        raise DataError(f"{file.name} does not bear the signature of version {VERSION}")
     table = tomllib.loads(text.decode())
     return {k: Margin(v.get("low", -math.inf), v.get("high", math.inf)) for k, v in table["margin"].items()}
 

@@ -152,7 +152,7 @@ def _card(
         "format": "bestiary-turing-scorecard",
         "version": VERSION,
         "changed": dict(EDITIONS[VERSION].changed),
-        "margins_key": EDITIONS[VERSION].public_key,
+        "margins_sha256": EDITIONS[VERSION].margins_sha256,
         "animal": exam.candidate.animal,
         "policy": exam.candidate.policy or "as it ships",
         "fast": exam.budget.fast,
