@@ -233,6 +233,7 @@ def tectum(clock: Clock) -> Circuit:
         eye = _other(side)
         edges += [(f"spot_{eye}", f"Avoid_{side}", 1.5), (f"loom_{eye}", f"Loom_{side}", 2.0)]
         edges += [(f"Avoid_{side}", "Hunt", -3.0), (f"Loom_{side}", "Hunt", -3.0), ("Hunt", f"Avoid_{side}", -2.0)]
+        edges += [(f"Avoid_{side}", f"TeO_{side}", -1.0)]  # nobody turns to what is large before it hunts
         edges += [(f"near_{eye}", "Hunt", 0.5), (f"near_{eye}", "Strike", 1.0)]
         edges += [(f"near_{eye}", f"near_{side}", 0.2), ("Loom_" + side, "Strike", -3.0)]
     edges += [("Hunt", "Hunt", 0.5), ("Hunt", "Strike", 0.8)]

@@ -178,7 +178,7 @@ class FishInterface:
                 area = PIXEL_DEG**2 * (self.bins[e] @ uv[e])  # deg^2 in the view of each prey neuron
                 whole = area + np.r_[area[1:], 0] + np.r_[0, area[:-1]]  # a large spot silences all cells that see some
                 size = np.where(np.array(AZIMUTHS_DEG) <= BINOCULAR_DEG, area, whole)
-                small = area / (area + 4.0) / (1 + (size / SMALL_DEG2) ** 3)
+                small = area / (area + 4.0) / (1 + (size / PREY_DEG2) ** 3)
                 for azimuth, share in zip(AZIMUTHS_DEG, small.tolist(), strict=True):
                     self._give(drive, f"prey_{eye}{azimuth}", UNIT_MV * 1.5 * share)
                 ahead = PIXEL_DEG**2 * float(self.front[e] @ uv[e])
@@ -212,8 +212,9 @@ SWEEP_RAD_PER_S, QUIET_S = (
     1.5,
     0.1,
 )  # its own turning blinds loom and rotation cells so long (corollary discharge, assumed)
-NEAR_DEG, NEAR_DEG2 = 35.0, 80.0  # the zone that both eyes see when turned in, and the area of prey at a strike
-SMALL_DEG2 = 20.0  # area of a spot of 5 deg: smaller is prey, larger is danger (Z36)
+NEAR_DEG, NEAR_DEG2 = 40.0, 45.0  # the zone that both eyes see when turned in, and the area of prey at a strike
+SMALL_DEG2 = 20.0  # area of a spot of 5 deg: smaller is prey alone, larger is danger (Z36)
+PREY_DEG2 = 60.0  # where prey cells are half silent: what a hunting fish comes near to is not lost (tuned)
 
 
 def _pairs(ways: Array, along: Array | None, floor: bool) -> Array:
