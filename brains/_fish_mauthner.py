@@ -24,7 +24,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 TAU_S = {"Mauthner": 2e-3, "MiD2cm": 10e-3, "MiD3cm": 14e-3, "PHP": 5e-3, "viii": 1e-3, "relay": 15e-3}
 THRESHOLD = {"Mauthner": 1.0, "MiD2cm": 0.4, "MiD3cm": 0.4, "PHP": 0.15, "viii": 0.0, "relay": 0.0}
 REFRACTORY_S, SPIKE_HZ, UNIT_MV = 0.02, 1000.0, 20.0
-DEPRESS, RECOVER_S = 0.04, 60.0  # share of the synapse's strength that a full tap uses up, and how it comes back
+DEPRESS, RECOVER_S = 0.08, 60.0  # share of the synapse's strength that a full tap uses up, and how it comes back
 
 
 def mauthner_table() -> Connectome:

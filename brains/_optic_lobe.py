@@ -190,6 +190,11 @@ class Lobe:
         other._arrays.update({key: self._arrays[key] for key in ("hears", "speaks")})
         return other
 
+    @property
+    def speaks(self) -> Array:
+        """(types, n) 1 for the neurons whose outputs are not cut."""
+        return np.asarray(self._arrays["speaks"][:, self.place])
+
     def muted(self, deaf: Array, mute: Array) -> Lobe:
         """With some neurons cut off. deaf, mute (types, n) bool: without inputs, without outputs."""
         cut = replace(self)

@@ -162,9 +162,10 @@ class Visual:
         return np.asarray(np.maximum(self._motion(v) - self.grey, 0) / self.peak[:, None], np.float32)
 
     def _motion(self, v: Array) -> Array:
-        """relu of T4a-d, T5a-d, (2, 8, columns)."""
+        """relu of T4a-d, T5a-d, (2, 8, columns), as others hear them: 0 of silenced ones."""
         rows = [self.lobes[0].wiring.row(name) for name in MOTION]
-        return np.maximum(v[:, rows][:, :, self.lobes[0].place], 0)
+        heard = np.stack([lobe.speaks[rows] for lobe in self.lobes])
+        return np.maximum(v[:, rows][:, :, self.lobes[0].place], 0) * heard
 
     def _rates(self, v: Array) -> Array:
         units = np.maximum(v.reshape(2, -1)[:, self._unit], 0)

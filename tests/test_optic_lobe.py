@@ -259,6 +259,14 @@ def test_lesions_and_silences(part):
     assert rates[row_of(quiet, "HSE_L")] == 0 < rates[row_of(quiet, "HSE_R")]
 
 
+def test_silenced_motion_cells_move_no_readout(part):
+    mute = part.cut(
+        np.empty(0, int), np.concatenate([part.table.select(f"{t}{d}") for t in ("T4", "T5") for d in "abcd"])
+    )
+    v = part._start + np.random.default_rng(0).random(part._start.shape).astype(np.float32)
+    assert part.energy(v).max() > 0 == mute.energy(v).max()
+
+
 def test_a_rewired_lobe_keeps_all_but_its_wiring(part):
     other = part.rewired(lambda t: t.shuffle_weights(3))
     w, x = part.lobes[0].wiring, other.lobes[0].wiring

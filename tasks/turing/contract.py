@@ -161,7 +161,13 @@ def holm(results: Sequence[Result]) -> list[Result]:
     out, largest = list(results), 0.0
     for rank, (p, i) in enumerate(claims):
         largest = max(largest, min(1.0, p * (len(claims) - rank)))
-        out[i] = replace(out[i], notes=(*out[i].notes, f"p = {largest:.2g} after Holm, {len(claims)} FAILs"))
+        out[i] = replace(
+            out[i],
+            notes=(
+                *out[i].notes,
+                f"p {f'= {largest:.2g}' if largest > 1e-6 else '< 1e-06'} after Holm, {len(claims)} FAILs",
+            ),
+        )
     return out
 
 

@@ -73,7 +73,10 @@ def _simulated(exam: Exam, real: Cohort, noise_m: float) -> tuple[Cohort | None,
             wanted["K15"] = {}
     trials, whose = [], []
     for k, build in wanted.items():
-        for i in range(n if k == "model" else min(n, budget.stand_ins or n)):
+        most = (
+            n if k == "model" else 2 if k == "K15" else budget.stand_ins or n
+        )  # K15 may pass: two show how near it is
+        for i in range(min(n, most)):
             seed = exam.seed + i + (1000 if k == "K18" else 0)
             options_of = {**build, "control_seed": i} if build and controls.CONTROLS[k].many else build
             trial = exam.trial(world, seconds + budget.skip_s, seed, build=options_of, skip_s=budget.skip_s)
