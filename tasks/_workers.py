@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -88,7 +90,10 @@ def _ray(work: Work, about: Any, items: Sequence[Any], jobs: int, options: dict[
         raise _missing("Ray", "ray") from None
     with _one_thread_each():
         if not ray.is_initialized():
-            ray.init(**{"num_cpus": jobs, "include_dashboard": False, "log_to_driver": False, **options})
+            path = {"env_vars": {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}}  # its workers import as we do
+            ray.init(
+                **{"num_cpus": jobs, "include_dashboard": False, "log_to_driver": False, "runtime_env": path, **options}
+            )
         there = ray.put(about)
         remote = ray.remote(num_cpus=1, max_retries=0)(_try)
         waiting = {remote.remote(work, there, k, item): k for k, item in enumerate(items)}
