@@ -118,8 +118,11 @@ def with_stand_ins(table: Connectome) -> Connectome:
         more = np.full(len(keep), known.index(word), mine.codes.dtype)
         return Labels(np.concatenate([mine.codes, more]), known)
 
+    columns: dict[str, Any] = {
+        k: both(k) for k in ("ids", "names", "types", "kinds", "sides", "transmitters", "position_um")
+    }
     return Connectome(
-        **{k: both(k) for k in ("ids", "names", "types", "kinds", "sides", "transmitters", "position_um")},  # type: ignore[arg-type]
+        **columns,
         pre=np.concatenate([table.pre, at[c.pre[keep]].astype(np.int32)]),
         post=np.concatenate([table.post, at[c.post[keep]].astype(np.int32)]),
         weight=np.concatenate([table.weight, c.weight[keep]]),

@@ -65,9 +65,10 @@ def flywire_connectome(
     for name, root in (named or {}).items():
         check_name(name, root)
     names, types = names_of(ids, about.get("types"), named or {})
+    columns: dict[str, Any] = {**about, "types": types, "names": names}
     made = Connectome(
         ids=np.array(ids),
-        **{**about, "types": types, "names": names},  # type: ignore[arg-type]
+        **columns,
         pre=table["Presynaptic_Index"].astype(np.int32),
         post=table["Postsynaptic_Index"].astype(np.int32),
         weight=table["Connectivity"].astype(np.float32),

@@ -119,7 +119,7 @@ def mushroom_body(
         tau_s=p["mushroom_tau_s"],
         learning_per_s=p["mushroom_learning_per_s"] if learning else 0.0,
     )
-    return part if apl else part.cut(np.flatnonzero(table.types == "APL"), np.empty(0, int))  # type: ignore[return-value]
+    return part if apl else part.cut(np.flatnonzero(table.types == "APL"), np.empty(0, int))
 
 
 @functools.lru_cache(2)

@@ -275,12 +275,13 @@ class _Reading(Mapping[str, Any]):
         self._brain, self._state = brain, state
 
     def __getitem__(self, key: str) -> Any:
-        parts, state = self._brain.parts, self._state
+        parts: Mapping[str, Any] = self._brain.parts  # what a part may have beside is in no protocol
+        state = self._state
         if key == "motor":
-            return parts[self._brain.cord].motor(_done(state[self._brain.cord]))  # type: ignore[attr-defined]
+            return parts[self._brain.cord].motor(_done(state[self._brain.cord]))
         if key in self._brain.decoders:
             part = self._brain.decoders[key]
-            return parts[part].decoded(_done(state[part]))[key]  # type: ignore[attr-defined]
+            return parts[part].decoded(_done(state[part]))[key]
         if key in ("voltage_mV", "rate_Hz"):
             return np.concatenate([getattr(p, key)(_done(state[k])) for k, p in parts.items()])
         raise KeyError(key)

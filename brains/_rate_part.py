@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import scipy.sparse
@@ -66,7 +66,7 @@ class RatePart:
     def voltage_mV(self, state: dict[str, Any]) -> Array:
         return np.float32(self.rest_mV) + np.clip(state["u"], -2, 2) * np.float32(self.unit_mV)
 
-    def cut(self, lesioned: Array, silenced: Array) -> RatePart:
+    def cut(self, lesioned: Array, silenced: Array) -> Self:
         gone = {*self.lesioned, *map(int, lesioned)}
         return replace(self, lesioned=tuple(sorted(gone)), silenced=(*self.silenced, *map(int, silenced)))
 

@@ -254,7 +254,7 @@ class SampledSimulation:
         if self.threads > 1:
             import numba
 
-            numba.set_num_threads(min(self.threads, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
+            numba.set_num_threads(min(self.threads, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]  # numba fills its config at import
         given = np.zeros(net.n if self._drive else 1, np.float32) if drive is None else np.asarray(drive, np.float32)
         room = max(2 * net.n, 1 << 20)
         out = np.empty((2, room), np.int32)

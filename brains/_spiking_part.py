@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -217,7 +217,7 @@ class SpikingPart:
         """(n,) membrane potential."""
         return state["F"][0] + np.float32(self.rest_mV)
 
-    def cut(self, lesioned: Array, silenced: Array) -> SpikingPart:
+    def cut(self, lesioned: Array, silenced: Array) -> Self:
         """Without some neurons (no input, no output, no background), and without the outputs of others."""
         return replace(self, lesioned=np.union1d(self.lesioned, lesioned), silenced=np.union1d(self.silenced, silenced))
 

@@ -308,7 +308,7 @@ class Motor:
 
     def advance(self, state: dict[str, Array], rate_Hz: Array) -> None:
         """One control period, in place. rate_Hz: of the units OUTPUTS."""
-        _limbs(*[state[k] for k in _STATE], rate_Hz, *self._fixed)  # type: ignore[call-arg]
+        _limbs(*[state[k] for k in _STATE], rate_Hz, *self._fixed)  # type: ignore[call-arg]  # as many as _limbs takes
 
 
 _STATE = ("feet", "lifted", "arc", "ground", "told", "active", "action", "groom", "clock")

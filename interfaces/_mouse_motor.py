@@ -137,7 +137,7 @@ def _righting(motors: Mapping[str, int]) -> Array:
         for side, (below, above) in enumerate((("L", "R"), ("R", "L"))):
             name = row["motor"].replace("below", below).replace("above", above)
             sign = -1 if side and name.endswith(("bend", "twist")) else 1
-            if name in motors:
+            if name in motors:  # a welded body has no spine
                 out[side, :, motors[name]] = sign * float(row["first"]), sign * float(row["second"])
     return out
 
@@ -210,7 +210,7 @@ class Motor:
 
     def advance(self, state: dict[str, Array], rate_Hz: Array) -> None:
         """One control period, in place. rate_Hz: of the units OUTPUTS."""
-        _limbs(*[state[k] for k in _STATE], rate_Hz, *self._fixed)  # type: ignore[call-arg]
+        _limbs(*[state[k] for k in _STATE], rate_Hz, *self._fixed)  # type: ignore[call-arg]  # as many as _limbs takes
 
 
 _STATE = ("paws", "lifted", "clock", "told", "active", "action", "fallen")
@@ -307,9 +307,8 @@ def _limbs(
                 told[i, j] = angle[j]
     # trunk, head, mouth and whiskers
     bend, mouth = (turn_L - turn_R) / 100, lick / 100
-    together = (
-        go * (flexor[2] + flexor[3] - flexor[0] - flexor[1]) / 200
-    )  # the loin bends when both hind legs go forward
+    # the loin bends when both hind legs go forward
+    together = go * (flexor[2] + flexor[3] - flexor[0] - flexor[1]) / 200
     posture = np.array([-arch * together, 0.15 * bend, -0.3 * (nod - 50) / 50, 0.3 * bend, 0.0, -0.2 * mouth])
     direct = np.array([mouth, (FN_L - 50) / 50, (FN_R - 50) / 50])
     for k in range(others.size):

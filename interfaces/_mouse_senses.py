@@ -164,9 +164,8 @@ class EyeSense:
 
 
 LOOM_DEG, GROWS_DEG_PER_S = 15.0, 25.0  # mice flee discs that grow to 20 deg and more at 35 to 350 deg/s (memory)
-ABOVE_DEG = (
-    20.0  # over the horizon: what is above, wherever the head points (eyes of mice counter its tilt: Meyer 2020)
-)
+# Over the horizon: what is above, wherever the head points (eyes of mice counter its tilt: Meyer 2020)
+ABOVE_DEG = 20.0
 
 
 def senses(body: Any) -> dict[str, bool]:

@@ -22,6 +22,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import openpyxl
@@ -40,7 +41,7 @@ FAST = {"ACh": 1, "Glu": 1, "GABA": -1}  # transmitter rule
 RELEASED = re.compile(r"ACh|Glu|GABA|5-HTP?|DA|tyramine|octopamine|betaine")
 
 
-def reader(name: str) -> object:
+def reader(name: str) -> Any:
     return importlib.import_module(f"cect.readers.{name}").get_instance(from_cache=False)
 
 
@@ -132,10 +133,10 @@ def nonzero(matrix: np.ndarray, rows: list[int], columns: list[int]) -> Iterator
         yield int(i), int(j), float(block[i, j])
 
 
-def places(data: object, names: list[str]) -> tuple[list[int], list[str]]:
+def places(data: Any, names: list[str]) -> tuple[list[int], list[str]]:
     """Where `names` stand in a cect data set, and those that it has."""
-    here = [n for n in names if n in data.nodes]  # type: ignore[attr-defined]
-    return [data.nodes.index(n) for n in here], here  # type: ignore[attr-defined]
+    here = [n for n in names if n in data.nodes]
+    return [data.nodes.index(n) for n in here], here
 
 
 def muscle_name(name: str) -> str:
@@ -145,9 +146,9 @@ def muscle_name(name: str) -> str:
 def edges(neurons: list[str], signs: Signs) -> Iterator[tuple[object, ...]]:
     for dataset, source in DATASETS.items():
         data = reader(source)
-        data.nodes = [muscle_name(n) for n in data.nodes]  # type: ignore[attr-defined]
+        data.nodes = [muscle_name(n) for n in data.nodes]
         (at, names), (mat, muscles) = places(data, neurons), places(data, MUSCLES)
-        chemical, gap = data.connections["Generic_CS"], data.connections["Generic_GJ"]  # type: ignore[attr-defined]
+        chemical, gap = data.connections["Generic_CS"], data.connections["Generic_GJ"]
         for i, j, w in nonzero(chemical, at, at):
             yield dataset, names[i], names[j], "chemical", w, *signs(names[i], names[j])
         for i, j, w in nonzero(chemical, at, mat):
@@ -164,7 +165,7 @@ def edges(neurons: list[str], signs: Signs) -> Iterator[tuple[object, ...]]:
     data = reader("Bentley2016MAReader")
     at, names = places(data, neurons)
     for amine in ("Dopamine", "Serotonin", "Tyramine", "Octopamine"):
-        for i, j, w in nonzero(data.connections[amine], at, at):  # type: ignore[attr-defined]
+        for i, j, w in nonzero(data.connections[amine], at, at):
             yield "bentley2016", names[i], names[j], amine.lower(), w, 0, ""
 
 
@@ -175,7 +176,7 @@ def peptides(neurons: list[str]) -> Iterator[tuple[object, ...]]:
         data = reader(f"RipollSanchez{reach}RangeReader")
         at, names = places(data, neurons)
         assert names == neurons
-        ranges.append(data.connections["Peptidergic"][np.ix_(at, at)])  # type: ignore[attr-defined]
+        ranges.append(data.connections["Peptidergic"][np.ix_(at, at)])
     for i, j in np.argwhere(sum(ranges) > 0):
         yield neurons[i], neurons[j], *(int(r[i, j]) for r in ranges)
 
