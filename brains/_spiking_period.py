@@ -48,7 +48,7 @@ def events(running: Array, steps: int, dt_s: float, seed: Any, count: int) -> tu
     return step[:m], row[:m], count + 1
 
 
-@numba.njit(cache=True)
+@numba.njit  # no cache: it would keep the constants of another file when that is edited
 def wanted(drive_mV: Array, rows: Array, factor: Array, rest_Hz: Array) -> tuple[Array, Array]:
     """(rows with a rate above 0, running sum of these rates in Hz): `rate_of` their drive, and rest_Hz."""
     on, running = np.empty_like(rows), np.empty(rows.size)
