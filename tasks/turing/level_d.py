@@ -141,8 +141,7 @@ def compare(
     doubt = "; ".join(f.what for f in flags if f.kind == "inconclusive")
     recorded = real
     real, model = matched(real, model)
-    batteries.PERMUTATIONS = permutations
-    battery, mine = Battery.of(real, recorded)
+    battery, mine = Battery.of(real, recorded, permutations)
     halves = battery.for_splits(mine, np.random.default_rng([seed, 1]))
     theirs = battery.portraits(model)
     others = {k: battery.portraits(_cut(c, real)) for k, c in (stand_ins or {}).items()}
@@ -239,8 +238,7 @@ def _floor(
 
 def _floor_only(exam: Exam, real: Cohort, reason: str) -> list[Result]:
     """Where no model can run: what the animals themselves give, so that the reference is examined at least."""
-    battery, mine = Battery.of(real)
-    batteries.PERMUTATIONS = 20
+    battery, mine = Battery.of(real, permutations=20)
     halves = battery.for_splits(mine, np.random.default_rng([exam.seed, 1]))
     out = []
     reference = Reference(real.source, real.doi, real.licence, real.sha256, len(real))
