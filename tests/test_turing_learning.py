@@ -26,8 +26,8 @@ TASK = Conditioning(trials=6, tests=6)
 
 @dataclass(frozen=True)
 class Pupil:
-    """An answer that follows Rescorla and Wagner (1972). learns, unlearns: share of the way at each cue with and without
-    event. forgets: share of what was learned that is gone by the tests' end. roused: by each event, whatever it came
+    """An answer that follows Rescorla and Wagner (1972). learns, unlearns: share of the way at each cue with event and
+    without. forgets: share of what was learned that is gone by the tests' end. roused: by each event, whatever it came
     with; born: answer to any cue of an animal that met nothing."""
 
     learns: float = 0.4
