@@ -17,7 +17,7 @@ pytest.importorskip("jinja2")
 from bestiary import assets
 from bestiary.assets import registry
 from bestiary.errors import BestiaryError, DataError
-from bestiary.tasks.turing import contract, guard, level_c, level_d, level_ef, pipeline, sources, synthetic
+from bestiary.tasks.turing import contract, guard, level_c, level_d, level_e, level_f, pipeline, sources, synthetic
 from bestiary.tasks.turing.contract import Margin, Outcome, Result, Verdict, judge, level_verdict, validate
 from bestiary.tasks.turing.controls import CONTROLS
 from bestiary.tasks.turing.definitions import LEVELS, TESTS
@@ -471,6 +471,8 @@ def test_the_sign_of_a_paired_change():
 
 # Learning and robustness
 
+FALLS = TESTS["E.habituation"].margin
+
 
 def taps(answers):
     """A fish that answers taps, one a second, with a C-bend or not."""
@@ -491,19 +493,19 @@ def test_habituation_is_measured_beside_naive_animals():
     options = {"measure": "startle_response"}
     rng = np.random.default_rng(0)
     tired, fresh = [taps([1] * 6 + [0] * 3)] * 4, [taps([1, 1, 1])] * 4
-    found = level_ef._decline(tired, fresh, rng, options)
+    found = level_e._decline(tired, fresh, rng, options)
     assert found.value == -1.0 and found.high95 <= 0 and found.detail["last, naive"] == [1.0] * 4
-    weak = level_ef._decline(tired, [taps([0, 0, 0])] * 4, rng, options)
+    weak = level_e._decline(tired, [taps([0, 0, 0])] * 4, rng, options)
     assert np.isnan(weak.value), "naive animals that answer no more at that time: that is no learning"
-    same = level_ef._decline([taps([1] * 9)] * 4, fresh, rng, options)
-    assert same.value == 0.0 and level_ef._fell(same) is Verdict.FAIL, "an interval of 0 alone is no fall"
-    assert level_ef._fell(found) is Verdict.PASS and level_ef._fell(weak) is Verdict.INCONCLUSIVE
+    same = level_e._decline([taps([1] * 9)] * 4, fresh, rng, options)
+    assert same.value == 0.0 and level_e._fell(same, FALLS) is Verdict.FAIL, "an interval of 0 alone is no fall"
+    assert level_e._fell(found, FALLS) is Verdict.PASS and level_e._fell(weak, FALLS) is Verdict.INCONCLUSIVE
 
 
 def test_naive_animals_meet_the_last_third_at_the_same_times():
-    options = level_ef.naive({"first_s": 1.0, "every_s": 1.0, "taps": 30, "side": 1}, 30.3)
+    options = level_e.naive({"first_s": 1.0, "every_s": 1.0, "taps": 30, "side": 1}, 30.3)
     assert options == {"first_s": 21.0, "every_s": 1.0, "taps": 10, "side": 1}
-    assert level_ef.naive({"first_s": 6.0, "every_s": 6.0}, 42.0) == {"first_s": 36.0, "every_s": 6.0}
+    assert level_e.naive({"first_s": 6.0, "every_s": 6.0}, 42.0) == {"first_s": 36.0, "every_s": 6.0}
 
 
 def test_a_control_that_hardly_moves_is_not_robust():
@@ -515,11 +517,11 @@ def test_a_control_that_hardly_moves_is_not_robust():
         return Done(Track(t, np.zeros((len(t), 2, 3)), place, np.zeros((len(t), 0)), {}, 1.0), {}, ())
 
     slow = {("K1", "", 0): walk(0.3), ("K1", "mass", 0): walk(0.3)}
-    assert level_ef._shares(slow, np.array([3.0]), 0.2)["mass"] == pytest.approx(0.1, rel=0.05)
+    assert level_f._shares(slow, np.array([3.0]), 0.2)["mass"] == pytest.approx(0.1, rel=0.05)
     still = {("K1", "", 0): walk(0.0), ("K1", "mass", 0): walk(5.0)}
-    assert level_ef._shares(still, np.array([3.0]), 0.2)["mass"] == 0, "it sinks, and does not get along"
+    assert level_f._shares(still, np.array([3.0]), 0.2)["mass"] == 0, "it sinks, and does not get along"
     model = {("model", "", 0): walk(3.0), ("model", "mass", 0): walk(9.0)}
-    assert level_ef._shares(model, np.array([3.0]), 0.2)["mass"] == 1, "faster is no credit"
+    assert level_f._shares(model, np.array([3.0]), 0.2)["mass"] == 1, "faster is no credit"
 
 
 def test_a_trial_that_was_kept_comes_back_whole(tmp_path):

@@ -15,7 +15,7 @@ from typing import Any
 import bestiary
 from bestiary.errors import DataError
 
-VERSION = "2"
+VERSION = "3"
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,17 @@ EDITIONS = {
             "D.individuality": "three animals are drawn anew too: their interval had a width of 0",
             "E.habituation": "against naive animals of the same seeds; the worm is touched every 30 s, not 6",
             "E.conditioning": "new: paired against unpaired",
+        },
+    ),
+    "3": Edition(
+        "00df292080d6d782235f3c4f1015f04c84cb006155fc3f3d319ed39102b97cb0",
+        {
+            "C.behaviour": "more rows",
+            "E.habituation": "K11 plays recordings back; within the animals' interval where one is published",
+            "E.conditioning": "run in a world with cue and event, beside unpaired and naive animals; margin 0.1, was 0",
+            "E.extinction": "new",
+            "E.retention": "new",
+            "F.": "K11 plays recordings back",
         },
     ),
 }

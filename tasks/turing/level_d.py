@@ -67,8 +67,8 @@ def _simulated(exam: Exam, real: Cohort, noise_m: float) -> tuple[Cohort | None,
         wanted["K18"] = {}
     if not exam.candidate.own and not exam.candidate.policy:
         for k in budget.simulated:
-            if k != "K18":
-                wanted[k] = {"control": controls.CONTROLS[k].animal}
+            if animal := controls.CONTROLS[k].animal:
+                wanted[k] = {"control": animal}
         if budget.every_control and exam.candidate.animal in learned.animals():
             wanted["K15"] = {}
     trials, whose = [], []

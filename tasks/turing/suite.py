@@ -14,7 +14,7 @@ import numpy as np
 
 import bestiary
 from bestiary.errors import BestiaryError
-from bestiary.tasks.turing import learned, level_a, level_b, level_c, level_d, level_ef
+from bestiary.tasks.turing import learned, level_a, level_b, level_c, level_d, level_e, level_f
 from bestiary.tasks.turing.contract import EDITIONS, VERSION, Result, Verdict, holm, level_verdict
 from bestiary.tasks.turing.controls import CONTROLS, EXTRA
 from bestiary.tasks.turing.definitions import LEVELS, TESTS
@@ -70,9 +70,9 @@ def examine(
     if "D" in wanted:
         results["D"], level_controls["D"] = level_d.run(exam)
     if "E" in wanted:
-        results["E"] = level_ef.learning(exam)
+        results["E"] = level_e.run(exam)
     if "F" in wanted:
-        results["F"] = level_ef.robustness(exam)
+        results["F"] = level_f.run(exam)
     rubric: list[level_a.Dimension] = []
     if "A" in wanted:
         results["A"], rubric = level_a.run(exam, results)
