@@ -29,11 +29,13 @@ BINOCULAR_DEG, TURNED_IN_DEG = 15.0, 24.0  # where eyes see what asks for no tur
 
 @dataclass(frozen=True, eq=False)
 class Circuit(RatePart):
-    """A RatePart with a time constant and a noise (SD, as input; time constant noise_s) for each of its neurons."""
+    """A RatePart with a time constant and a noise (SD, as input; time constant noise_s) for each of its neurons.
+    start: their first rates, 0 to 1."""
 
     taus_s: Any = 0.05
     noise: Any = 0.0
     noise_s: float = 0.3
+    start: Any = 0.0
 
     stride: int = 5  # control periods in one step: its neurons are slower than that
     _step: Any = field(init=False)
@@ -52,6 +54,7 @@ class Circuit(RatePart):
         state = super().init(seed)
         x = noise * np.random.default_rng(seed).standard_normal(len(noise))
         drive = np.zeros(len(noise), np.float32)
+        state["r"] = (state["r"] + np.asarray(self.start, np.float32)) * self._alive
         return state | {"x": x.astype(np.float32), "drive": drive, "key": np.array([seed, 0])}
 
     def advance(self, state: dict[str, Any], drive_mV: Array) -> dict[str, Any]:
@@ -277,4 +280,5 @@ def depth(clock: Clock) -> Circuit:
     edges: list[Edge] = [("slack", "Vagal", GAS), ("stretch", "Vagal", -GAS)]
     table = circuit_table(["slack", "stretch", "Vagal"], edges, "slot for the bladder's reflex", "tuned")
     bias = np.array([0, 0, math.atanh(NEUTRAL)], np.float32)
-    return Circuit(table, weigh, bias, clock, taus_s=np.array([0.05, 0.05, 0.1]))
+    start = np.array([0, 0, NEUTRAL])  # or it would sink by 0.4 mm before they have woken
+    return Circuit(table, weigh, bias, clock, taus_s=np.array([0.05, 0.05, 0.1]), start=start)

@@ -212,7 +212,7 @@ SWEEP_RAD_PER_S, QUIET_S = (
     1.5,
     0.1,
 )  # its own turning blinds loom and rotation cells so long (corollary discharge, assumed)
-NEAR_DEG, NEAR_DEG2 = 40.0, 45.0  # the zone that both eyes see when turned in, and the area of prey at a strike
+NEAR_DEG, NEAR_DEG2 = 36.0, 45.0  # the zone that both eyes see when turned in, and the area of prey at a strike
 SMALL_DEG2 = 20.0  # area of a spot of 5 deg: smaller is prey alone, larger is danger (Z36)
 PREY_DEG2 = 60.0  # where prey cells are half silent: what a hunting fish comes near to is not lost (tuned)
 

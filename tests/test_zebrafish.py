@@ -309,7 +309,7 @@ def test_a_motion_too_fast_to_be_shown_is_refused_with_the_limit():
         EmbodiedEnv("zebrafish", "optomotor", task_options={"where": "ground", "temporal_Hz": 900.0})
 
 
-def test_bouts_of_a_made_up_track_are_found():
+def made_up_track():
     """Five steps of 2 mm every 0.6 s, with a turn of 30 degrees to the left at each."""
     t = np.arange(0, 3.6, 0.005)
     com, heading = np.zeros((len(t), 3)), np.zeros(len(t))
@@ -319,7 +319,12 @@ def test_bouts_of_a_made_up_track_are_found():
         heading += np.radians(30) * rise
         com[:, 0] += 2e-3 * rise
     nose = com + 1e-3 * np.stack([np.cos(heading), np.sin(heading), 0 * t], 1)
-    track = Track(t, np.stack([nose, com], 1), com, np.zeros((len(t), 1)), {}, 4e-3)
+    pose = {"heading_rad": heading, "eye_rad": np.zeros((len(t), 2))}
+    return Track(t, np.stack([nose, com], 1), com, np.zeros((len(t), 1)), {}, 4e-3, pose=pose)
+
+
+def test_bouts_of_a_made_up_track_are_found():
+    track = made_up_track()
     found = _bouts.bouts(track)
     assert found["interval_s"] == pytest.approx([0.6] * 4, abs=0.03)
     assert found["displacement_mm"] == pytest.approx([2] * 4, abs=0.1)

@@ -97,6 +97,7 @@ class Assay:
     rewired: Count = None  # put so many draws of one control beside the animal, and say what the wiring earns
     controls: Names = ()  # several: all that the assay lists, or degree-preserving=20,brain-off
     control_n: Count = None  # trials of each draw of a control; else as many as the animal's
+    paired: Flag = False  # with --controls: another draw in every trial, and what each control loses against the animal
     refits: Names = ()  # a file of `bestiary fit --control` for each of them; else they keep the animal's parameters
     without: Names = ()  # components beside the wiring to take out
     parameters: Text = None  # a file that `bestiary fit` wrote; else the shipped ones
