@@ -121,6 +121,26 @@ def test_fails_are_corrected_for_their_number():
     assert contract._p_outside(a_result(0.1, 0.2)) == pytest.approx(0.05, abs=1e-3), "a bound at the margin is p = 0.05"
 
 
+def test_what_was_not_asked_beforehand_gets_a_rate_of_false_discovery():
+    p = [0.01, 0.02, 0.03, 0.04, 0.5]
+    assert contract.false_discovery(p) == pytest.approx([0.05, 0.05, 0.05, 0.05, 0.5])
+    assert contract.false_discovery([0.5, 0.001]) == pytest.approx([0.5, 0.002]) and contract.false_discovery([]) == []
+    rng = np.random.default_rng(0)
+    found = [min(contract.false_discovery(rng.random(50).tolist())) < 0.05 for _ in range(400)]
+    assert np.mean(found) < 0.08, "none of them true: false ones in 5 % of families"
+
+
+def test_the_rank_of_a_model_among_animals():
+    from bestiary.tasks.turing.distance import euclidean, rank_p
+
+    rng = np.random.default_rng(0)
+    real, mask = rng.standard_normal((19, 3)), np.r_[np.ones(19, bool), np.zeros(4, bool)]
+    far = rank_p(euclidean(np.r_[real, 9 + rng.standard_normal((4, 3))]), mask)
+    assert far == pytest.approx(0.05), "19 animals resolve 0.05, and no less"
+    alike = [rank_p(euclidean(rng.standard_normal((23, 3))), mask) for _ in range(200)]
+    assert 0.3 < np.mean(alike) < 0.75 and np.mean(np.array(alike) <= 0.05) < 0.1
+
+
 def test_every_test_declares_its_contract():
     for t in TESTS.values():
         assert t.level in LEVELS and t.about and t.statistic and t.version == contract.VERSION and 0 < t.power < 1
@@ -430,7 +450,7 @@ def test_a_learned_policy_has_a_body_and_no_neurons():
     way = np.linalg.norm(done.track.com_m[-1] - done.track.com_m[0]) / done.track.length_m
     assert way > 0.5, f"it went {way:.2f} body lengths in 8 s"
     with pytest.raises(LookupError, match="there is one for"):
-        Candidate("fly", "learned").build()
+        learned.load("nobody")
 
 
 def test_learning_makes_the_worm_faster():
@@ -566,7 +586,7 @@ def test_a_still_policy_fails_and_is_told_why(tmp_path):
     assert "not a verdict" in page and "<script" not in page and "http" not in page.replace("http-equiv", "")
     assert page.count("<svg") > 4 and "NOT-RUN" in page and "Which are alive?" in page
     examine("worm", "F", policy=own_policy(tmp_path), out=tmp_path / "out", budget=TINY, jobs=1, ledger=ledger)
-    assert ledger.counts("worm", saved["model_sha256"], "2") == (2, 2, 2)
+    assert ledger.counts("worm", saved["model_sha256"], contract.VERSION) == (2, 2, 2)
 
 
 @pytest.mark.parametrize("animal", ["zebrafish", "fly", "mouse"])

@@ -141,6 +141,10 @@ def _outcome(found: Bounds, real: Array, **detail: Any) -> Outcome:
     return Outcome(found.value, found.low95, found.high95, n, len(real) - n, detail)
 
 
+def _between(d: Array, real: Array, rng: np.random.Generator) -> Outcome:
+    return _outcome(distance.excess(d, real, rng), real, rank_p=distance.rank_p(d, real))
+
+
 def _by(key: str, scale: bool) -> Compare:
     def compare(battery: Battery, all_: Sequence[Portrait], real: Array, rng: np.random.Generator) -> Outcome:
         x = np.stack([p.vectors[key] for p in all_])
@@ -153,14 +157,14 @@ def _by(key: str, scale: bool) -> Compare:
             return Outcome(
                 nan, nan, nan, int(real.sum()), int((~real).sum()), reason="nothing was measured in every animal"
             )
-        return _outcome(distance.excess(distance.euclidean(x), real, rng), real)
+        return _between(distance.euclidean(x), real, rng)
 
     return compare
 
 
 def _table(metric: Callable[[Sequence[Grammar]], Array]) -> Compare:
     def compare(battery: Battery, all_: Sequence[Portrait], real: Array, rng: np.random.Generator) -> Outcome:
-        return _outcome(distance.excess(metric([p.grammar for p in all_]), real, rng), real)
+        return _between(metric([p.grammar for p in all_]), real, rng)
 
     return compare
 
