@@ -8,7 +8,7 @@ from connection probabilities that were measured cell by cell (`EM_population`).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -165,11 +165,7 @@ def evidence_table(seed: int = 0) -> Connectome:
     source = "drawn from the connection probabilities of Boulanger-Weill 2025"
     table = circuit_table(names, edges, source, "EM_population")
     types = np.array([k for _ in "LR" for k, _ in cells])
-    return Connectome(
-        ids=table.ids, types=types, sides=table.sides, kinds=np.full(len(names), "inter"), pre=table.pre,
-        post=table.post, weight=table.weight, sign=table.sign, sign_by="transmitter",
-        provenance="EM_population", source=source,
-    )  # fmt: skip
+    return replace(table, types=types, kinds=np.full(len(names), "inter"), sign_by="transmitter")
 
 
 def _evidence_weights(table: Connectome) -> scipy.sparse.csr_array:
@@ -202,7 +198,7 @@ def artr(clock: Clock) -> Circuit:
                     edges.append((f"ARTR{i + 1}_{side}", f"ARTR{j + 1}_{side}", 0.3))
     table = circuit_table(names, edges, "ARTR after Dunn 2016 and Wolf 2017, strengths fitted to flips")
     types = np.array(["ARTR"] * 10 + ["Sel"])
-    object.__setattr__(table, "types", types)
+    table = replace(table, types=types)
     bias = np.array([0.7] * 10 + [0.0], np.float32)
     noise = np.array([0.95] * 10 + [1.5])
     taus = np.array([0.15] * 10 + [0.05])
@@ -268,7 +264,7 @@ def descending(clock: Clock) -> Circuit:
             edges += [(f"{a}_{s}", f"{b}_{_other(s)}", -0.2) for s in "LR"]
     table = circuit_table(names, edges, "spinal projection neurons, strengths fitted")
     types = np.where(np.isin(table.types, ("nMLF", "MeL")), table.types, "vSPN")
-    object.__setattr__(table, "types", types)
+    table = replace(table, types=types)
     bias = np.array([np.arctanh(0.5)] * 2 + [0.0] * 8, np.float32)
     return Circuit(table, weigh, bias, clock, taus_s=np.array([0.05] * 2 + [0.03] * 8))
 
