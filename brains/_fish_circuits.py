@@ -78,7 +78,9 @@ def weigh(table: Connectome) -> scipy.sparse.csr_array:
     return scipy.sparse.csr_array((table.weight * table.sign, (table.post, table.pre)), shape=size)
 
 
-def circuit_table(names: list[str], edges: list[Edge], source: str, tag: str = "functional_fit") -> Connectome:
+def circuit_table(
+    names: list[str], edges: list[Edge], source: str, tag: str = "functional_fit", sign_by: str = "assumed"
+) -> Connectome:
     """Names end in _L or _R where a neuron has a side; its type is the name before that. Sensory: those without input
     and whose names begin with a lower-case letter."""
     row = {name: i for i, name in enumerate(names)}
@@ -93,7 +95,7 @@ def circuit_table(names: list[str], edges: list[Edge], source: str, tag: str = "
         post=np.array([row[b] for _, b, _ in edges], int),
         weight=np.abs(value),
         sign=np.sign(value).astype(np.int8),
-        sign_by="assumed",
+        sign_by=sign_by,
         provenance=tag,
         source=source,
     )
@@ -163,9 +165,9 @@ def evidence_table(seed: int = 0) -> Connectome:
                     w = 1.0 if excites[a, i] else -1.0
                     edges += [(f"{a}{i + 1}_{s}", f"{b}{j + 1}_{_other(s) if crossed else s}", w) for s in "LR"]
     source = "drawn from the connection probabilities of Boulanger-Weill 2025"
-    table = circuit_table(names, edges, source, "EM_population")
+    table = circuit_table(names, edges, source, "EM_population", "transmitter")
     types = np.array([k for _ in "LR" for k, _ in cells])
-    return replace(table, types=types, kinds=np.full(len(names), "inter"), sign_by="transmitter")
+    return replace(table, types=types, kinds=np.full(len(names), "inter"))
 
 
 def _evidence_weights(table: Connectome) -> scipy.sparse.csr_array:
