@@ -322,12 +322,26 @@ def test_what_a_policy_cannot_do_is_a_failure_not_a_crash(tmp_path):
 
 def test_changes_of_the_body_are_felt():
     ways = {}
-    for name, change in (("", {}), ("drag", {"drag": 3.0}), ("mass", {"mass": 1.2}), ("dead", {"dead": 0.5})):
+    for name, change in (("", {}), ("drag", {"drag": 3.0}), ("mass", {"body_mass": 1.2}), ("dead", {"dead": 0.5})):
         trial = Trial(
             Candidate("worm", "pattern-generator"), {"task": "locomotion", "medium": "water"}, 2.0, 0, changes=change
         )
         ways[name] = run(trial).track.com_m[-1]
     assert all(not np.array_equal(ways[""], ways[k]) for k in ("drag", "mass", "dead"))
+
+
+def test_a_heavier_body_is_where_its_parts_are():
+    from bestiary.envs import EmbodiedEnv
+    from bestiary.tasks.turing.trials import _changed
+
+    for animal in ("worm", "zebrafish"):
+        env = _changed(EmbodiedEnv(animal, "locomotion"), {"body_mass": 1.5})
+        env.reset(seed=0)
+        env.step(env.action_space.sample() * 0)
+        body = env.bound.body
+        mine = np.flatnonzero(env.model.body_rootid == env.model.body_rootid[body])
+        centre = np.average(env.data.xipos[mine], axis=0, weights=env.model.body_mass[mine])
+        assert env.last_pose["com_m"] == pytest.approx(centre * env.body.units.length, abs=1e-7)
 
 
 def test_probing_every_neuron_starts_from_one_moment():

@@ -56,7 +56,7 @@ EDITIONS = {
             "E.conditioning": "run in a world with cue and event, beside unpaired and naive animals; margin 0.1, was 0",
             "E.extinction": "new",
             "E.retention": "new",
-            "F.": "K11 plays recordings back",
+            "F.": "K11 plays recordings back; speeds of heavier and lighter bodies were off by the factor of mass",
         },
     ),
 }

@@ -18,8 +18,8 @@ from bestiary.tasks.turing.lookup import recorded
 from bestiary.tasks.turing.trials import Done, Trial
 
 CHANGES: dict[str, dict[str, Any]] = {
-    "mass -20 %": {"mass": 0.8},
-    "mass +20 %": {"mass": 1.2},
+    "mass -20 %": {"body_mass": 0.8},
+    "mass +20 %": {"body_mass": 1.2},
     "friction halved": {"friction": 0.5},
     "friction doubled": {"friction": 2.0},
     "drag halved": {"drag": 0.5},

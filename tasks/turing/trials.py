@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import mujoco
 import numpy as np
 
 from bestiary.bodies._base import Array
@@ -143,12 +144,13 @@ class _Noisy:
 
 
 def _changed(env: Any, changes: dict[str, Any]) -> Any:
-    """mass, friction, viscosity: factors on the compiled model, whatever the animal. body_drag: factor on drag made of
-    velocity-proportional actuators."""
+    """body_mass, friction, drag: factors on the compiled model, whatever the animal; drag is viscosity, and what
+    velocity-proportional actuators make of it."""
     model = env.unwrapped.model
-    if factor := changes.get("mass"):
+    if factor := changes.get("body_mass"):
         model.body_mass[:] *= factor
         model.body_inertia[:] *= factor
+        mujoco.mj_setConst(model, env.unwrapped.data)  # sums of masses too: the centre of mass is divided by them
     if factor := changes.get("friction"):
         model.geom_friction[:] *= factor
     if factor := changes.get("drag"):
