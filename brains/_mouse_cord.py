@@ -30,6 +30,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 LIMBS = ("FL", "FR", "HL", "HR")
 STEP_S = 5e-4
+FAST_GATE = 0.2
 SETTLE_S = 3.0  # the rhythm runs so long before an episode
 ALPHA_TOP = 1.03  # of the drive: the flexors of the published network no longer fall silent from about 1.07 on
 SPEED_S = 0.25  # of the drive: a body that is sped up faster leaps before its limbs take turns
@@ -83,11 +84,14 @@ def units() -> list[Unit]:
     out += [Unit("nod", "nod", "motor", tau_s=0.1, bias_mV=5), Unit("lick", "lick", "motor", tau_s=0.01)]
     out += [Unit(f"FN_{s}", "FN", "motor", tau_s=0.005, bias_mV=2) for s in "LR"]  # protractors; 50 Hz is the middle
     out += [Unit(f"{w}_{limb}", w, "sensory", tau_s=0.005) for w in ("load", "stretch") for limb in LIMBS]
+    out += [Unit("fast", "fast", "motor", bias_mV=-5)]  # silent up to a trot
+    out += [Unit(f"Ib_{limb}", "Ib", tau_s=0.002) for limb in LIMBS]
     out += [Unit("crossing", "crossing", top_Hz=44)]  # so that, unloaded, crossed reflexes are silent at every speed
     out += [Unit(f"crossed_{limb}", "crossed", tau_s=0.01, bias_mV=-5) for limb in LIMBS]
     out += [Unit("tipped", "tipped", "sensory")]
     out += [Unit("righting", "righting", "motor", bias_mV=-3)]  # from 46 deg off upright
     out += [Unit(w, "tilt", "sensory", tau_s=0.02) for w in ("nose_up", "nose_down", "lean_L", "lean_R")]
+    out += [Unit(f"spin_{s}", "spin", "sensory") for s in "LR"]
     return out
 
 
@@ -114,10 +118,12 @@ def _edges() -> list[tuple[str, str, float, str, tuple[str, ...]]]:
             add(pre, post, weight, *parts)
         add(f"stretch_{limb}", f, 0.0304, "stretch-feedback", by="tuned")
         for pre, post, weight in (
-            (f"load_{limb}", f, -0.0265), (f"load_{limb}", e, 0.129), (f"load_{limb}", f"crossed_{limb}", 0.1),
+            (f"load_{limb}", f"Ib_{limb}", 0.1), ("fast", f"Ib_{limb}", -FAST_GATE),
+            (f"Ib_{limb}", f, -0.0265), (f"Ib_{limb}", e, 0.129), (f"Ib_{limb}", f"crossed_{limb}", 0.1),
             ("crossing", f"crossed_{limb}", 0.113), (f"crossed_{limb}", f"RGF_{across}", 0.0312),
         ):  # fmt: skip
             add(pre, post, weight, "load-feedback", by="tuned")
+    add("speed", "fast", 0.1, by="tuned")
     add("speed", "crossing", 0.1, "load-feedback", by="tuned")
     for s in "LR":
         c = _OTHER[s]
@@ -176,7 +182,7 @@ class MouseCord(Cord):
             [(u.part, -np.expm1(-STEP_S / u.tau_s), u.gain_Hz_per_mV, u.top_Hz, u.bias_mV, u.excited) for u in every]
         )
         if "vestibulospinal" in without:
-            self._speaks[[row[w] for w in ("nose_up", "nose_down", "lean_L", "lean_R")]] = 0
+            self._speaks[[row[w] for w in ("nose_up", "nose_down", "lean_L", "lean_R", "spin_L", "spin_R")]] = 0
         if "load-feedback" in without:
             self._speaks[[row[f"load_{limb}"] for limb in LIMBS]] = 0
 
