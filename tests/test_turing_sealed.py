@@ -86,8 +86,8 @@ def test_a_wrong_key_and_a_changed_file_are_told(tmp_path):
     file.write_bytes(bytes(raw))
     with pytest.raises(DataError, match="file was changed"):
         sealed.opened(file, key)
-    key.write_text("not hex")
-    with pytest.raises(DataError, match="64 hexadecimal"):
+    key.write_text("no key")
+    with pytest.raises(DataError, match="holds no key"):
         sealed.opened(file, key)
     with pytest.raises(DataError, match="no sealed recording"):
         sealed.opened(tmp_path / "worms.csv", key)

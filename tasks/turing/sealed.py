@@ -11,13 +11,13 @@ import hashlib
 import hmac
 import io
 import json
-import secrets
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
+from cryptography.fernet import Fernet, InvalidToken
 
 from bestiary.errors import DataError
 from bestiary.tasks.turing import checks, readers
@@ -31,7 +31,6 @@ from bestiary.tasks.turing.sources import plan
 
 DEV, SEALED, KEY = "dev.h5", "sealed.bin", "sealed.key"
 _MAGIC = f"bestiary sealed recording 1, {CANARY}\n".encode()
-_NONCE, _MAC = 16, 32
 
 
 def split(cohort: Cohort, key: bytes, share: float = 0.5) -> tuple[list[int], list[int]]:
@@ -68,19 +67,17 @@ def seal(recording: str | Path, folder: str | Path, share: float = 0.5, every: i
     checks.insist(cohort)
     if (folder / SEALED).exists():
         raise DataError(f"{folder / SEALED} is there already: a sealed set is drawn once")
-    key = secrets.token_bytes(32)
+    key = Fernet.generate_key()
     dev, sealed = split(cohort, key, share)
     folder.mkdir(parents=True, exist_ok=True)
     with h5py.File(folder / DEV, "w") as file:
         file.attrs["canary"] = CANARY
         for i in dev:
             _write(file.create_group(cohort.animals[i].name), cohort.animals[i])
-    nonce = secrets.token_bytes(_NONCE)
-    secret = _ciphered(_packed(cohort.take(sealed)), key, nonce)
-    (folder / SEALED).write_bytes(_MAGIC + nonce + _mac(key, nonce + secret) + secret)
+    (folder / SEALED).write_bytes(_MAGIC + Fernet(key).encrypt(_packed(cohort.take(sealed))))
     path = folder / KEY
     path.touch(mode=0o600)
-    path.write_text(key.hex() + "\n", encoding="ascii")
+    path.write_bytes(key + b"\n")
     labs = [Counter(cohort.animals[i].lab or "one laboratory" for i in rows) for rows in (dev, sealed)]
     return {"dev": dict(labs[0]), "sealed": dict(labs[1]), "folder": str(folder), "sha256": digest(folder / SEALED)}
 
@@ -99,24 +96,13 @@ def opened(file: str | Path, key_file: str | Path) -> Cohort:
     if not raw.startswith(_MAGIC):
         raise DataError(f"{path} is no sealed recording")
     try:
-        key = bytes.fromhex(at.read_text(encoding="ascii").strip())
+        keyed = Fernet(at.read_bytes().strip())
     except ValueError:
-        raise DataError(f"{at} holds no key: 64 hexadecimal digits are one") from None
-    rest = raw[len(_MAGIC) :]
-    nonce, mac, secret = rest[:_NONCE], rest[_NONCE : _NONCE + _MAC], rest[_NONCE + _MAC :]
-    if not hmac.compare_digest(mac, _mac(key, nonce + secret)):
-        raise DataError(f"{at} is not the key of {path}, or the file was changed")
-    return _unpacked(_ciphered(secret, key, nonce))
-
-
-def _mac(key: bytes, what: bytes) -> bytes:
-    return hmac.new(key, b"mac" + what, hashlib.sha256).digest()
-
-
-def _ciphered(text: bytes, key: bytes, nonce: bytes) -> bytes:
-    """Exclusive or with SHAKE-256 of key and nonce (FIPS 202) as a key stream; its own inverse."""
-    stream = hashlib.shake_256(b"stream" + key + nonce).digest(len(text))
-    return (np.frombuffer(text, np.uint8) ^ np.frombuffer(stream, np.uint8)).tobytes()
+        raise DataError(f"{at} holds no key: {KEY}, which `bestiary seal` wrote, does") from None
+    try:
+        return _unpacked(keyed.decrypt(raw[len(_MAGIC) :]))
+    except InvalidToken:
+        raise DataError(f"{at} is not the key of {path}, or the file was changed") from None
 
 
 def _write(group: h5py.Group, a: Series) -> None:

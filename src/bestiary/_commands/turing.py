@@ -13,7 +13,7 @@ from bestiary.errors import BestiaryError
 
 def needed() -> None:
     """BestiaryError where a library of the Turing test is not installed."""
-    for name, module in (("scikit-learn", "sklearn"), ("jinja2", "jinja2")):
+    for name, module in (("scikit-learn", "sklearn"), ("jinja2", "jinja2"), ("cryptography", "cryptography")):
         if importlib.util.find_spec(module) is None:
             raise BestiaryError(f"the Turing test needs {name}: pip install 'bestiary[turing]'")
 
