@@ -95,27 +95,22 @@ def run_paired(
     for name, these in asked.items():
         if not these:
             raise DataError(f"assay {name!r} lists no controls: name some, such as degree-preserving")
-    total = sum(1 + len(these) for these in asked.values())
+    total, done = sum(1 + len(these) for these in asked.values()), 0
     rows: list[dict[str, Any]] = []
     results: dict[str, dict[str, Result]] = {}
+    fixed: dict[str, Any] = {
+        "n": n, "seed": seed, "parameters": parameters, "without": without, "jobs": jobs, "factory": factory,
+    }  # fmt: skip
     for assay in assays:
-        results[assay.name] = found = {}
+        found: dict[str, Result] = {}
         for name in ("intact", *asked[assay.name]):
-            drawn = name != "intact" and control(name).draws
-            found[name] = run_assay(
-                animal,
-                assay,
-                n=n,
-                seed=seed,
-                control=None if name == "intact" else name,
-                control_draws=(n or assay.n) if drawn else 1,
-                parameters=parameters,
-                without=without,
-                jobs=jobs,
-                factory=factory,
-            )
+            draws = (n or assay.n) if control(name).draws else 1
+            instead = None if name == "intact" else name
+            found[name] = run_assay(animal, assay, control=instead, control_draws=draws, **fixed)
+            done += 1
             if progress is not None:
-                progress(sum(len(them) for them in results.values()), total)
+                progress(done, total)
+        results[assay.name] = found
         rows += compare(assay, found)
     return Paired(animal, rows, results)
 
@@ -128,7 +123,8 @@ def compare(assay: Assay, found: Mapping[str, Result]) -> list[dict[str, Any]]:
         for name, result in found.items():
             if name == "intact":
                 continue
-            less = contrast(row_values(row, intact.trials), row_values(row, result.trials), row.how, x=row.x)
+            values, theirs = row_values(row, intact.trials), row_values(row, result.trials)
+            less = contrast(values, theirs, row.how, x=row.x)
             keys = ("value", "low95", "high95", "n", "verdict")
             controls[name] = {**{k: result.rows[r][k] for k in keys}, "less": vars(less)}
         rows.append(

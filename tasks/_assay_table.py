@@ -103,9 +103,9 @@ def parse(table: Mapping[str, Any]) -> dict[str, Assay]:
         for kept in assay.keep:
             if kept not in KEPT:
                 raise DataError(f"assay {name!r}, keep: no {kept!r}; {bestiary.nearest(kept, KEPT)}")
-        for wanted in assay.paired:
-            if wanted not in (ids := [r.id for r in rows]):
-                raise DataError(f"assay {name!r}, paired: no row {wanted!r}; {bestiary.nearest(wanted, ids)}")
+        for id_ in assay.paired:
+            if id_ not in (ids := [r.id for r in rows]):
+                raise DataError(f"assay {name!r}, paired: no row {id_!r}; {bestiary.nearest(id_, ids)}")
         for row in assay.rows:
             for arm in row.arms:
                 if arm not in assay.arms:

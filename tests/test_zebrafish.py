@@ -215,6 +215,8 @@ def test_transposed_foreign_or_broken_projectomes_are_refused():
         check(matrix, names, known=("SFGS",))
     with pytest.raises(ConnectomeError, match="1000 to 100000"):
         scaffold(matrix, names, 10)
+    with pytest.raises(ConnectomeError, match="0 everywhere"):
+        scaffold(0 * matrix, names)
 
 
 def test_prey_on_one_side_turns_the_eyes_in_and_the_fish_to_it_through_the_tectum():
@@ -227,6 +229,11 @@ def test_prey_on_one_side_turns_the_eyes_in_and_the_fish_to_it_through_the_tectu
         seen[lesion] = (np.degrees(infos[-1]["converged_rad"]), left - right)
     assert seen[()][0] > 20 and seen[()][1] > 20
     assert abs(seen["tectum",][0]) < 3 and abs(seen["tectum",][1]) < 1
+
+
+def test_the_fish_does_not_sink_before_its_bladder_is_set():
+    infos, poses, _ = live("locomotion", 0.5, body={"eyes": False})
+    assert abs(poses[-1]["com_m"][2]) < 1e-4 and len(infos) == 500
 
 
 def test_a_strike_needs_prey_near_for_both_eyes_and_a_hunt():
@@ -307,6 +314,10 @@ def test_a_motion_too_fast_to_be_shown_is_refused_with_the_limit():
             EmbodiedEnv("zebrafish", task, task_options=options)
     with pytest.raises(ValueError, match="at most"):
         EmbodiedEnv("zebrafish", "optomotor", task_options={"where": "ground", "temporal_Hz": 900.0})
+    with pytest.raises(ValueError, match="current_m_per_s is not a number"):
+        EmbodiedEnv("zebrafish", "flow", task_options={"current_m_per_s": float("nan")})
+    with pytest.raises(ValueError, match="period_deg must be above 0 and finite"):
+        EmbodiedEnv("zebrafish", "optomotor", task_options={"period_deg": float("inf")})
 
 
 def made_up_track():
