@@ -35,7 +35,7 @@ def run(exam: Exam) -> tuple[list[Result], dict[str, Verdict]]:
         return [not_run(t, reason) for t in tests()], {}
     try:
         real, noise_m = sources.behaviour(options)
-        checks.insist(real, {k: tuple(v) for k, v in options.get("plausible", {}).items()})
+        checks.insist(real, {k: tuple(v) for k, v in exam.plan.get("plausible", {}).items()})
     except DataError as error:
         return [not_run(t, str(error)) for t in tests()], {}
     if exam.why_not or "task" not in options:
@@ -139,6 +139,7 @@ def compare(
     if bad := [f.what for f in flags if f.kind == "refused"]:
         raise DataError(f"the model's series: {bad[0]}")
     doubt = "; ".join(f.what for f in flags if f.kind == "inconclusive")
+    notes = (*notes, *[f.what for f in flags if f.kind == "note"][:3])
     recorded = real
     real, model = matched(real, model)
     battery, mine = Battery.of(real, recorded, permutations)

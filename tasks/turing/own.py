@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from bestiary.errors import DataError
-from bestiary.tasks.turing import level_d, pipeline, readers, synthetic
+from bestiary.tasks.turing import checks, level_d, pipeline, readers, synthetic
 from bestiary.tasks.turing.contract import VERSION, Result, Verdict, level_verdict
 from bestiary.tasks.turing.controls import CONTROLS, EXTRA
 from bestiary.tasks.turing.guard import guarded
 from bestiary.tasks.turing.series import Cohort
+from bestiary.tasks.turing.sources import plan
 
 
 def against(
@@ -45,10 +46,13 @@ def against(
     read = recording if isinstance(recording, Cohort) else readers.read(recording, every)
     if tuple(read.channels) != ("x_m", "y_m"):
         raise DataError(f"{read.source} has channels {', '.join(read.channels)}; tracks are x_m, y_m")
+    table = plan(animal).get("plausible", {})
+    checks.insist(read)  # as it was recorded: what smoothing would hide
     rate = read.rate_Hz
     noise_m = max(pipeline.tracking_noise_m(a.values) for a in read.animals)
     paths = [pipeline.centroid(a.name, a.values, rate, smooth_s, out_Hz) for a in read.animals]
     real = Cohort(tuple(paths), read.source, sha256=read.sha256)
+    checks.insist(real, {k: tuple(v) for k, v in table.items()})
     options = {"camera_Hz": rate, "smooth_s": smooth_s, "out_Hz": out_Hz}
     env = EmbodiedEnv(animal, task, medium, getattr(policy, "clock", None), task_options={"seconds": seconds + 1})
     files = [*protect, *([] if isinstance(recording, Cohort) else [recording])]

@@ -122,10 +122,12 @@ def _csv(path: Path) -> list[Series]:
             continue
         if len(row) != len(head):
             raise DataError(f"{path}, line {number}: {len(row)} cells under {len(head)} names")
-        try:
-            cells = [float(row[i]) if row[i].strip() else np.nan for i in at]
-        except ValueError as error:
-            raise DataError(f"{path}, line {number}: {error}") from None
+        cells = []
+        for i in at:
+            try:
+                cells.append(float(row[i]) if row[i].strip() else np.nan)
+            except ValueError:
+                raise DataError(f"{path}, line {number}: {head[i]} is no number, got {row[i]!r}") from None
         name = row[who] if who is not None else path.stem
         table.setdefault(name, []).append(cells)
         lab = row[where].strip() if where is not None else ""
