@@ -108,7 +108,8 @@ def pretectum(clock: Clock) -> Circuit:
 
     `ds_left_L` is motion to the left as the left eye sees it, on the floor; `rot_...` is motion around the fish. A turn
     cell of one side is excited by motion to its side in both eyes and inhibited by the opposite: converging motion
-    cancels, two eyes add. Motion from ahead makes fish turn round (Orger 2008, memory): to either side. Their time constants (0.03 s) leave to the eyes' own slowness what Z18 allows. Rotation cells
+    cancels, two eyes add. Motion from ahead (`Pt_back`) makes the next bouts turns, to either side (Orger 2008,
+    memory). Time constants of 0.03 s leave to the eyes' own slowness what Z18 allows. Rotation cells
     store velocity (1 s, assumed): a loop that follows three quarters of the slip is not steady with less, at the delays
     of correlators and integrator.
     """
