@@ -110,7 +110,8 @@ def pretectum(clock: Clock) -> Circuit:
 
     `ds_left_L` is motion to the left as the left eye sees it, on the floor; `rot_...` is motion around the fish. A turn
     cell of one side is excited by motion to its side in both eyes and inhibited by the opposite: converging motion
-    cancels, two eyes add. Their time constants (0.03 s) leave to the eyes' own slowness what Z18 allows. Rotation cells
+    cancels, two eyes add. Motion from ahead (`Pt_back`) makes the next bouts turns, to either side (Orger 2008,
+    memory). Time constants of 0.03 s leave to the eyes' own slowness what Z18 allows. Rotation cells
     store velocity (1 s, assumed): a loop that follows three quarters of the slip is not steady with less, at the delays
     of correlators and integrator.
     """
@@ -119,11 +120,12 @@ def pretectum(clock: Clock) -> Circuit:
         names += [f"ds_{way}_{eye}" for way in ("left", "right", "fwd", "back")]
         names += [f"rot_{way}_{eye}" for way in ("left", "right")]
     for side, way in (("L", "left"), ("R", "right")):
-        names += [f"Pt_turn_{side}", f"Pt_fwd_{side}", f"Pt_rot_{side}"]
+        names += [f"Pt_turn_{side}", f"Pt_fwd_{side}", f"Pt_rot_{side}", f"Pt_back_{side}"]
         against = "right" if way == "left" else "left"
         for eye in "LR":
             edges += [(f"ds_{way}_{eye}", f"Pt_turn_{side}", 0.7), (f"ds_{against}_{eye}", f"Pt_turn_{side}", -0.7)]
             edges += [(f"ds_fwd_{eye}", f"Pt_fwd_{side}", 0.8), (f"ds_back_{eye}", f"Pt_fwd_{side}", -0.8)]
+            edges += [(f"ds_back_{eye}", f"Pt_back_{side}", 0.8), (f"ds_fwd_{eye}", f"Pt_back_{side}", -0.8)]
             edges += [(f"rot_{way}_{eye}", f"Pt_rot_{side}", 0.6), (f"rot_{against}_{eye}", f"Pt_rot_{side}", -0.6)]
     taus = np.full(len(names), 0.03)
     taus[[n.startswith("rot") for n in names]] = 0.05
