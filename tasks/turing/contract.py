@@ -169,13 +169,9 @@ def holm(results: Sequence[Result]) -> list[Result]:
     out, largest = list(results), 0.0
     for rank, (p, i) in enumerate(claims):
         largest = max(largest, min(1.0, p * (len(claims) - rank)))
-        out[i] = replace(
-            out[i],
-            notes=(
-                *out[i].notes,
-                f"p {f'= {largest:.2g}' if largest > 1e-6 else '< 1e-06'} after Holm, {len(claims)} FAILs",
-            ),
-        )
+        size = f"= {largest:.2g}" if largest > 1e-6 else "< 1e-06"
+        said = f"p {size} after Holm, {len(claims)} FAIL{'s' * (len(claims) > 1)}"
+        out[i] = replace(out[i], notes=(*out[i].notes, said))
     return out
 
 
@@ -201,15 +197,15 @@ def not_run(test: Test, reason: str) -> Result:
     return Result(test, Verdict.NOT_RUN, reason=reason)
 
 
-def judge(test: Test, outcome: Outcome, least: int = 2) -> Result:
-    """The verdict of a measured statistic. Fewer than `least` animals on a side, or fewer than 4 recorded ones, can
-    fail a model but not pass it."""
+def judge(test: Test, outcome: Outcome, least: int = 2, what: str = "recorded animals: no floor, weak") -> Result:
+    """The verdict of a measured statistic. Fewer than `least` animals on a side, or fewer than 4 recorded ones (`what`
+    they are), can fail a model but not pass it."""
     verdict, reason = test.margin.judge(outcome.low95, outcome.high95), outcome.reason
     few = min(outcome.n_real, outcome.n_model)
     if few < least or not math.isfinite(outcome.value):
         return Result(test, Verdict.INCONCLUSIVE, outcome, reason or f"{few} animals on one side, {least} are needed")
     if verdict is Verdict.PASS and outcome.n_real < 4:
-        verdict, reason = Verdict.INCONCLUSIVE, reason or f"{outcome.n_real} recorded animals: no floor, weak"
+        verdict, reason = Verdict.INCONCLUSIVE, reason or f"{outcome.n_real} {what}"
     if verdict is Verdict.INCONCLUSIVE and not reason:
         reason = "the interval crosses the margin"
         if test.level == "D":

@@ -185,7 +185,7 @@ def _pieces(t: Any, y: Any) -> list[str]:
 
 def bars(features: Sequence[tuple[str, float]]) -> str:
     """What gave it away: names with shares."""
-    wide, step = 250, 19
+    wide, step = 310, 19
     most = max((w for _, w in features), default=1.0) or 1.0
     out = [
         f'<svg viewBox="0 0 {wide} {step * len(features) + 4}" class="bars" role="img" aria-label="what gave it away">'

@@ -49,13 +49,14 @@ def _habituation(exam: Exam) -> Result:
     if played:
         files = recorded(exam, "E", worlds[1], seconds)
         arms |= {"K11": {"library": files}} if files else {}
-    trials = [exam.trial(w, seconds, exam.seed + i, **arm) for arm in arms.values() for w in worlds for i in range(n)]
-    done = exam.run("E learning", trials)
+    some = min(n, exam.budget.stand_ins or n)
+    runs = [(k, w, i) for k in arms for w in worlds for i in range(n if k == "model" else some)]
+    done = exam.run("E learning", [exam.trial(w, seconds, exam.seed + i, **arms[k]) for k, w, i in runs])
     rng = np.random.default_rng(exam.seed)
     found = {}
-    for a, k in enumerate(arms):
-        mine = done[2 * a * n : 2 * (a + 1) * n]
-        found[k] = _decline(mine[:n], mine[n:], rng, options)
+    for k in arms:
+        mine = [d for (whose, _, _), d in zip(runs, done, strict=True) if whose == k]
+        found[k] = _decline(mine[: len(mine) // 2], mine[len(mine) // 2 :], rng, options)
     reference = Reference(options["source"], options.get("doi", ""), n_animals=int(options["n_animals"]))
     low, high = options.get("interval", (test.margin.low, test.margin.high))  # of the animals, where it is published
     test = replace(test, reference=reference, margin=Margin(low, min(high, test.margin.high)))

@@ -81,7 +81,9 @@ def run(exam: Exam) -> list[Result]:
     out = []
     for test, how in zip(tests, (np.mean, np.min), strict=True):
         reference = Reference("declared envelope: no recorded animals under these changes", n_animals=n)
-        result = judge(replace(test, reference=reference), _outcome(table["model"], how, n, rng), least=2)
+        result = judge(
+            replace(test, reference=reference), _outcome(table["model"], how, n, rng), what="runs, 4 are needed"
+        )
         against = {}
         for k, shares in table.items():
             if k != "model":
