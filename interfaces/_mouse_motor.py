@@ -37,8 +37,9 @@ STRETCH_MM = 18.0  # behind the middle of its stance, from where a paw is felt t
 # Paws of a rearing mouse, mm from where they stand, in the frame of a trunk that is pitched up by 55 degrees, and the
 # sine at which hand and foot rise there: the centre of mass is above the hind paws
 REAR = {"F": ((4.0, 0.0, 8.0), np.nan), "H": ((-12.0, 0.0, -2.0), -0.82)}
-# Drive of the cord (alpha); speed in m/s of the body that it stands for: about strides of M20 at the network's rhythm
-SPEEDS = ((0.05, 0.07), (0.1, 0.1), (0.2, 0.2), (0.3, 0.3), (0.5, 0.44), (1.0, 0.9))
+# Drive of the cord (alpha); speed in m/s of the body that it stands for: up to a trot about strides of M20 at the
+# network's rhythm, above it what the body reached in the search
+SPEEDS = ((0.05, 0.07), (0.1, 0.1), (0.2, 0.2), (0.3, 0.3), (0.5, 0.44), (0.75, 0.53), (1.0, 0.62))
 
 
 @dataclass(frozen=True)

@@ -137,14 +137,15 @@ def compare(assay: Assay, found: Mapping[str, Result]) -> list[dict[str, Any]]:
 def word(intact: str, controls: Mapping[str, Mapping[str, Any]]) -> str:
     """What paired controls say of a row whose verdict with the animal is `intact`.
 
-    "does not come out": the animal fails the row. "needs no brain": it passes, and so does the body without one. Else,
-    of the rewired and shuffled ones, from which the animal differs: the interval of its paired difference leaves out 0,
-    or there was nothing to measure in the control. "wiring matters": from all; "wiring makes no difference": from none;
-    else those from which it does not are named. Intervals are not corrected for their number.
+    "does not come out": the animal fails the row. "needs no brain": it passes, and the body without one does as well as
+    it. Else, of the rewired and shuffled ones, from which the animal differs: the interval of its paired difference
+    leaves out 0, or there was nothing to measure in the control. "wiring matters": from all; "wiring makes no
+    difference": from none; else those from which it does not are named. Intervals are not corrected for their number.
     """
     if intact not in (*PASSED, "beside"):
         return "does not come out"
-    if any(controls[name]["verdict"] in PASSED for name in BRAINLESS if name in controls):
+    without = [controls[name] for name in BRAINLESS if name in controls]
+    if any(c["verdict"] in PASSED and not _differs(c["less"]) for c in without):
         return "needs no brain"
     shuffles = {name: _differs(c["less"]) for name, c in controls.items() if name in SHUFFLES}
     if not shuffles:

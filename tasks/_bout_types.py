@@ -35,7 +35,7 @@ TYPES = {
 STRAIGHT_DEG, HIGH_DEG, O_DEG = 10.0, 60.0, 120.0  # size of turn: routine from, high-angle from, O-bend from
 SMALL_MM, SLOW_MM_PER_S, BURST_MM_PER_S = 1.2, 12.0, 40.0
 CAPTURE_MM_PER_S, LONG_MM = 12.0, 1.5  # capture swims are faster than approaches; the long ones go further
-C_DEG, C_S, LATE_S = 60.0, 0.02, 0.015  # a C-start turns the head so far in so short a time; short latency is below
+C_DEG, C_S, LATE_S = 100.0, 0.02, 0.015  # a C-start turns the head so far so soon (`c_bends`); short latency is below
 CONVERGED_DEG = 30.0
 _LONGEST_S = 0.5
 

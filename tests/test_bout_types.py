@@ -15,8 +15,8 @@ def test_there_are_thirteen_and_each_can_be_met():
         name(3, 0.8, 8, 10, False), name(3, 2, 15, 10, False), name(30, 2, 15, 20, False),
         name(80, 2, 15, 20, False), name(3, 4, 50, 10, False), name(40, 4, 50, 20, False),
         name(150, 3, 20, 40, False), name(4, 0.4, 5, 5, True), name(25, 0.5, 6, 20, True),
-        name(5, 1.0, 20, 10, True), name(5, 2.0, 20, 10, True), name(90, 5, 90, 110, False),
-        name(90, 5, 90, 110, False, late=True),
+        name(5, 1.0, 20, 10, True), name(5, 2.0, 20, 10, True), name(130, 5, 90, 110, False),
+        name(130, 5, 90, 110, False, late=True),
     }  # fmt: skip
     assert met == set(TYPES) and len(TYPES) == 13
 

@@ -161,7 +161,8 @@ class Learner:
     def __init__(self):
         self.clock, self.rhythm = Clock(**CLOCK), PATTERN(bestiary.load("bodies", "worm").BODY())
     def reset(self, episode_seed):
-        self.time = self.phase = self.value = self.trace = 0.0
+        self.value = self.trace = 0.0
+        self.phase = np.random.default_rng(episode_seed).uniform(0, 10)  # or all begin alike, and stay so
         self.was = False
     def act(self, obs):
         dt = self.clock.control_s
@@ -189,14 +190,14 @@ def test_a_worm_that_learns_passes_through_its_senses(tmp_path, rate, expected):
     (tmp_path / "learner.py").write_text(LEARNER.replace("RATE", str(rate)))
     plan = {"conditioning": {"medium": "water", "measure": "ahead_mm_per_s", "expect": -1, "least": 1e-3}}
     plan["conditioning"] |= {"task_options": WORLD, "source": "made up", "n_animals": 10}
-    exam = Exam(Candidate("worm", f"{tmp_path}/learner.py:Learner"), plan, replace(FULL, learning=4), tmp_path / "out")
+    exam = Exam(Candidate("worm", f"{tmp_path}/learner.py:Learner"), plan, replace(FULL, learning=6), tmp_path / "out")
     exam.policy = exam.candidate.build()
     results = conditioned.run(exam)
     assert results[0].verdict is expected, results[0]
     if rate == 0:
         assert {r.verdict for r in results[1:]} == {Verdict.NOT_RUN}
     else:
-        assert results[2].verdict is Verdict.PASS and results[1].verdict is Verdict.FAIL, "it never unlearns"
+        assert results[2].verdict is Verdict.PASS and results[1].verdict is not Verdict.PASS, "it never unlearns"
 
 
 # K11

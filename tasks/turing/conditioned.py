@@ -18,7 +18,7 @@ from bestiary.bodies._base import Array
 from bestiary.tasks._catalogue import Measure, measure
 from bestiary.tasks._trial import Track
 from bestiary.tasks.conditioning import Conditioning
-from bestiary.tasks.turing.contract import Outcome, Reference, Result, judge, not_run, validate
+from bestiary.tasks.turing.contract import Outcome, Reference, Result, Verdict, judge, not_run, validate
 from bestiary.tasks.turing.definitions import TESTS
 from bestiary.tasks.turing.distance import bounds
 from bestiary.tasks.turing.exam import Exam
@@ -136,7 +136,7 @@ def run(exam: Exam) -> list[Result]:
             o = outcome("E.conditioning", learnt, exam.seed, least)
             against[k] = (o.value, o.low95, o.high95, test.margin.judge(o.low95, o.high95))
     out = [validate(replace(result, controls=against))]
-    if not mine.low95 > 0:  # NaN too
+    if result.verdict is Verdict.FAIL or not mine.low95 > 0:  # NaN too
         return [*out, *(not_run(t, "nothing was learned that could be kept or lost") for t in tests[1:])]
     both = _learnt(exam, options, {}, FIRST | LATER, "model")
     for t in tests[1:]:

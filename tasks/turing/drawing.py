@@ -18,7 +18,15 @@ COLOURS = {
 }
 _REAL, _MODEL = "#1f5fa8", "#c2571a"
 _LEFT, _RIGHT = -0.6, 3.0
-_ORIGIN = {"C": 1.0, "F": 1.0, "B.correlations": 1.0, "E": -0.5}
+_ORIGIN = {
+    "C": 1.0,
+    "F": 1.0,
+    "B.correlations": 1.0,
+    "E.habituation": -0.5,
+    "E.conditioning": 1.0,
+    "E.extinction": -1.0,
+    "E.retention": 1.0,
+}
 
 
 def place(row: Mapping[str, Any], value: float | None) -> float | None:
