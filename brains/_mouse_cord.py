@@ -31,10 +31,11 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 LIMBS = ("FL", "FR", "HL", "HR")
 STEP_S = 5e-4
-FAST_GATE, FAST_V0V = 0.84, 0.10  # how strongly `fast` cells hold back load afferents and V0V
+FAST_GATE, FAST_V0V = 0.84, 0.1  # how strongly `fast` cells hold back load afferents and V0V
 SETTLE_S = 3.0  # the rhythm runs so long before an episode
 ALPHA_TOP = 1.03  # of the drive: the flexors of the published network no longer fall silent from about 1.07 on
-SPEED_S = 0.42  # of the drive: a body that is sped up faster leaps before its limbs take turns
+SPEED_S = 0.25  # of the drive, which rises no faster than
+SPEED_HZ_PER_S = 210.0  # this: a body that is sped up faster leaps before its limbs take turns
 IDLE_HZ = 5.0  # of `speed` at rest: the rhythm idles at 2 Hz, unheard, so that a walk begins in step
 _OTHER = {"L": "R", "R": "L"}
 
@@ -56,7 +57,7 @@ COMPONENTS = {
 
 @dataclass(frozen=True)
 class Unit:
-    """Of commands and afferents: rate = clip(gain * potential, 0, top). `nap`, `extensor`: of the published neurons."""
+    """Of commands and afferents: rate = clip(gain * potential, 0, top), rising by `rise` at most."""
 
     name: str
     type: str
@@ -67,6 +68,7 @@ class Unit:
     bias_mV: float = 0.0
     part: int = 0  # 0 a rate unit, 1 a published neuron, 2 one with persistent sodium current
     excited: float = 0.0  # constant excitatory drive of a published neuron
+    rise_mV_per_s: float = np.inf
 
 
 def units() -> list[Unit]:
@@ -79,7 +81,16 @@ def units() -> list[Unit]:
     for side in "LR":
         long = ("V0Ddiag", "V0Vdiagfh", "V0Vdiaghf", "InHom", "Shox2fh", "Shox2hf")
         out += [Unit(f"{w}_{side}", w, part=1) for w in long]
-    out += [Unit("speed", "speed", tau_s=SPEED_S, top_Hz=100 * ALPHA_TOP, bias_mV=IDLE_HZ / 10)]
+    out += [
+        Unit(
+            "speed",
+            "speed",
+            tau_s=SPEED_S,
+            top_Hz=100 * ALPHA_TOP,
+            bias_mV=IDLE_HZ / 10,
+            rise_mV_per_s=SPEED_HZ_PER_S / 10,
+        )
+    ]
     out += [Unit("stop", "stop", tau_s=0.03, gain_Hz_per_mV=20, bias_mV=10)]
     out += [Unit(f"turn_{s}", "turn", tau_s=0.05) for s in "LR"]
     out += [Unit("rear", "rear", "motor", tau_s=0.1), Unit("crouch", "crouch", "motor", tau_s=0.05)]
@@ -183,7 +194,18 @@ class MouseCord(Cord):
         every, without, row = units(), self.without, self._row
         self._steps = max(1, round(self.decoder.period_s / STEP_S))
         self._unit = np.array(
-            [(u.part, -np.expm1(-STEP_S / u.tau_s), u.gain_Hz_per_mV, u.top_Hz, u.bias_mV, u.excited) for u in every]
+            [
+                (
+                    u.part,
+                    -np.expm1(-STEP_S / u.tau_s),
+                    u.gain_Hz_per_mV,
+                    u.top_Hz,
+                    u.bias_mV,
+                    u.excited,
+                    u.rise_mV_per_s,
+                )
+                for u in every
+            ]
         )
         if "vestibulospinal" in without:
             self._speaks[[row[w] for w in ("nose_up", "nose_down", "lean_L", "lean_R", "spin_L", "spin_R")]] = 0
@@ -251,7 +273,7 @@ def _network(potential, inactivation, rate, drive, unit, alive, speaks, pre, pos
             part = unit[i, 0]
             if part == 0:
                 goal = excites[i] + drive[i] + unit[i, 4]
-                potential[i] += (goal - potential[i]) * unit[i, 1]
+                potential[i] += min((goal - potential[i]) * unit[i, 1], unit[i, 6] * STEP_S)
                 rate[i] = min(max(unit[i, 2] * potential[i], 0.0), unit[i, 3]) * alive[i]
                 continue
             v = potential[i]
