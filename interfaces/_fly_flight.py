@@ -58,20 +58,12 @@ class SteeredFlight:
     """`Flight` under the command of an animal's cord: `stroke_L` and `stroke_R`, which DNg02 drives (Namiki 2022).
 
     As wings that beat wider on one side roll and turn a fly to the other, the right unit's rate less the left one's is
-    a turn to the left; both above `rest_Hz` are a climb. Gains are `tuned`; reflexes and wing beat stay the
-    controller's. animal: a closed-loop fly; it is asked once in each of its own control periods.
+    a turn to the left. The gain is `tuned`; reflexes and wing beat stay the controller's. animal: a closed-loop fly; it
+    is asked once in each of its own control periods.
     """
 
-    def __init__(
-        self,
-        body: Any,
-        animal: Any,
-        turn_rad_per_s_per_Hz: float = 0.1,
-        climb_m_per_s_per_Hz: float = 0.0,
-        rest_Hz: float = 0.0,
-    ) -> None:
-        self.flight, self.animal = Flight(body), animal
-        self.turn, self.climb, self.rest_Hz = turn_rad_per_s_per_Hz, climb_m_per_s_per_Hz, rest_Hz
+    def __init__(self, body: Any, animal: Any, turn_rad_per_s_per_Hz: float = 0.1) -> None:
+        self.flight, self.animal, self.turn = Flight(body), animal, turn_rad_per_s_per_Hz
         self.every = round(animal.clock.control_s / self.flight.period_s)
         self.rows = [int(animal.index(f"stroke_{side}")[0]) for side in "LR"]
         self.reset()
@@ -86,8 +78,7 @@ class SteeredFlight:
         if self.flight.steps % self.every == 0:
             self.animal.act(obs)
             left, right = self.animal.probe()["rate_Hz"][self.rows].tolist()
-            up = self.climb * max((left + right) / 2 - self.rest_Hz, 0.0)
-            self.command = Command(up_m_per_s=up, turn_rad_per_s=self.turn * (right - left))
+            self.command = Command(turn_rad_per_s=self.turn * (right - left))
         return self.flight.act(obs, pose, self.command)
 
 

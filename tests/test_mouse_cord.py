@@ -161,17 +161,19 @@ def test_it_walks_at_the_speed_of_its_drive(alpha, low, high):
     assert not {t for t in walker.touched if t.startswith(("collision_", "upper_"))}  # it drags no belly
 
 
-def test_a_fast_drive_bounds_on_the_body_and_keeps_it_on_its_feet():
-    walker, rates = Walker(seed=8001), []  # one in ten falls while it speeds up
-    walker.run(2.4, speed=9.5)
-    poses = []
-    for _ in range(500):
-        poses += walker.run(STEP_S, speed=9.5)
-        rates.append(walker.state["rate"][[walker.row["RGF_HL"], walker.row["RGF_HR"]]])
-    speed, upright, _ = track(poses)
-    assert speed > 0.4 and upright > 0.8
-    left, right = (np.array(rates) > 10).T
-    assert (left == right).mean() > 0.8  # hind limbs together, where a trot has 0.2
+def test_a_fast_drive_bounds_on_the_body_and_mostly_keeps_it_on_its_feet():
+    bounds = []
+    for seed in (8001, 8002, 8003):
+        walker, rates, poses = Walker(seed=seed), [], []
+        walker.run(2.4, speed=9.5)
+        for _ in range(500):
+            poses += walker.run(STEP_S, speed=9.5)
+            rates.append(walker.state["rate"][[walker.row["RGF_HL"], walker.row["RGF_HR"]]])
+        speed, upright, _ = track(poses)
+        left, right = (np.array(rates) > 10).T
+        together = (left == right).mean()  # hind limbs: in a trot 0.2
+        bounds.append(speed > 0.4 and upright > 0.8 and together > 0.8)
+    assert sum(bounds) >= 2, bounds  # one in six to ten falls while it speeds up
 
 
 def test_every_paw_steps_and_carries():

@@ -22,7 +22,7 @@ from bestiary.tasks.turing.contract import Outcome, Reference, Result, Verdict, 
 from bestiary.tasks.turing.definitions import TESTS
 from bestiary.tasks.turing.distance import bounds
 from bestiary.tasks.turing.exam import Exam
-from bestiary.tasks.turing.lookup import recorded
+from bestiary.tasks.turing.lookup import played_back
 from bestiary.tasks.turing.trials import Done
 
 IDS = ("E.conditioning", "E.extinction", "E.retention")
@@ -120,10 +120,9 @@ def run(exam: Exam) -> list[Result]:
     arms = exam.arms("E")
     if options.get("plastic") and len(arms) > 1:
         arms["K16"] = {"build": {"without": [options["plastic"]]}}
-    if "K11" in exam.budget.simulated and len(arms) > 1:
-        task = _task(options, FIRST["naive"])
-        files = recorded(exam, "E conditioning", _world(options, FIRST["naive"]), task.seconds, (task.cue, task.event))
-        arms |= {"K11": {"library": files}} if files else {}
+    task = _task(options, FIRST["naive"])
+    naive = _world(options, FIRST["naive"])
+    arms |= played_back(exam, arms, "E conditioning", naive, task.seconds, (task.cue, task.event))
     found = {k: _learnt(exam, options, arm, FIRST, k) for k, arm in arms.items()}
     if not options.get("plastic") and len(arms) > 1:  # nothing to switch off: the model is its own control
         found["K16"] = found["model"]
@@ -184,9 +183,11 @@ def _learnt(
         task = tasks[place // n]
         times = (task.tests_s, task.training_s, task.events_s)
         if done.track is None:
-            return tuple(np.full(len(t), np.nan) for t in times)  # type: ignore[return-value]
-        after = (task.delay_s, task.delay_s, max(task.delay_s, task.event_s))
-        return tuple(_changes(done.track, rule, t, s) for t, s in zip(times, after, strict=True))  # type: ignore[return-value]
+            tests, training, events = (np.full(len(t), np.nan) for t in times)
+        else:
+            after = (task.delay_s, task.delay_s, max(task.delay_s, task.event_s))
+            tests, training, events = (_changes(done.track, rule, t, s) for t, s in zip(times, after, strict=True))
+        return tests, training, events
 
     done = exam.run(f"E conditioning {name}", trials, seen)
     parts = {g: done[k * n : (k + 1) * n] for k, g in enumerate(groups)}

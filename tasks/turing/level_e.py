@@ -17,7 +17,7 @@ from bestiary.tasks.turing.contract import Margin, Outcome, Reference, Result, V
 from bestiary.tasks.turing.definitions import TESTS
 from bestiary.tasks.turing.distance import bounds
 from bestiary.tasks.turing.exam import Exam
-from bestiary.tasks.turing.lookup import recorded
+from bestiary.tasks.turing.lookup import played_back
 from bestiary.tasks.turing.trials import Done
 
 
@@ -37,7 +37,6 @@ def _habituation(exam: Exam) -> Result:
     keys = ("task", "medium", "task_options", "body_options", "every")
     world = {k: options[k] for k in keys if k in options}
     n, arms = exam.budget.learning, exam.arms("E")
-    played = "K11" in exam.budget.simulated and len(arms) > 1
     if options.get("plastic") and len(arms) > 1:  # K16: what holds the memory is taken out
         if exam.budget.fast:
             arms.pop("K1", None)  # no brain, no answer
@@ -46,9 +45,7 @@ def _habituation(exam: Exam) -> Result:
     if exam.budget.learning_s:
         seconds = min(seconds, max(exam.budget.learning_s, float(options.get("fast_s", 0.0))))
     worlds = (world, {**world, "task_options": naive(world["task_options"], seconds)})
-    if played:
-        files = recorded(exam, "E", worlds[1], seconds)
-        arms |= {"K11": {"library": files}} if files else {}
+    arms |= played_back(exam, arms, "E", worlds[1], seconds)
     some = min(n, exam.budget.stand_ins or n)
     runs = [(k, w, i) for k in arms for w in worlds for i in range(n if k == "model" else some)]
     done = exam.run("E learning", [exam.trial(w, seconds, exam.seed + i, **arms[k]) for k, w, i in runs])

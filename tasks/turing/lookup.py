@@ -78,11 +78,21 @@ class Lookup:
         return self._actions[self._which][self._at - 1]
 
 
-def recorded(
-    exam: Exam, text: str, world: Mapping[str, Any], seconds: float, senses: Sequence[str] = ()
-) -> tuple[str, ...]:
-    """Files of training recordings of the model in a world, with other seeds than those it is examined with. senses: by
-    which stimuli may come, beside the fields of the world that the body feels."""
+def played_back(
+    exam: Exam,
+    arms: Mapping[str, Any],
+    text: str,
+    world: Mapping[str, Any],
+    seconds: float,
+    senses: Sequence[str] = (),
+) -> dict[str, dict[str, Any]]:
+    """K11 as an arm of an examination, {} where there are no other controls or the model gave nothing to play back.
+
+    It plays recordings of the model in a world, with other seeds than those it is examined with. senses: by which
+    stimuli may come, beside the fields of the world that the body feels.
+    """
+    if "K11" not in exam.budget.simulated or len(arms) < 2:
+        return {}
     body = bestiary.load("bodies", exam.candidate.animal).BODY()
     keep = (*(s.name for s in body.senses if s.external), *senses)
     trials = [
@@ -91,4 +101,5 @@ def recorded(
     ]
     whole = exam.run(f"{text}, recordings for K11", trials, lambda place, done: not done.failure)
     kept = [t.key() for t, good in zip(trials, whole, strict=True) if good]
-    return tuple(str(Path(exam.folder) / "trials" / f"{key}.npz") for key in kept)
+    files = tuple(str(Path(exam.folder) / "trials" / f"{key}.npz") for key in kept)
+    return {"K11": {"library": files}} if files else {}
