@@ -37,6 +37,7 @@ def html(card: Mapping[str, Any], exhibits: Mapping[str, Any], beside: Sequence[
         not_run=[t for t in tests if str(t["verdict"]) == "NOT-RUN"],
         ran=[t for t in tests if str(t["verdict"]) != "NOT-RUN"],
         perturbations=next((t["detail"]["table"] for t in tests if t["detail"].get("table")), []),
+        robust=next((t["detail"] for t in tests if t["id"] == "F.mean" and t["detail"].get("by_change")), None),
         references=_references(tests),
     )
 
