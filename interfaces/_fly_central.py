@@ -14,7 +14,9 @@ from bestiary.brains._mushroom_body import MushroomBody
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-GOAL_RAD = 0.0  # of FC2, on the ring: the fly keeps the sun ahead, in a world that has one
+# Of FC2, on the ring: the fly keeps the bar ahead. In the middle of the fan-shaped body, where PFL3 steer by the sine of
+# the error (r 0.98 to 0.99 from 135 to 270 degrees); towards its edges they do worse (0.68 at 0)
+GOAL_RAD = np.pi
 TURN_S = 0.05  # set by hand, half a stride
 WEDGES, SURROUND = 24, (2, 3, 4)  # of the horizon; wedges away on each side
 FULL_ODOUR = 100.0  # ppm that drive projection neurons fully; half at the geometric mean of 1 and this (assumed)
@@ -27,8 +29,8 @@ class CompassSense:
     Turning is averaged over TURN_S: the sway of the steps, ten times as fast as the turns, would saturate the shifters.
     Bars are seen as ring neurons see them (Seelig & Jayaraman 2013 Nature 503:262): patches of the eye, here wedges of
     15 degrees between 5 and 30 above the horizon, less a surround of 30 to 60 degrees on both sides.
-    Ring neurons learn where landmarks are (Kim 2019 Nature 576:126); here the map is given: the bump stands at minus
-    the azimuth of the bar. faint: contrast (of 1) of the best wedge above which it counts as a landmark, set by hand.
+    Ring neurons learn where landmarks are (Kim 2019 Nature 576:126); here the map is given: the bump stands at the goal
+    when the bar is ahead. faint: contrast (of 1) of the best wedge above which it counts as a landmark, set by hand.
     """
 
     part: Compass
@@ -64,7 +66,7 @@ class CompassSense:
         seen = self.landmark_rad(obs["luminance"]) if "luminance" in obs else None
         blend = -np.expm1(-self.part.clock.control_s / TURN_S)
         turn = state["turn"] + (float(obs["gyro_rad_per_s"][2]) - state["turn"]) * blend
-        drive[:] = self.part.drive(float(turn[0]), GOAL_RAD, None if seen is None else -seen)
+        drive[:] = self.part.drive(float(turn[0]), GOAL_RAD, None if seen is None else GOAL_RAD - seen)
         return {"turn": turn}
 
 

@@ -25,7 +25,7 @@ __all__ = ["BENCH", "CLOCK", "COMPONENTS", "DEMO", "PATTERN", "FlyInterface", "a
 Array = np.ndarray[Any, np.dtype[Any]]
 
 CLOCK = {"control": "0.002", "brain": "0.0001", "physics": "0.0002"}
-DEMO = {"task": "foray", "seconds": 10.0}  # what `bestiary run` shows
+DEMO = {"task": "foray", "seconds": 8.0}  # what `bestiary run` shows
 _SUGAR_100_HZ = 21.7  # mV (pA across 1 nS) that the receptors read as about 100 Hz
 # closed loops that `bestiary bench fly` times; in both the fly walks; body_options: of the body
 BENCH: dict[str, dict[str, Any]] = {

@@ -24,9 +24,9 @@ class Foray:
     info: that of the three tasks.
     """
 
-    seconds: float = 10.0
+    seconds: float = 8.0
     dust_s: float = 5.0
-    loom_s: float = 8.0
+    loom_s: float = 6.0
     feed: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
