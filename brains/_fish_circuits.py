@@ -65,11 +65,15 @@ class Circuit(RatePart):
         keep, noise, size, blend = self._step
         r, x = state["r"], state["x"]
         if noise.any():
-            rng = np.random.Generator(np.random.Philox(key=key.astype(np.uint64)))
-            x = keep * x + size * noise * rng.standard_normal(len(x), dtype=np.float32)
+            x = keep * x + size * noise * self._normal(key)
         u = self._weight @ (r * self._heard) + self.bias + drive / np.float32(self.unit_mV * self.stride) + x
         r = (r + blend * (np.tanh(np.maximum(u, 0)) - r)) * self._alive
         return {"r": r, "u": u, "x": x.astype(np.float32), "drive": np.zeros_like(drive), "key": key}
+
+    def _normal(self, key: Array) -> Array:
+        """(n,) normal numbers of the step `key` (seed, number)."""
+        rng = np.random.Generator(np.random.Philox(key=key.astype(np.uint64)))
+        return rng.standard_normal(len(self.table), dtype=np.float32)
 
 
 def weigh(table: Connectome) -> scipy.sparse.csr_array:
