@@ -104,6 +104,10 @@ class Bound:
         step = model.opt.timestep
         added = np.array([row[4] for row in rows])
         up_links = [f"link{i:02d}" for i in UP]
+        # the same filter without an exponential each: a step of Euler over this time is the exact one over tau
+        quick = motors[filtered]
+        model.actuator_dyntype[quick] = mujoco.mjtDyn.mjDYN_FILTER
+        model.actuator_dynprm[quick, 0] = step / -np.expm1(-step / model.actuator_dynprm[quick, 0])
         biasprm[whole, 2] -= added / body.reactive_tau_s  # the reaction's implicit half
         model.dof_damping[root_dof + 3 : root_dof + 6] = turning(body, body.medium)
         return cls(

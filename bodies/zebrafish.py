@@ -420,9 +420,9 @@ class Zebrafish:
             old = data.userdata[bound.memory]
             np.multiply(bound.added_rate, old, bound.offset)
             np.add(old, bound.keep * (speed - old), old)
-        elif bound.resting[0]:
+        elif bound.resting.item():
             bound.offset[:] = bound.resting[0] = 0
-        if qpos[bound.root_z] < bound.near_bottom:
+        if qpos.item(bound.root_z) < bound.near_bottom:
             depth = bound.bottom + bound.half_height - data.site_xpos[bound.up_sites, 2]
             bound.offset[bound.up] += bound.hold * np.maximum(depth, 0)
             bound.resting[0] = True

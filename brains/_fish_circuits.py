@@ -8,7 +8,7 @@ from connection probabilities that were measured cell by cell (`EM_population`).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -29,11 +29,13 @@ BINOCULAR_DEG, TURNED_IN_DEG = 15.0, 24.0  # where eyes see what asks for no tur
 
 @dataclass(frozen=True, eq=False)
 class Circuit(RatePart):
-    """A RatePart with a time constant and a noise (SD, as input; time constant noise_s) for each of its neurons."""
+    """A RatePart with a time constant and a noise (SD, as input; time constant noise_s) for each of its neurons.
+    start: their first rates, 0 to 1."""
 
     taus_s: Any = 0.05
     noise: Any = 0.0
     noise_s: float = 0.3
+    start: Any = 0.0
 
     stride: int = 5  # control periods in one step: its neurons are slower than that
     _step: Any = field(init=False)
@@ -52,6 +54,7 @@ class Circuit(RatePart):
         state = super().init(seed)
         x = noise * np.random.default_rng(seed).standard_normal(len(noise))
         drive = np.zeros(len(noise), np.float32)
+        state["r"] = (state["r"] + np.asarray(self.start, np.float32)) * self._alive
         return state | {"x": x.astype(np.float32), "drive": drive, "key": np.array([seed, 0])}
 
     def advance(self, state: dict[str, Any], drive_mV: Array) -> dict[str, Any]:
@@ -75,7 +78,9 @@ def weigh(table: Connectome) -> scipy.sparse.csr_array:
     return scipy.sparse.csr_array((table.weight * table.sign, (table.post, table.pre)), shape=size)
 
 
-def circuit_table(names: list[str], edges: list[Edge], source: str, tag: str = "functional_fit") -> Connectome:
+def circuit_table(
+    names: list[str], edges: list[Edge], source: str, tag: str = "functional_fit", sign_by: str = "assumed"
+) -> Connectome:
     """Names end in _L or _R where a neuron has a side; its type is the name before that. Sensory: those without input
     and whose names begin with a lower-case letter."""
     row = {name: i for i, name in enumerate(names)}
@@ -90,7 +95,7 @@ def circuit_table(names: list[str], edges: list[Edge], source: str, tag: str = "
         post=np.array([row[b] for _, b, _ in edges], int),
         weight=np.abs(value),
         sign=np.sign(value).astype(np.int8),
-        sign_by="assumed",
+        sign_by=sign_by,
         provenance=tag,
         source=source,
     )
@@ -105,7 +110,8 @@ def pretectum(clock: Clock) -> Circuit:
 
     `ds_left_L` is motion to the left as the left eye sees it, on the floor; `rot_...` is motion around the fish. A turn
     cell of one side is excited by motion to its side in both eyes and inhibited by the opposite: converging motion
-    cancels, two eyes add. Their time constants (0.03 s) leave to the eyes' own slowness what Z18 allows. Rotation cells
+    cancels, two eyes add. Motion from ahead (`Pt_back`) makes the next bouts turns, to either side (Orger 2008,
+    memory). Time constants of 0.03 s leave to the eyes' own slowness what Z18 allows. Rotation cells
     store velocity (1 s, assumed): a loop that follows three quarters of the slip is not steady with less, at the delays
     of correlators and integrator.
     """
@@ -114,11 +120,12 @@ def pretectum(clock: Clock) -> Circuit:
         names += [f"ds_{way}_{eye}" for way in ("left", "right", "fwd", "back")]
         names += [f"rot_{way}_{eye}" for way in ("left", "right")]
     for side, way in (("L", "left"), ("R", "right")):
-        names += [f"Pt_turn_{side}", f"Pt_fwd_{side}", f"Pt_rot_{side}"]
+        names += [f"Pt_turn_{side}", f"Pt_fwd_{side}", f"Pt_rot_{side}", f"Pt_back_{side}"]
         against = "right" if way == "left" else "left"
         for eye in "LR":
             edges += [(f"ds_{way}_{eye}", f"Pt_turn_{side}", 0.7), (f"ds_{against}_{eye}", f"Pt_turn_{side}", -0.7)]
             edges += [(f"ds_fwd_{eye}", f"Pt_fwd_{side}", 0.8), (f"ds_back_{eye}", f"Pt_fwd_{side}", -0.8)]
+            edges += [(f"ds_back_{eye}", f"Pt_back_{side}", 0.8), (f"ds_fwd_{eye}", f"Pt_back_{side}", -0.8)]
             edges += [(f"rot_{way}_{eye}", f"Pt_rot_{side}", 0.6), (f"rot_{against}_{eye}", f"Pt_rot_{side}", -0.6)]
     taus = np.full(len(names), 0.03)
     taus[[n.startswith("rot") for n in names]] = 0.05
@@ -160,13 +167,9 @@ def evidence_table(seed: int = 0) -> Connectome:
                     w = 1.0 if excites[a, i] else -1.0
                     edges += [(f"{a}{i + 1}_{s}", f"{b}{j + 1}_{_other(s) if crossed else s}", w) for s in "LR"]
     source = "drawn from the connection probabilities of Boulanger-Weill 2025"
-    table = circuit_table(names, edges, source, "EM_population")
+    table = circuit_table(names, edges, source, "EM_population", "transmitter")
     types = np.array([k for _ in "LR" for k, _ in cells])
-    return Connectome(
-        ids=table.ids, types=types, sides=table.sides, kinds=np.full(len(names), "inter"), pre=table.pre,
-        post=table.post, weight=table.weight, sign=table.sign, sign_by="transmitter",
-        provenance="EM_population", source=source,
-    )  # fmt: skip
+    return replace(table, types=types, kinds=np.full(len(names), "inter"))
 
 
 def _evidence_weights(table: Connectome) -> scipy.sparse.csr_array:
@@ -199,7 +202,7 @@ def artr(clock: Clock) -> Circuit:
                     edges.append((f"ARTR{i + 1}_{side}", f"ARTR{j + 1}_{side}", 0.3))
     table = circuit_table(names, edges, "ARTR after Dunn 2016 and Wolf 2017, strengths fitted to flips")
     types = np.array(["ARTR"] * 10 + ["Sel"])
-    object.__setattr__(table, "types", types)
+    table = replace(table, types=types)
     bias = np.array([0.7] * 10 + [0.0], np.float32)
     noise = np.array([0.95] * 10 + [1.5])
     taus = np.array([0.15] * 10 + [0.05])
@@ -265,7 +268,7 @@ def descending(clock: Clock) -> Circuit:
             edges += [(f"{a}_{s}", f"{b}_{_other(s)}", -0.2) for s in "LR"]
     table = circuit_table(names, edges, "spinal projection neurons, strengths fitted")
     types = np.where(np.isin(table.types, ("nMLF", "MeL")), table.types, "vSPN")
-    object.__setattr__(table, "types", types)
+    table = replace(table, types=types)
     bias = np.array([np.arctanh(0.5)] * 2 + [0.0] * 8, np.float32)
     return Circuit(table, weigh, bias, clock, taus_s=np.array([0.05] * 2 + [0.03] * 8))
 
@@ -277,4 +280,5 @@ def depth(clock: Clock) -> Circuit:
     edges: list[Edge] = [("slack", "Vagal", GAS), ("stretch", "Vagal", -GAS)]
     table = circuit_table(["slack", "stretch", "Vagal"], edges, "slot for the bladder's reflex", "tuned")
     bias = np.array([0, 0, math.atanh(NEUTRAL)], np.float32)
-    return Circuit(table, weigh, bias, clock, taus_s=np.array([0.05, 0.05, 0.1]))
+    start = np.array([0, 0, NEUTRAL])  # or it would sink by 0.4 mm before they have woken
+    return Circuit(table, weigh, bias, clock, taus_s=np.array([0.05, 0.05, 0.1]), start=start)

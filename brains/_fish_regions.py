@@ -71,6 +71,8 @@ def scaffold(matrix: Any, regions: Sequence[str], neurons: int = NEURONS, seed: 
     found = check(matrix, regions)
     if not FEW <= neurons <= MANY:
         raise ConnectomeError(f"a scaffold has {FEW} to {MANY} neurons, got {neurons}")
+    if not found.any():
+        raise ConnectomeError("the projectome is 0 everywhere: no region projects to another")
     rng = stream(seed, "scaffold")
     home = np.arange(neurons) * len(regions) // neurons
     first = np.searchsorted(home, np.arange(len(regions) + 1))

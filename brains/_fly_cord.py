@@ -31,6 +31,7 @@ GROOMING = ("groom_eyes", "groom_antennae", "groom_abdomen", "groom_wings", "gro
 GROOM_S = 0.07  # half a sweep: about 7 Hz (Ravbar 2021), from memory
 PUMP_S = 0.1  # half a stroke of the pump: about 5 Hz (Manzo 2012), from memory
 LEGS = ("T1L", "T1R", "T2L", "T2R", "T3L", "T3R")
+POOLS = ("lift", "press", "reach", "push")  # what motor neurons make of a leg: silent but in a fly with the part `vnc`
 ESCAPE_MV = 10.0
 RAMP_S = 0.02
 SWING_S = 0.0265  # of the command; the leg is off the ground for 37 ms (DeAngelis 2019: 30 to 40 ms at every speed)
@@ -43,7 +44,7 @@ COMPONENTS = {
     "adaptation": "the fading of the steering units that DNa02 drives",
     "grooming-hierarchy": "eyes before antennae before abdomen before wings before thorax, by suppression (Seeds 2014)",
     "arbitration": "grooming, feeding and the jump hold back walking",
-    "posture": "on a slope the body leans uphill and crouches",
+    "posture": "on a slope the body leans uphill, crouches and goes slower",
     "search": "a foot that finds no ground reaches down for it, one that finds it early rests there",
     "adhesion": "claws that hold on in stance",
 }
@@ -84,7 +85,9 @@ def _units() -> list[Unit]:
         units += [Unit(f"touch_{leg}", "touch", tau_s=0.004, adapt=0.1, adapt_s=0.012, top_Hz=100)]
         units += [Unit(f"{word}_{leg}", word, "sensory", tau_s=0.004) for word in ("load", "contact", "behind")]
     slopes = ("uphill", "downhill", "slant_L", "slant_R")
-    units += [Unit(word, "slope", "sensory", tau_s=0.02, threshold_mV=0.7) for word in slopes]
+    units += [Unit(word, "slope", "sensory", tau_s=0.05, threshold_mV=0.7) for word in slopes]
+    units += [Unit("steep", "slope", tau_s=0.01, gain_Hz_per_mV=100, threshold_mV=3, top_Hz=100)]
+    units += [Unit("brace", "slope", tau_s=0.01, threshold_mV=15)]
     units += [Unit(word, "groom", tau_s=0.06, threshold_mV=1, top_Hz=100) for word in GROOMING]
     units += [Unit(word, "sweep", tau_s=0.004, top_Hz=100) for word in ("return", "sweep")]
     units += [Unit("rostrum", "proboscis", "motor", tau_s=0.03, gain_Hz_per_mV=12, threshold_mV=1, top_Hz=100)]
@@ -95,6 +98,7 @@ def _units() -> list[Unit]:
     units += [Unit(f"{w}_{s}", w, "motor", 5e-4, 20, 5, 200) for w in ("TTM", "DLM") for s in "LR"]
     units += [Unit("flight", "flight", tau_s=0.02, gain_Hz_per_mV=20, threshold_mV=4, top_Hz=100)]
     units += [Unit(f"stroke_{s}", "stroke", "motor", tau_s=0.02) for s in "LR"]
+    units += [Unit(f"{word}_{leg}", "pool", "motor", tau_s=5e-4, top_Hz=120) for word in POOLS for leg in LEGS]
     return units
 
 
@@ -128,6 +132,11 @@ def _wiring() -> list[tuple[str, str, float, str, str]]:
         both(f"{word}_L", "step", 1.0)
         edges.append(("halt", f"{word}_L", -0.3, "chemical", ""))
         edges.append(("halt", f"{word}_R", -0.3, "chemical", ""))
+    edges += [(word, "steep", 0.1, "chemical", "posture") for word in ("uphill", "downhill", "slant_L", "slant_R")]
+    edges.append(("steep", "brace", 0.125, "chemical", "posture"))
+    for word in ("fore", "back"):  # where it is steep nothing goes fast
+        both(f"{word}_L", "brace", 0.05, "chemical", "posture")
+        edges += [("brace", f"{word}_{s}", -1.0, "chemical", "posture") for s in "LR"]
     for leg in LEGS:
         swing = f"swing_{leg}"
         edges += [
@@ -198,7 +207,7 @@ def table(without: Sequence[str] = ()) -> Connectome:
     )
 
 
-_FIRST = (5.1, 2.2, 0.3, 0.1, 6.5, 7.3)  # mV of each leg's swing unit at the start: hind legs first
+_FIRST = (5.1, 2.2, 0.3, 0.1, 6.5, 7.3)  # mV of each leg's swing unit at the start: hind legs first, as on a slope
 _KINDS = ("chemical", "graded", "ramp")
 
 
@@ -248,7 +257,6 @@ class FlyCord(Cord):
             "rate": np.zeros(n),
             "limbs": self.decoder.init(),
         }
-        # hind legs first, from a slope that some other starts do not get up
         first = np.array(_FIRST)[[1, 0, 3, 2, 5, 4]] if rng.integers(2) else np.array(_FIRST)
         state["slow"][: len(LEGS), 0] = first + rng.uniform(0, 0.5, len(LEGS))
         standing = self._pairs[: len(LEGS), 1]

@@ -5,10 +5,12 @@ The left front leg's 1,546 premotor neurons and 69 motor neurons with every syna
 The other five legs are copies of it: of the right front leg `EM_mirrored`, of the others `statistical`, because the
 muscles of middle and hind legs are counterparts and not the same.
 
-How it can be used: the pattern units of the cord drive premotor neurons by the movement that their largest motor pool
-makes (`FUNCTIONS`, the authors' labels); motor neurons answer through the measured synapses. `modules` reads the pools
-out. No animal is built with it yet, and it moves no joint: the joints follow the step template of
-`bestiary.interfaces._fly_motor`, and this part says which motor neurons such a step would use.
+`bestiary.animal("fly", connectome="circuits+vnc")` puts it between the cord's pattern units and its legs: a unit
+drives premotor neurons by the movement that their largest motor pool makes (`FUNCTIONS`, the authors' labels), motor
+neurons answer through the measured synapses, and what antagonistic pools say (`ANTAGONISTS`) lifts a leg, presses it
+down, takes it ahead and pushes it back along the step template of `bestiary.interfaces._fly_motor`. Measured are the
+counts, muscles and transmitters; which units drive whom, how strongly, and what a pool does to the template is `tuned`,
+with the labels of the same matrix: so the matrix is asked to keep its pools apart, not to make a rhythm.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
+from bestiary.brains._parts import Link, Part, joined
 from bestiary.brains._rate_part import RatePart
 from bestiary.brains.connectome import Connectome
 from bestiary.envs._clock import Clock
@@ -139,10 +142,13 @@ def weigh(table: Connectome) -> scipy.sparse.csr_array:
 _GAIN = 6.0  # `tuned`: a motor neuron whose whole excitation is active comes near its highest rate
 
 
+TAU_S = 0.003  # `tuned`: short, as a swing lasts 26 ms and two layers of neurons lie in its way
+
+
 def part(clock: Clock, folder: Path | None = None, which: Sequence[str] = tuple(LEGS)) -> RatePart:
     """Premotor and motor neurons of the legs `which` as a part of a brain."""
     table = legs(read(folder), which)
-    return RatePart(table, weigh, np.zeros(len(table), np.float32), clock, tau_s=0.01)
+    return RatePart(table, weigh, np.zeros(len(table), np.float32), clock, tau_s=TAU_S)
 
 
 def pairs(table: Connectome) -> list[tuple[str, Array, float]]:
@@ -162,6 +168,45 @@ def pairs(table: Connectome) -> list[tuple[str, Array, float]]:
             against = np.isin(table.extra["pool"], FUNCTIONS[other]) & inhibits
             out.append((f"{unit}_{leg}", np.flatnonzero(here & (own | against)), 0.2))
     return out
+
+
+ANTAGONISTS = {  # of the cord's units of motor pools: the pools that drive, those that oppose, when they do so
+    "lift": ("trochanter_flex", "trochanter_extend", "swing"),
+    "press": ("trochanter_extend", "trochanter_flex", "stance"),
+    "reach": ("coxa_promote", "coxa_posterior", "swing"),
+    "push": ("coxa_posterior", "coxa_promote", "stance"),
+}
+
+
+def links(vnc: RatePart, cord: Part) -> list[Link]:
+    """From the cord's pattern units to the premotor neurons of `vnc`, and from its pools to the cord's units of them.
+
+    Such a unit is driven by the difference of two pools, scaled so that a whole swing, or stance, of the intact matrix
+    gives it 10 mV: its 100 Hz.
+    """
+    table, tau_s = vnc.table, vnc.clock.control_s / 10  # relays: no synapse of their own
+    down = joined(cord, vnc, pairs(table))
+    steady = {}
+    for unit in FUNCTIONS:
+        drive = np.zeros(len(table), np.float32)
+        for name, rows, weight in pairs(table):
+            drive[rows] += 100 * weight * name.startswith(unit)
+        state = vnc.init(0)
+        for _ in range(round(20 * vnc.tau_s / vnc.clock.control_s)):
+            state = vnc.advance(state, drive)
+        steady[unit] = modules(table, vnc.rate_Hz(state))
+    up = []
+    for leg in steady["swing"]:
+        for word, (drives, opposes, when) in ANTAGONISTS.items():
+            scale = 10 / (steady[when][leg][drives] - steady[when][leg][opposes])
+            for pool, sign in ((drives, 1), (opposes, -1)):
+                rows = np.flatnonzero((table.kinds == "motor") & (table.types == pool) & (table.extra["leg"] == leg))
+                up.append((rows, f"{word}_{leg}", sign * scale / len(rows)))
+    about = "pattern units to premotor neurons by preferred pool", "pools to the leg's step template"
+    return [
+        Link("cord", "vnc", down, tau_s, "tuned", about[0]),
+        Link("vnc", "cord", joined(vnc, cord, up), tau_s, "tuned", about[1]),
+    ]
 
 
 def modules(table: Connectome, rate_Hz: Array) -> Mapping[str, Mapping[str, float]]:

@@ -11,7 +11,7 @@ to 100 Hz: MLR_L, MLR_R (speed), Gi_L, Gi_R (turn), vIRt_L, vIRt_R (whisking: on
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -70,8 +70,7 @@ def brainstem_table() -> Connectome:
     source = "commands of the mouse's brainstem after the literature, strengths fitted or tuned"
     table = circuit_table(names, [e for e in EDGES if e[2]], source)
     kinds = np.where(np.isin(table.names, INPUTS), "sensory", np.where(np.isin(table.names, OUTPUTS), "descending", ""))
-    object.__setattr__(table, "kinds", np.where(kinds == "", "inter", kinds))
-    return table
+    return replace(table, kinds=np.where(kinds == "", "inter", kinds))
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,8 @@ V0D, Shox2 and inhibitory neurons between fore and hind limbs; equations, weight
 Drive `speed` (alpha, 0 to 1.05) excites flexor half-centres and inhibits V0V and V0D: walk, trot, gallop and bound
 follow. Numbers were typed in from a public re-implementation of that model, not from the paper's own tables.
 
-Ours, `tuned`: the units of descending commands; the stop cells that keep paws on the ground while a mouse is not told
+Ours, `tuned`: the units of descending commands; `fast` cells, which let the body leave its trot (the network alone
+keeps it up to the highest drives once it trots); the stop cells that keep paws on the ground while a mouse is not told
 to walk (after the V2a stop cells of Bouvier 2015 Cell 163:1191, which however halt the rhythm itself); the feedback of
 load, without which the body falls (a paw that bears weight holds its own flexors back and, the more the faster the
 mouse is told to go, helps those across: Ib and crossed reflexes), and of stretch; motoneurons of the whisker pads;
@@ -30,9 +31,11 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 LIMBS = ("FL", "FR", "HL", "HR")
 STEP_S = 5e-4
+FAST_GATE, FAST_V0V = 0.84, 0.1  # how strongly `fast` cells hold back load afferents and V0V
 SETTLE_S = 3.0  # the rhythm runs so long before an episode
 ALPHA_TOP = 1.03  # of the drive: the flexors of the published network no longer fall silent from about 1.07 on
-SPEED_S = 0.25  # of the drive: a body that is sped up faster leaps before its limbs take turns
+SPEED_S = 0.25  # of the drive, which rises no faster than
+SPEED_HZ_PER_S = 210.0  # this: a body that is sped up faster leaps before its limbs take turns
 IDLE_HZ = 5.0  # of `speed` at rest: the rhythm idles at 2 Hz, unheard, so that a walk begins in step
 _OTHER = {"L": "R", "R": "L"}
 
@@ -46,6 +49,7 @@ COMPONENTS = {
     "the ground stays there, one that hangs reaches down (Ib, touch)",
     "stretch-feedback": "a paw far behind helps its flexors to begin (Ia and II of hip and shoulder flexors)",
     "vestibulospinal": "a swinging paw lands further to the side that the trunk sinks to, and legs stretch there",
+    "fast": "above a trot, cells hold back load reflexes and V0V, and limbs move by a second set of numbers",
     "righting": "a mouse that lies on its side or back writhes until it is on its feet (from the otoliths)",
     "stop-cells": "a mouse that is not told to walk stands",
 }
@@ -53,7 +57,7 @@ COMPONENTS = {
 
 @dataclass(frozen=True)
 class Unit:
-    """Of commands and afferents: rate = clip(gain * potential, 0, top). `nap`, `extensor`: of the published neurons."""
+    """Of commands and afferents: rate = clip(gain * potential, 0, top), rising by `rise` at most."""
 
     name: str
     type: str
@@ -64,6 +68,7 @@ class Unit:
     bias_mV: float = 0.0
     part: int = 0  # 0 a rate unit, 1 a published neuron, 2 one with persistent sodium current
     excited: float = 0.0  # constant excitatory drive of a published neuron
+    rise_mV_per_s: float = np.inf
 
 
 def units() -> list[Unit]:
@@ -76,18 +81,30 @@ def units() -> list[Unit]:
     for side in "LR":
         long = ("V0Ddiag", "V0Vdiagfh", "V0Vdiaghf", "InHom", "Shox2fh", "Shox2hf")
         out += [Unit(f"{w}_{side}", w, part=1) for w in long]
-    out += [Unit("speed", "speed", tau_s=SPEED_S, top_Hz=100 * ALPHA_TOP, bias_mV=IDLE_HZ / 10)]
+    out += [
+        Unit(
+            "speed",
+            "speed",
+            tau_s=SPEED_S,
+            top_Hz=100 * ALPHA_TOP,
+            bias_mV=IDLE_HZ / 10,
+            rise_mV_per_s=SPEED_HZ_PER_S / 10,
+        )
+    ]
     out += [Unit("stop", "stop", tau_s=0.03, gain_Hz_per_mV=20, bias_mV=10)]
     out += [Unit(f"turn_{s}", "turn", tau_s=0.05) for s in "LR"]
     out += [Unit("rear", "rear", "motor", tau_s=0.1), Unit("crouch", "crouch", "motor", tau_s=0.05)]
     out += [Unit("nod", "nod", "motor", tau_s=0.1, bias_mV=5), Unit("lick", "lick", "motor", tau_s=0.01)]
     out += [Unit(f"FN_{s}", "FN", "motor", tau_s=0.005, bias_mV=2) for s in "LR"]  # protractors; 50 Hz is the middle
     out += [Unit(f"{w}_{limb}", w, "sensory", tau_s=0.005) for w in ("load", "stretch") for limb in LIMBS]
+    out += [Unit("fast", "fast", "motor", bias_mV=-5)]  # silent up to a trot
+    out += [Unit(f"Ib_{limb}", "Ib", tau_s=0.002) for limb in LIMBS]
     out += [Unit("crossing", "crossing", top_Hz=44)]  # so that, unloaded, crossed reflexes are silent at every speed
     out += [Unit(f"crossed_{limb}", "crossed", tau_s=0.01, bias_mV=-5) for limb in LIMBS]
     out += [Unit("tipped", "tipped", "sensory")]
     out += [Unit("righting", "righting", "motor", bias_mV=-3)]  # from 46 deg off upright
     out += [Unit(w, "tilt", "sensory", tau_s=0.02) for w in ("nose_up", "nose_down", "lean_L", "lean_R")]
+    out += [Unit(f"spin_{s}", "spin", "sensory") for s in "LR"]
     return out
 
 
@@ -113,11 +130,15 @@ def _edges() -> list[tuple[str, str, float, str, tuple[str, ...]]]:
         ):  # fmt: skip
             add(pre, post, weight, *parts)
         add(f"stretch_{limb}", f, 0.0304, "stretch-feedback", by="tuned")
+        add("fast", f"V0V_{limb}", -FAST_V0V, "fast", by="tuned")
+        add("fast", f"Ib_{limb}", -FAST_GATE, "fast", "load-feedback", by="tuned")
         for pre, post, weight in (
-            (f"load_{limb}", f, -0.0265), (f"load_{limb}", e, 0.129), (f"load_{limb}", f"crossed_{limb}", 0.1),
+            (f"load_{limb}", f"Ib_{limb}", 0.1),
+            (f"Ib_{limb}", f, -0.0265), (f"Ib_{limb}", e, 0.129), (f"Ib_{limb}", f"crossed_{limb}", 0.1),
             ("crossing", f"crossed_{limb}", 0.113), (f"crossed_{limb}", f"RGF_{across}", 0.0312),
         ):  # fmt: skip
             add(pre, post, weight, "load-feedback", by="tuned")
+    add("speed", "fast", 0.1, "fast", by="tuned")
     add("speed", "crossing", 0.1, "load-feedback", by="tuned")
     for s in "LR":
         c = _OTHER[s]
@@ -173,10 +194,21 @@ class MouseCord(Cord):
         every, without, row = units(), self.without, self._row
         self._steps = max(1, round(self.decoder.period_s / STEP_S))
         self._unit = np.array(
-            [(u.part, -np.expm1(-STEP_S / u.tau_s), u.gain_Hz_per_mV, u.top_Hz, u.bias_mV, u.excited) for u in every]
+            [
+                (
+                    u.part,
+                    -np.expm1(-STEP_S / u.tau_s),
+                    u.gain_Hz_per_mV,
+                    u.top_Hz,
+                    u.bias_mV,
+                    u.excited,
+                    u.rise_mV_per_s,
+                )
+                for u in every
+            ]
         )
         if "vestibulospinal" in without:
-            self._speaks[[row[w] for w in ("nose_up", "nose_down", "lean_L", "lean_R")]] = 0
+            self._speaks[[row[w] for w in ("nose_up", "nose_down", "lean_L", "lean_R", "spin_L", "spin_R")]] = 0
         if "load-feedback" in without:
             self._speaks[[row[f"load_{limb}"] for limb in LIMBS]] = 0
 
@@ -241,7 +273,7 @@ def _network(potential, inactivation, rate, drive, unit, alive, speaks, pre, pos
             part = unit[i, 0]
             if part == 0:
                 goal = excites[i] + drive[i] + unit[i, 4]
-                potential[i] += (goal - potential[i]) * unit[i, 1]
+                potential[i] += min((goal - potential[i]) * unit[i, 1], unit[i, 6] * STEP_S)
                 rate[i] = min(max(unit[i, 2] * potential[i], 0.0), unit[i, 3]) * alive[i]
                 continue
             v = potential[i]

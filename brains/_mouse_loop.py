@@ -1,11 +1,12 @@
 """`sensorimotor`: a reduced loop of the mouse's cortex that ships. Whisker and visual thalamus, S1, V1 and M1.
 
-About 8,400 leaky integrate-and-fire neurons. Who is wired to whom is drawn from in-degrees between populations
+About 10,000 leaky integrate-and-fire neurons. Who is wired to whom is drawn from in-degrees between populations
 (assets/mouse/loop.csv), never measured cell by cell. Sides are those of the brain: `VPM_L_C2` lies in the left thalamus
 and hears the RIGHT whisker C2, `LGN_L_...` the right eye.
 
 Names: `VPM_<side>_<whisker>_slow1`, `..._rapid1`; `LGN_<side>_<channel>_c<column>_r<row>_1`, columns from the front to
-the back of the eye's field, rows from below; `S1_<side>_<whisker>_L4E_1`, `V1_<side>_c0_r0_L4E_1`, `M1_<side>_L5E_1`.
+the back of the eye's field, rows from below, six places in each (`lgn_place`); `S1_<side>_<whisker>_L4E_1`,
+`V1_<side>_c0_r0_L4E_1`, `M1_<side>_L5E_1`.
 Types are the names without the last number (`VPM_L_C2_slow`, `S1_L_C2_L4E`, `M1_L_L5E`), so that `S1_L_*`, `VPM_R_C2_*`
 and `M1_*_L5E` select. The drive of VPM and LGN neurons is their rate: 1 mV stands for 1 Hz.
 """
@@ -13,7 +14,7 @@ and `M1_*_L5E` select. The drive of VPM and LGN neurons is their rate: 1 mV stan
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
@@ -38,9 +39,14 @@ SIDES = ("L", "R")
 # SSp-bfd and VISp, inhibitory 15 %; a barrel of the animal has some 6,500 (Lefort 2009), of which here are about 100.
 VPM = {"slow": 8, "rapid": 8}
 S1 = {"L4E": 36, "L4I": 6, "L23E": 30, "L23I": 6, "L5E": 18, "L5I": 5}
-V1 = {"L4E": 8, "L4I": 2, "L23E": 8, "L23I": 2, "L5E": 4, "L5I": 1}
+V1 = {"L4E": 16, "L4I": 3, "L23E": 8, "L23I": 2, "L5E": 4, "L5I": 1}
 M1 = {"L23E": 160, "L23I": 40, "L5E": 120, "L5I": 30}
-LGN_CELLS = 2
+LGN_CELLS = 6
+LGN_POOL = 7  # relay cells that one neuron stands for: its spikes are theirs together, its synapses as much weaker
+PATCH_DEG = (20.0, 30.0)  # of the field, wide and high
+# Subfields of a cell of V1's layer 4, deg: ON and OFF, sustained and transient inputs lie apart along the direction
+# that the cell prefers (Lien & Scanziani 2013 Nat Neurosci 16:1315, 2018 Nature 558:80); distance and width are `tuned`
+APART_DEG, WIDTH_DEG = 12.0, 2.5
 
 CELL = LIF()  # of Potjans & Diesmann 2014: 10 ms, 40 MOhm, 15 mV from rest to threshold
 EXCITES_S, INHIBITS_S = 0.002, 0.005  # AMPA, GABA-A (memory)
@@ -48,6 +54,9 @@ SPREAD = 0.7  # SD of the logarithm of weights (M11's pairs have 0.5 to 1.1)
 DT_S = 2e-4
 KICK_MV, KICK_HZ = 3.0, 160.0  # of the cortex not modelled: 4.8 mV on average, SD 2.7 mV (tuned to spontaneous rates)
 INHIBITORY_HZ = 220.0  # on inhibitory cells
+BACKGROUND_HZ = {"V1_L4E": 70.0, "V1_L4I": 210.0, "V1_L23E": 75.0, "V1_L5E": 145.0, "V1_L5I": 230.0}  # others: as above
+# SD of ln(gain of all inputs) in V1, fitted to M07; rheobases have 0.4 to 0.6 (Teeter 2018 Nat Commun 9:709)
+GAIN_SPREAD = 0.15
 
 
 @dataclass(frozen=True)
@@ -59,6 +68,27 @@ class Group:
     column: int
     first: int
     size: int
+
+
+def lgn_place(number: int) -> tuple[float, float]:
+    """Of LGN cell 1 to LGN_CELLS of a patch: from the patch's middle to the back, and up, in patches."""
+    up, back = divmod(number - 1, 2)
+    return 0.5 * (back - 0.5), (up - 1) / 3
+
+
+def preferred_rad(group: Group) -> Array:
+    """(size,) directions of motion that cells of a patch of V1 prefer: all round, salt and pepper (Ohki 2005 Nature
+    433:597). 0 is from front to back, a quarter up."""
+    turn = (np.arange(group.size) / group.size + 0.381966 * group.column) % 1
+    return np.asarray(2 * math.pi * turn)
+
+
+def gains(names: Sequence[str]) -> Array:
+    """(n,) by which cells weigh all their inputs: log-normal in V1, 1 elsewhere."""
+    out = np.ones(len(names))
+    rows = [i for i, name in enumerate(names) if name.startswith("V1_")]
+    out[rows] = np.exp(stream(0, "mouse gains").normal(0, GAIN_SPREAD, len(rows)))
+    return out
 
 
 def neighbours(area: str, column: int) -> list[int]:
@@ -128,7 +158,12 @@ def loop_table(seed: int = 0) -> Connectome:
             columns = sources[row["source"], side]
             chosen = _reached(row["where"], row["source"].split("_")[0], g.column, columns)
             cells = np.concatenate([np.arange(s.first, s.first + s.size) for s in chosen])
-            a = cells[rng.integers(len(cells), size=(g.size, k))]
+            odds = _odds(row["where"], g, chosen)
+            if odds is None:
+                a = cells[rng.integers(len(cells), size=(g.size, k))]
+            else:
+                below = np.cumsum(odds, 1) / odds.sum(1, keepdims=True)
+                a = cells[(rng.random((g.size, k, 1)) > below[:, None, :-1]).sum(2)]
             b = np.repeat(np.arange(g.first, g.first + g.size)[:, None], k, 1)
             keep = a != b
             pre.append(a[keep])
@@ -140,7 +175,7 @@ def loop_table(seed: int = 0) -> Connectome:
             tag.append(np.full(int(keep.sum()), tags.index(row["provenance"])))
     kinds = np.array([_kind(t) for t in types])
     inhibits = np.array([t.endswith("I") for t in types])
-    a = np.concatenate(pre)
+    a, b = np.concatenate(pre), np.concatenate(post)
     return Connectome(
         ids=np.array(names),
         types=np.array(types),
@@ -148,8 +183,8 @@ def loop_table(seed: int = 0) -> Connectome:
         sides=np.array([t.split("_")[1] for t in types]),
         transmitters=np.where(inhibits, "GABA", "Glut"),
         pre=a,
-        post=np.concatenate(post),
-        weight=np.concatenate(weight),
+        post=b,
+        weight=np.concatenate(weight) * gains(names)[b],
         sign=np.where(inhibits[a], -1, 1).astype(np.int8),
         sign_by="transmitter",
         delay_s=np.concatenate(delay),
@@ -163,7 +198,32 @@ def _reached(where: str, area: str, column: int, columns: dict[int, list[Group]]
         return [g for groups in columns.values() for g in groups]
     if where == "near":
         return [g for c in neighbours(area, column) for g in columns[c]]
-    return columns[column]  # "same", and "across": the same column of the other side
+    if where in ("behind", "ahead"):
+        return [g for c in (column, *neighbours(area, column)) for g in columns[c]]
+    return columns[column]  # "same" and "like", and "across": the same column of the other side
+
+
+def _odds(where: str, target: Group, chosen: list[Group]) -> Array | None:
+    """(cells of target, cells chosen): how likely each is a source; None where all are alike.
+
+    "behind", "ahead": LGN cells about one of the places of the target's own patch, and about the place APART_DEG from
+    it along the direction that the target prefers. "like": cells that prefer about the same (Ko 2011 Nature 473:87),
+    `tuned`.
+    """
+    way = preferred_rad(target)[:, None]
+    if where == "like":
+        apart = way - np.concatenate([preferred_rad(g) for g in chosen])
+        return np.asarray(np.exp(2 * np.cos(2 * apart) + np.cos(apart)))
+    if where not in ("behind", "ahead"):
+        return None
+    row, column = divmod(target.column, COLUMNS)
+    seen = [(divmod(g.column, COLUMNS), lgn_place(i + 1)) for g in chosen for i in range(g.size)]
+    at = np.array([(c - column + x, r - row + y) for (r, c), (x, y) in seen]) * PATCH_DEG
+    goal = np.array([lgn_place(i % LGN_CELLS + 1) for i in range(target.size)]) * PATCH_DEG
+    if where == "ahead":
+        goal = goal + APART_DEG * np.hstack([np.cos(way), np.sin(way)])
+    from_goal = at[None] - goal[:, None]
+    return np.asarray(np.exp(-(from_goal**2).sum(2) / (2 * WIDTH_DEG**2)))
 
 
 def _kind(word: str) -> str:
@@ -210,7 +270,10 @@ def loop(clock: Clock, table: Connectome | None = None) -> LoopPart:
     n = len(table)
     sensory = np.flatnonzero(table.kinds == "sensory")
     inhibits = table.transmitters == "GABA"
-    background = np.where(inhibits, INHIBITORY_HZ, KICK_HZ)
+    usual = np.where(inhibits, INHIBITORY_HZ, KICK_HZ)
+    kinds = [f"{t.split('_')[0]}_{t.split('_')[-1]}" for t in table.types]
+    background = np.array([BACKGROUND_HZ.get(k, hz) for k, hz in zip(kinds, usual.tolist(), strict=True)])
+    background = background * gains(table.names.tolist())
     background[sensory] = 0
     return LoopPart(
         table,

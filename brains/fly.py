@@ -32,6 +32,7 @@ PARTS = {
     "compass": "head direction and goal steering of the hemibrain (needs its data)",
     "mushroom-body": "projection neurons, Kenyon cells and their outputs of the hemibrain (needs its data)",
 }
+VNC = "+vnc"  # ends the name of a connectome whose legs go through FANC's motor neurons (needs its data)
 SYNAPSE_S = 0.005  # of links without their own (Shiu 2024)
 
 
@@ -43,6 +44,13 @@ def parameter_table() -> dict[str, dict[str, Any]]:
 def parameters(given: Mapping[str, float] | str | Path | None = None) -> dict[str, float]:
     """Name -> value, with those of `given` instead: see `bestiary.brains._parameters`."""
     return _parameters.parameters("fly", given)
+
+
+def with_legs(name: str | None) -> tuple[str | None, bool]:
+    """(the name of the central connectome, whether `name` ends in VNC)."""
+    if name is not None and name.endswith(VNC):
+        return name.removesuffix(VNC) or None, True
+    return name, False
 
 
 def default() -> str:
@@ -78,7 +86,12 @@ def tables(connectome: str | None = None) -> dict[str, Connectome]:
     clock = Clock("0.002", "0.0001", "0.0002")
     optional, _ = optional_parts(clock, parameters())
     measured = {k: p.table for k, p in optional.items()} | {"visual": type_table()}  # its units repeat the types
-    return {"central": central_table(connectome or default()), **measured, "cord": cord_table()}
+    name, legs = with_legs(connectome)
+    if legs:
+        from bestiary.brains import _fly_vnc
+
+        measured["vnc"] = _fly_vnc.legs(_fly_vnc.read())
+    return {"central": central_table(name or default()), **measured, "cord": cord_table()}
 
 
 def central(connectome: Connectome | str | None, clock: Clock, rewire: Any, spontaneous: bool) -> Part:
@@ -125,13 +138,21 @@ def build(
     lesion: Sequence[str] = (),
     silence: Sequence[str] = (),
     without: Sequence[str] = (),
+    legs: bool = False,
 ) -> tuple[Composite, dict[str, str]]:
-    """(the brain, optional parts that are missing and why). rewire: of every part above the cord."""
+    """(the brain, optional parts that are missing and why). rewire: of every part above the cord. legs: with FANC's
+    premotor and motor neurons (`bestiary.brains._fly_vnc`) between cord and legs."""
     optional, missing = optional_parts(clock, p, without)
+    extra: list[Link] = []
+    if legs:
+        from bestiary.brains import _fly_vnc
+
+        vnc = optional["vnc"] = _fly_vnc.part(clock)
+        extra = _fly_vnc.links(vnc, cord)  # those of the measured matrix, whatever is made of it then
     if rewire is not None:
         optional = {k: p.rewired(rewire) for k, p in optional.items()}
     parts = {"central": central(connectome, clock, rewire, "background" not in without), **optional, "cord": cord}
-    brain = Composite(parts, links(parts), clock, lesion=lesion, silence=silence)
+    brain = Composite(parts, [*links(parts), *extra], clock, lesion=lesion, silence=silence)
     return brain, missing
 
 

@@ -43,7 +43,7 @@ WORDS = {"cortex": "S1_*,V1_*,M1_*", "thalamus": "VPM_*,LGN_*", "barrel_L": "S1_
 for _area in ("S1", "V1", "M1", "VPM", "LGN"):
     WORDS |= {_area: f"{_area}_*", f"{_area}_L": f"{_area}_L_*", f"{_area}_R": f"{_area}_R_*"}
 CORTEX = {
-    "sensorimotor": "whisker and visual thalamus, S1, V1, M1 as 8,400 spiking neurons; ships",
+    "sensorimotor": "whisker and visual thalamus, S1, V1, M1 as 10,000 spiking neurons; ships",
     "microcircuit": "beside it, the microcircuit of Potjans & Diesmann 2014: 77,169 neurons; ships; moves nothing",
     "cortex86": "beside it, 86 areas and 39 thalamic nuclei at a scale, `cortex86:0.001`; downloaded; moves nothing",
 }

@@ -118,6 +118,7 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
         # A diverged body must be seen: without this flag MuJoCo puts it back to its start in silence.
         self.model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
         self.data = mujoco.MjData(self.model)
+        self._warned = self.data.warning.number  # seen as it is, without asking for it anew in every period
         self.bound = self.body.bind(self.model)
         if medium is not None:
             self.body.set_medium(self.bound, self.model, medium)
@@ -258,10 +259,11 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
         try:
             body.apply(bound, data, command)
             if (before_step := getattr(body, "before_step", None)) is not None:
+                step1, step2 = mujoco.mj_step1, mujoco.mj_step2
                 for _ in range(self.clock.physics_steps):
                     before_step(bound, model, data)
-                    mujoco.mj_step2(model, data)
-                    mujoco.mj_step1(model, data)
+                    step2(model, data)
+                    step1(model, data)
             else:  # the same, bit for bit: mj_step is step1 and step2
                 mujoco.mj_step2(model, data)
                 if self.clock.physics_steps > 1:
@@ -274,15 +276,14 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
     def _divergence(self) -> str:
         """What has diverged, or ''."""
         data = self.data
-        warnings = data.warning
-        numbers = warnings.number.tolist()
+        numbers = self._warned.tolist()
         if any(numbers):
             for name, number in _FATAL.items():
                 # MuJoCo warns of an acceleration above 1e10 before it is damped implicitly. A body of micrograms in
                 # agar (time constant 1e-8 s) passes that in good health: only what is not finite has diverged.
                 healthy = name == "BADQACC" and math.isfinite(data.qacc.sum())
                 if numbers[number] and not healthy:
-                    text = mujoco.mju_warningText(number, int(warnings.lastinfo[number]))
+                    text = mujoco.mju_warningText(number, int(data.warning.lastinfo[number]))
                     return f"{name} at {data.time:.6g} s: {text}"
         qpos, qvel, act = data.qpos, data.qvel, data.act
         if not math.isfinite(qpos.dot(qpos) + qvel.dot(qvel) + act.dot(act)):  # then which, if any: squares overflow

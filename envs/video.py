@@ -202,12 +202,16 @@ class Stage:
             longest = max(len(r) for r in rows.values())
             self._muscle_rows = [np.array(r)[np.arange(longest) * len(r) // longest] for r in rows.values()]
             self._muscle = (left, start, wide, muscle_h // len(rows))
-            self._pen.text((left, start - 15), "muscle activation now, 0 to 1, head to tail", _FAINT, self._small)
+            self._pen.text((left, start - 15), "muscle activation now, head to tail", _FAINT, self._small)
+            self._pen.text((width - 90, start - 15), "0 to 1", _FAINT, self._small, "ra")
             for i, name in enumerate(rows):
                 y = start + i * (muscle_h // len(rows)) + muscle_h // len(rows) // 2
                 self._pen.text((left - 6, y), name, _INK, self._small, anchor="rm")
         self._table = colours("viridis")
         self._still = np.asarray(self._paper).copy()
+        if self._muscle is not None:
+            y = self._muscle[1] - 12
+            self._still[y : y + 7, width - 84 : width - 14] = self._table[np.linspace(0, 255, 70).astype(int)]
 
     def _label_rows(self, names: Sequence[str], groups: Sequence[str] | None, left: int, top: int, height: int) -> None:
         """Names at the rows: of each group at its middle, or as many neurons as there is room for."""
@@ -246,9 +250,9 @@ class Stage:
             self._neural.add(np.asarray(voltage_mV)[self._order], time_s)
             x, y = self._at
             frame[y : y + self._neural.height, x : x + self._neural.width] = self._neural.draw()
-            frame[36:43, width - 190 : width - 120] = self._neural.table[np.linspace(0, 255, 70).astype(int)]
+            frame[12:19, width - 84 : width - 14] = self._neural.table[np.linspace(0, 255, 70).astype(int)]
             low, high = self._neural.now
-            limits = f"0 to {_FULL_HZ:.0f} Hz, root" if self._rates else f"{low:.0f} to {high:.0f} mV"
+            limits = f"0 to {_FULL_HZ:.0f} Hz, square root" if self._rates else f"{low:.0f} to {high:.0f} mV"
         if self._muscle is not None and muscle is not None:
             x, y, wide, tall = self._muscle
             for i, row in enumerate(self._muscle_rows):
@@ -258,7 +262,7 @@ class Stage:
         ink = Image.fromarray(frame)
         pen = ImageDraw.Draw(ink)
         pen.text((14, 12), f"{time_s:.2f} s   {note}", _INK, self._font)
-        pen.text((width - 14, 33), limits, _FAINT, self._small, anchor="ra")
+        pen.text((width - 90, 9), limits, _FAINT, self._small, anchor="ra")
         return np.asarray(ink)
 
 

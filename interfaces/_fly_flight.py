@@ -21,7 +21,7 @@ import numpy as np
 from bestiary.bodies._base import Array
 from bestiary.bodies.fly import HOVER_PITCH_RAD
 
-__all__ = ["CLOCK", "EFFECT", "Command", "Flight"]
+__all__ = ["CLOCK", "EFFECT", "Command", "Flight", "SteeredFlight"]
 
 CLOCK = {"control": "0.0002", "brain": "0.0002", "physics": "0.00005"}
 _MASS_KG, _G = 0.8827e-6, 9.81
@@ -52,6 +52,34 @@ class Command:
     left_m_per_s: float = 0.0
     up_m_per_s: float = 0.0
     turn_rad_per_s: float = 0.0
+
+
+class SteeredFlight:
+    """`Flight` under the command of an animal's cord: `stroke_L` and `stroke_R`, which DNg02 drives (Namiki 2022).
+
+    As wings that beat wider on one side roll and turn a fly to the other, the right unit's rate less the left one's is
+    a turn to the left. The gain is `tuned`; reflexes and wing beat stay the controller's. animal: a closed-loop fly; it
+    is asked once in each of its own control periods.
+    """
+
+    def __init__(self, body: Any, animal: Any, turn_rad_per_s_per_Hz: float = 0.1) -> None:
+        self.flight, self.animal, self.turn = Flight(body), animal, turn_rad_per_s_per_Hz
+        self.every = round(animal.clock.control_s / self.flight.period_s)
+        self.rows = [int(animal.index(f"stroke_{side}")[0]) for side in "LR"]
+        self.reset()
+
+    def reset(self, episode_seed: int = 0) -> None:
+        self.animal.reset(episode_seed)
+        self.flight.reset()
+        self.command = Command()
+
+    def act(self, obs: dict[str, Array], pose: dict[str, Array]) -> Array:
+        """(78,) action, as `Flight.act`."""
+        if self.flight.steps % self.every == 0:
+            self.animal.act(obs)
+            left, right = self.animal.probe()["rate_Hz"][self.rows].tolist()
+            self.command = Command(turn_rad_per_s=self.turn * (right - left))
+        return self.flight.act(obs, pose, self.command)
 
 
 class Flight:

@@ -24,7 +24,7 @@ JOINTS = ("coxa_abduct", "coxa_twist", "coxa", "femur_twist", "femur", "tibia", 
 NEUTRAL_MM = {"T1": (0.87, 0.88), "T2": (-0.05, 1.60), "T3": (-1.35, 1.06)}  # middle of a stance, thorax frame, left
 # Height of the middle of a claw against the thorax, for a body that walks pitched up by 8 degrees, front legs far down
 STANCE_MM = {"T1": -1.38, "T2": -1.33, "T3": -1.29}
-LIFT = {"T1": 0.85, "T2": 1.0, "T3": 2.2}  # of the arc of a swing, relative: hind legs lag behind their commands most
+LIFT = {"T1": 0.95, "T2": 1.0, "T3": 3.2}  # of the arc of a swing, relative: hind legs lag behind their commands most
 # Ways of the claw in grooming, mm in the thorax frame of the left side (x ahead, y left, z up), each gone through
 # once a cycle: two sweeps and, where legs can meet, a rub of one against the other. Places are the model's own.
 PROGRAMS: dict[str, tuple[str, tuple[tuple[float, float, float], ...], dict[str, float]]] = {
@@ -66,13 +66,14 @@ PROGRAMS: dict[str, tuple[str, tuple[tuple[float, float, float], ...], dict[str,
         {},
     ),
 }
+ABDOMEN_RAD = 0.4  # of a fly on its legs
 CYCLE = 48  # steps of a program's table
 LEAN_MM = {"T1": -0.05, "T2": 0.0, "T3": 0.35}  # how far ahead the body goes over the legs that stay
-LEAN_MM_PER_HZ, CROUCH_MM_PER_HZ = 0.007, 0.004
-PRESS_MM = {"T1": 0.2, "T2": 0.07, "T3": 0.02}  # how far below the ground a swing aims, as the body is pitched up
+LEAN_MM_PER_HZ, CROUCH_MM_PER_HZ = 0.009, 0.006
+PRESS_MM = {"T1": 0.2, "T2": 0.07, "T3": 0.05}  # how far below the ground a swing aims, as the body is pitched up
 SLOW_MM = {"T1": 0.0, "T2": 0.08, "T3": 0.0}  # how much lower the slower, down to standing, as the body rides higher
-RELAX_S = 0.1  # in which a leg that has landed gives way again
-RAISE = 0.6  # mm that hind legs stretch per mm of leaning uphill, as they give way there
+RELAX_S = 0.04  # in which a leg that has landed gives way again
+GIVES_MM = 0.4  # by which a leg whose pools press it down not at all gives way in stance
 GRID_MM = (np.linspace(-1.5, 1.5, 13), np.linspace(-0.75, 0.75, 7), np.linspace(-0.4, 1.0, 8))  # about the neutral foot
 
 
@@ -155,7 +156,7 @@ def _template(body: Any) -> Template:
         worst_mm=worst,
         centre=body.middle,
         half=body.half,
-        neutral=body.neutral,
+        neutral=_standing(body),
         ways=ways,
         users=users,
         holds=holds,
@@ -171,6 +172,14 @@ def _template(body: Any) -> Template:
         where=np.array([[motors[f"{j}_{_side(leg)}"] for j in (*JOINTS, "adhere_claw")] for leg in LEGS]),
         motors=motors,
     )
+
+
+def _standing(body: Any) -> Array:
+    """(n_motors,) the body's own standing action, the abdomen raised to the line of the thorax."""
+    out = np.array(body.neutral)
+    at = body.motors.index("abdomen")
+    out[at] = (ABDOMEN_RAD - body.middle[at]) / body.half[at]
+    return out
 
 
 def _programs(
@@ -240,7 +249,9 @@ class Motor:
     swing_s: time of a whole arc at a rate of 100 Hz. stance (rate, share): the template's own idea of how long a
     stance lasts, 1 / (rate + share * speed), by which a swing knows how far ahead to put the foot. groom_s: of half a
     grooming sweep at 100 Hz. search: a foot that finds no ground reaches down for it, one that finds it early rests
-    there.
+    there. pools: legs go by the cord's units of motor pools (`bestiary.brains._fly_vnc`), not straight by `swing`: one
+    is in swing while `lift` is above 50 Hz, gets as far ahead as `reach` says, and in stance stands and pushes back as
+    far as `press` and `push` say, 100 Hz being all the way.
     """
 
     # the units that it reads, in this order
@@ -253,6 +264,7 @@ class Motor:
         *("rostrum", "haustellum", "labrum"),
         *("TTM_L", "TTM_R", "flight"),
         *("uphill", "downhill", "slant_L", "slant_R"),
+        *(f"{word}_{leg}" for word in ("lift", "press", "reach", "push") for leg in LEGS),
     )
 
     def __init__(
@@ -268,6 +280,7 @@ class Motor:
         groom_s: float = 0.07,
         adhesion: bool = True,
         search: bool = True,
+        pools: bool = False,
     ) -> None:
         t = self.template = template
         self.period_s = period_s
@@ -281,7 +294,7 @@ class Motor:
             *(t.table, t.origin, t.low, t.step, t.where, t.centre, t.half, t.neutral, t.lead_s, t.spring, t.rest_rad),
             *(t.ways, t.users, t.holds, t.leans, t.kick, t.tuck, np.array(mouth), others, share),
             *(np.array([by[leg[:2]] for leg in LEGS]) for by in (LIFT, PRESS_MM, SLOW_MM)),
-            np.array((*numbers, float(adhesion), float(search))),
+            np.array((*numbers, float(adhesion), float(search), float(pools))),
         )
 
     def init(self) -> dict[str, Array]:
@@ -372,8 +385,13 @@ def _limbs(
     slow,
     numbers,
 ):
-    dt, speed, lift, track, swing_s, stance_base, stance_share, groom_s, adhesion, search = numbers
-    swing_Hz = rate[:6]
+    dt, speed, lift, track, swing_s, stance_base, stance_share, groom_s, adhesion, search, pools = numbers
+    swing_Hz, pressed, reached, pushed = rate[:6], np.ones(6), np.ones(6), np.ones(6)
+    if pools > 0:
+        swing_Hz = np.where(rate[33:39] > 50, rate[33:39], 0.0)
+        pressed = np.minimum(rate[39:45] / 100, 1.0)
+        reached = np.minimum(rate[45:51] / 100, 1.0)
+        pushed = np.minimum(rate[51:57] / 100, 1.0)
     left, right = speed * (rate[12] - rate[14]), speed * (rate[13] - rate[15])
     ahead, turn = (left + right) / 2, (right - left) / (2 * track)  # mm/s; rad/s to the left
     stretch = 0.0  # of the planted foot that is furthest behind: no leg pulls the body beyond its neighbours' reach
@@ -447,8 +465,8 @@ def _limbs(
                 lifted[i] = feet[i, :2]
             arc[i] = min(arc[i] + dt / swing_s * swing_Hz[i] / 100, 1.0)
             s = arc[i] * arc[i] * (3 - 2 * arc[i])
-            feet[i, 0] = lifted[i, 0] + (origin[i, 0] + vx * reach - lifted[i, 0]) * s
-            feet[i, 1] = lifted[i, 1] + (origin[i, 1] + vy * reach - lifted[i, 1]) * s
+            feet[i, 0] = lifted[i, 0] + (origin[i, 0] + vx * reach - lifted[i, 0]) * s * reached[i]
+            feet[i, 1] = lifted[i, 1] + (origin[i, 1] + vy * reach - lifted[i, 1]) * s * reached[i]
             feet[i, 2] = origin[i, 2] + lift * heights[i] * np.sin(np.pi * arc[i]) ** 2 - (press[i] + low_mm) * s
         else:
             height = feet[i, 2] - origin[i, 2]
@@ -462,14 +480,15 @@ def _limbs(
                 ground[i] -= (ground[i] + low_mm) * min(dt / RELAX_S, 1.0)
             arc[i] = -1.0
             x, y = feet[i, 0], feet[i, 1]
-            feet[i, 0] = min(max(x - dt * slowed * (ahead - turn * y), origin[i, 0] - 1.4), origin[i, 0] + 1.4)
-            feet[i, 1] = min(max(y - dt * slowed * turn * x, origin[i, 1] - 0.7), origin[i, 1] + 0.7)
-            feet[i, 2] += (origin[i, 2] + ground[i] - feet[i, 2]) * 0.5
+            way = dt * slowed * pushed[i]
+            feet[i, 0] = min(max(x - way * (ahead - turn * y), origin[i, 0] - 1.4), origin[i, 0] + 1.4)
+            feet[i, 1] = min(max(y - way * turn * x, origin[i, 1] - 0.7), origin[i, 1] + 0.7)
+            feet[i, 2] += (origin[i, 2] + ground[i] + GIVES_MM * (1 - pressed[i]) - feet[i, 2]) * 0.5
         for k in range(3):
             at[k] = feet[i, k] - origin[i, k]
         at[0] -= clock[2]
         at[1] -= clock[4]
-        at[2] += clock[5] - clock[2] * RAISE * (origin[i, 0] < -1)
+        at[2] += clock[5]
         angle = _look(table[i], low, step, at)
         for j in range(7):
             if own[i] > 0:

@@ -37,8 +37,9 @@ STRETCH_MM = 18.0  # behind the middle of its stance, from where a paw is felt t
 # Paws of a rearing mouse, mm from where they stand, in the frame of a trunk that is pitched up by 55 degrees, and the
 # sine at which hand and foot rise there: the centre of mass is above the hind paws
 REAR = {"F": ((4.0, 0.0, 8.0), np.nan), "H": ((-12.0, 0.0, -2.0), -0.82)}
-# Drive of the cord (alpha); speed in m/s of the body that it stands for: about strides of M20 at the network's rhythm
-SPEEDS = ((0.05, 0.07), (0.1, 0.1), (0.2, 0.2), (0.3, 0.3), (0.5, 0.44), (1.0, 0.9))
+# Drive of the cord (alpha); speed in m/s of the body that it stands for: up to a trot about strides of M20 at the
+# network's rhythm, above it what the body reached in the search
+SPEEDS = ((0.05, 0.07), (0.1, 0.1), (0.2, 0.2), (0.3, 0.3), (0.5, 0.44), (0.75, 0.53), (1.0, 0.62))
 
 
 @dataclass(frozen=True)
@@ -160,6 +161,12 @@ MOTOR_PARAMETERS = (
     "pitch_mm",
     "arch_rad",
     "low_mm",
+    "hind_mm",
+    "yield_mm",
+    "ahead_mm",
+    "wide_mm",
+    "aside_mm",
+    "steady",
 )
 
 
@@ -171,7 +178,7 @@ class Motor:
         *(f"RGF_{paw}" for paw in PAWS),
         *(f"load_{paw}" for paw in PAWS),
         *("speed", "stop", "turn_L", "turn_R", "rear", "crouch", "nod", "lick", "FN_L", "FN_R"),
-        *("nose_up", "nose_down", "lean_L", "lean_R", "righting"),
+        *("nose_up", "nose_down", "lean_L", "lean_R", "righting", "fast", "spin_L", "spin_R"),
     )
 
     def __init__(self, template: Template, period_s: float, parameters: Mapping[str, float]) -> None:
@@ -186,7 +193,7 @@ class Motor:
             np.array([[g[0], g[1] - g[0]] for g in GRID_MM]),
             np.array(SPEEDS),
             np.clip(t.neutral + t.righting, -1, 1),
-            tuple(float(parameters[name]) for name in MOTOR_PARAMETERS),
+            np.array([[float(parameters[pace + name]) for name in MOTOR_PARAMETERS] for pace in ("", "fast_")]),
             period_s,
         )
 
@@ -244,11 +251,14 @@ def _limbs(
     speed, stop, turn_L, turn_R, rears = rate[8], rate[9], rate[10], rate[11], rate[12]
     crouch, nod, lick, FN_L, FN_R = rate[13], rate[14], rate[15], rate[16], rate[17]
     up, down, lean_L, lean_R = rate[18], rate[19], rate[20], rate[21]
-    lift, fore_lift, push, air, blend, falls, place, early = numbers[:8]
-    settle_s, deeper, sink, turn_top, roll, pitch, arch, low = numbers[8:]
+    now = numbers[0] + min(rate[23] / 50, 1.0) * (numbers[1] - numbers[0])
+    lift, fore_lift, push, air, blend, falls, place, early = now[:8]
+    settle_s, deeper, sink, turn_top, roll, pitch, arch, low = now[8:16]
+    hind, yields, shift, wide, aside, steady = now[16:]
     go = 1 - min(stop / 50, 1.0)
     ahead = 1e3 * np.interp(speed / 100, speeds[:, 0], speeds[:, 1]) * go  # mm/s
-    turn = turn_top * (turn_L - turn_R) / 100 * go  # rad/s, to the left
+    turn = turn_top * (turn_L - turn_R) / 100  # rad/s, to the left
+    turn = go * (turn + steady * (turn - (rate[24] - rate[25]) / 10))
     upright = min(rears / 100, 1.0)
     at = np.zeros(3)
     for i in range(4):
@@ -268,12 +278,12 @@ def _limbs(
                 clock[i, 2] = 1.0
             if clock[i, 2] >= 1:
                 clock[i, 3] = 0.0
-        ground = origin[i, 2] - push
+        ground = origin[i, 2] - push - (hind if i > 1 else 0.0)
         if clock[i, 2] < 1:
             s = clock[i, 2]
             # to where its next stance should begin, and to the side that the trunk sinks to, to catch it
-            x = origin[i, 0] + place * (down - up) / 100 + vx * clock[i, 4] / 2
-            y = origin[i, 1] + place * (lean_L - lean_R) / 100 + vy * clock[i, 4] / 2
+            x = origin[i, 0] + shift + place * (down - up) / 100 + vx * clock[i, 4] / 2
+            y = origin[i, 1] + aside * (lean_L - lean_R) / 100 + vy * clock[i, 4] / 2 + (-wide if i % 2 else wide)
             # by a cubic that leaves and meets the ground at the ground's own speed
             there, out = s * s * (3 - 2 * s), s * (1 - s) * (1 - 2 * s) * air * clock[i, 1] * blend
             paws[i, 0] = lifted[i, 0] + (x - lifted[i, 0]) * there - vx * out
@@ -295,6 +305,7 @@ def _limbs(
         lean = (lean_L - lean_R) / 100 * (-1 if i % 2 else 1)
         dip = (down - up) / 100 * (1 if i < 2 else -1)
         at[2] += CROUCH_MM * crouch / 100 + low * ahead / 500 - min(max(roll * lean + pitch * dip, -5.0), 5.0)
+        at[2] += yields * load[i] / 100
         if i % 2:
             at[1] = -at[1]
         angle = _look(table[i], grid, at)
@@ -345,7 +356,7 @@ class Proprioception:
     load: 10 for the whole weight on one paw. stretch: from STRETCH_MM on 10 for every 15 mm that the paw is behind the
     middle of its stance, by the joint angles (a linear read-out of the step template). Tilts: 10 times the share of
     gravity along that axis, as the otoliths feel it, and CANALS_S times the turning that the semicircular canals feel.
-    tipped: 10 on a side, 20 on the back.
+    tipped: 10 on a side, 20 on the back. Spin: 1 for every rad/s that the canals feel the head turn to that side.
     """
 
     def __init__(self, body: Any, template: Template, names: Sequence[str], weight_N: float = 0.245) -> None:
@@ -354,7 +365,7 @@ class Proprioception:
         self._load = np.array([row[f"load_{p}"] for p in PAWS])
         self._stretch = np.array([row[f"stretch_{p}"] for p in PAWS])
         self._tilt = np.array([row[w] for w in ("nose_up", "nose_down", "lean_L", "lean_R")])
-        self._tipped = row["tipped"]
+        self._tipped, self._spin = row["tipped"], np.array([row["spin_L"], row["spin_R"]])
         self._joints, self._fit = [], []
         ahead = np.repeat(GRID_MM[0], len(GRID_MM[1]) * len(GRID_MM[2]))
         for i, paw in enumerate(PAWS):
@@ -372,5 +383,6 @@ class Proprioception:
             drive[row] = min(max(10 / 15 * (behind_mm - STRETCH_MM), 0.0), 15.0)
         pitch, roll = obs["gravity"][:2] + CANALS_S * obs["gyro_rad_per_s"][1::-1] * (1, -1)
         drive[self._tipped] = 10 * (1 + obs["gravity"][2])
+        drive[self._spin] = obs["gyro_rad_per_s"][2] * np.array([1, -1])
         drive[self._tilt] = -10 * pitch, 10 * pitch, 10 * roll, -10 * roll
         return drive

@@ -16,7 +16,7 @@ from bestiary.bodies._base import Array
 from bestiary.bodies._mouse_bound import LOOK_S
 from bestiary.bodies._mouse_retina import mouse_retina
 from bestiary.bodies._mouse_whiskers import WHISKERS, whisker_array
-from bestiary.brains.mouse import CHANNELS, COLUMNS, ROWS
+from bestiary.brains._mouse_loop import CHANNELS, COLUMNS, LGN_POOL, ROWS, lgn_place
 
 _ACROSS = {"L": 1, "R": 0}  # row of the sense (left, right) that a side of the brain hears
 UNIT_MV = 20.0  # of the brainstem's inputs
@@ -63,9 +63,9 @@ class EyeSense:
     """Luminance to LGN channels (sustained and transient, ON and OFF) of 8 x 4 places in each eye's field, and to what
     the colliculus hears: dark things above that grow, and small ones that pass (Yilmaz 2013, De Franceschi 2016).
 
-    Cells look 7 deg around their place, those of odd and even number a quarter of a column apart. Contrast is Weber's,
-    against a mean over 2 s. Sustained: low-passed over 60 ms; transient: less what it was 60 ms before. Rates in Hz (as
-    mV): spontaneous 4, at contrast 1 up to 60.
+    Cells look LGN_DEG around their place (`lgn_place`). Contrast is Weber's, against a mean over 2 s. Sustained:
+    low-passed over 60 ms; transient: less what it was 60 ms before. Rates in Hz (as mV) of LGN_POOL cells
+    that have, each, 4 by themselves and up to 60 at contrast 1.
     """
 
     WIDE_DEG, HIGH_DEG = (-20.0, 140.0), (-40.0, 80.0)  # azimuth from the nose to the eye's own side; elevation
@@ -73,18 +73,19 @@ class EyeSense:
     def __init__(self, names: Sequence[str], brainstem: Sequence[str], period_s: float) -> None:
         ways = mouse_retina().directions
         self._every = max(1, round(LOOK_S / period_s))
-        places: dict[tuple[int, int, int], int] = {}
+        places: dict[tuple[int, int, int, int], int] = {}
         rows: list[tuple[int, int, int]] = []  # neuron, channel, place
         masks: list[Array] = []
         for i, name in enumerate(names):
             if not name.startswith("LGN_"):
                 continue
             _, side, channel, column, row, number = name.split("_")
-            eye, c, r, n = _ACROSS[side], int(column[1:]), int(row[1:]), int(number) % 2
-            key = (eye, c * 2 + n, r)
+            eye, c, r, n = _ACROSS[side], int(column[1:]), int(row[1:]), int(number)
+            key = (eye, c, r, n)
             if key not in places:
                 places[key] = len(masks)
-                masks.append(self._disc(ways[eye], eye, c + 0.25 * (1 - 2 * n) + 0.5, r + 0.5))
+                back, up = lgn_place(n)
+                masks.append(self._disc(ways[eye], eye, c + back + 0.5, r + up + 0.5))
             rows.append((i, CHANNELS.index(channel), places[key]))
         self._cells = np.array(rows, int).reshape(-1, 3)
         self._pool = np.array(masks, np.float32).reshape(len(masks), ways[..., 0].size)
@@ -100,7 +101,7 @@ class EyeSense:
         flat = math.cos(elevation)
         centre = np.array([flat * math.cos(azimuth), flat * math.sin(azimuth), math.sin(elevation)])
         mask = np.zeros((2, len(ways)))
-        near = ways @ centre > math.cos(math.radians(7.0))
+        near = ways @ centre > math.cos(math.radians(LGN_DEG))
         if not near.any():
             near = np.arange(len(ways)) == int(np.argmax(ways @ centre))
         mask[eye] = near / near.sum()
@@ -146,7 +147,7 @@ class EyeSense:
         state["past"] = state["past"] + keep * (pooled - state["past"])
         state["sustained"] = sustained
         signal = np.stack([sustained, -sustained, transient, -transient])
-        state["rates"] = 4 + 56 * np.maximum(signal[self._cells[:, 1], self._cells[:, 2]], 0)
+        state["rates"] = LGN_POOL * (4 + 56 * np.maximum(signal[self._cells[:, 1], self._cells[:, 2]], 0))
         size, alarm = state["size"].copy(), np.zeros((2, 2))
         above = self._ways @ -down > math.sin(math.radians(ABOVE_DEG))
         for eye in range(2):
@@ -163,6 +164,7 @@ class EyeSense:
         state["size"], state["alarm"] = size, alarm
 
 
+LGN_DEG = 5.6  # radius of a field's middle (Grubb & Thompson 2003 J Neurophysiol 90:3594, memory)
 LOOM_DEG, GROWS_DEG_PER_S = 15.0, 25.0  # mice flee discs that grow to 20 deg and more at 35 to 350 deg/s (memory)
 # Over the horizon: what is above, wherever the head points (eyes of mice counter its tilt: Meyer 2020)
 ABOVE_DEG = 20.0

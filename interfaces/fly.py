@@ -61,10 +61,14 @@ def assemble(
         raise LookupError(f"no backend {backend!r}: the fly's brain has one, which backend=None takes")
     p = brains.parameters(parameters)
     template = Template.of(body)
-    motor = Motor(template, clock.control_s, adhesion="adhesion" not in without, search="search" not in without)
+    legs = False
+    if not isinstance(connectome, Connectome):
+        connectome, legs = brains.with_legs(connectome)
+    adhesion, search = (word not in without for word in ("adhesion", "search"))
+    motor = Motor(template, clock.control_s, adhesion=adhesion, search=search, pools=legs)
     nerve = cord.FlyCord(motor, without=[w for w in without if w in cord.COMPONENTS])
-    brain, missing = brains.build(connectome, p, clock, nerve, rewire, lesion, silence, without)
-    source = brain.parts["central"].table.source
+    brain, missing = brains.build(connectome, p, clock, nerve, rewire, lesion, silence, without, legs)
+    source = "; ".join(brain.parts[k].table.source for k in ("central", "vnc") if k in brain.parts)
     about = {"parameters": p, "connectome": source, "components": COMPONENTS}
     about |= {"parts": list(brain.parts), "missing": missing}
     return brain, FlyInterface.of(body, brain, template, clock), about

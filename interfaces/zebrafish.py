@@ -158,6 +158,8 @@ class FishInterface:
         contrast = light - mean
         state["mean"] = mean
         state["past"] = past + np.float32(-math.expm1(-LOOK_S / 0.06)) * (contrast - past)
+        ahead2 = [PIXEL_DEG**2 * float(front @ seen) for front, seen in zip(self.front, uv, strict=True)]
+        near = min(ahead2) > SMALL_DEG2  # both eyes have something near in front, which is then prey at any size
         for e, eye in enumerate("LR"):
             for way, back, pairs in (("fwd", "back", self.floor["fwd"][e]), ("left", "right", self.floor["left"][e])):
                 m = _motion(contrast[e], past[e], pairs)
@@ -178,13 +180,13 @@ class FishInterface:
                 area = PIXEL_DEG**2 * (self.bins[e] @ uv[e])  # deg^2 in the view of each prey neuron
                 whole = area + np.r_[area[1:], 0] + np.r_[0, area[:-1]]  # a large spot silences all cells that see some
                 size = np.where(np.array(AZIMUTHS_DEG) <= BINOCULAR_DEG, area, whole)
+                if near:
+                    size[np.array(AZIMUTHS_DEG) <= NEAR_DEG] = 0
                 small = area / (area + 4.0) / (1 + (size / PREY_DEG2) ** 3)
                 for azimuth, share in zip(AZIMUTHS_DEG, small.tolist(), strict=True):
                     self._give(drive, f"prey_{eye}{azimuth}", UNIT_MV * 1.5 * share)
-                ahead = PIXEL_DEG**2 * float(self.front[e] @ uv[e])
-                self._give(
-                    drive, f"near_{eye}", UNIT_MV * 1.5 * (ahead / NEAR_DEG2) ** 3 / (1 + (ahead / NEAR_DEG2) ** 3)
-                )
+                share = (ahead2[e] / NEAR_DEG2) ** 3
+                self._give(drive, f"near_{eye}", UNIT_MV * 1.5 * share / (1 + share))
                 large = float(whole[2:].max())
                 self._give(drive, f"spot_{eye}", UNIT_MV * max(0.0, (large - SMALL_DEG2) / (large + SMALL_DEG2)))
         glow = light.mean(1)
@@ -212,7 +214,7 @@ SWEEP_RAD_PER_S, QUIET_S = (
     1.5,
     0.1,
 )  # its own turning blinds loom and rotation cells so long (corollary discharge, assumed)
-NEAR_DEG, NEAR_DEG2 = 40.0, 45.0  # the zone that both eyes see when turned in, and the area of prey at a strike
+NEAR_DEG, NEAR_DEG2 = 36.0, 45.0  # the zone that both eyes see when turned in, and the area of prey at a strike
 SMALL_DEG2 = 20.0  # area of a spot of 5 deg: smaller is prey alone, larger is danger (Z36)
 PREY_DEG2 = 60.0  # where prey cells are half silent: what a hunting fish comes near to is not lost (tuned)
 

@@ -6,7 +6,7 @@ import json
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import bestiary
@@ -20,7 +20,8 @@ from bestiary.tasks._statistics import Estimate, estimate, verdict
 @dataclass(frozen=True)
 class Result:
     """What an assay gave. rows: see `table`. trials: arm -> measure -> value of each trial, (a, b) where a quotient of
-    sums is meant. failures: what stopped trials, by arm and seed. wall_s: how long it took."""
+    sums is meant. failures: what stopped trials, by arm and seed. wall_s: how long it took. kept: arm -> what the assay
+    keeps -> of each trial, numbers by name."""
 
     animal: str
     assay: str
@@ -33,6 +34,7 @@ class Result:
     trials: dict[str, dict[str, list[Any]]]
     failures: dict[str, str]
     wall_s: float
+    kept: dict[str, dict[str, list[Any]]] = field(default_factory=dict)
 
     def table(self) -> list[dict[str, Any]]:
         """One dict per row: id, assay, quantity, value, low95, high95, n, distinct (of the n, how many differ),
@@ -55,6 +57,7 @@ def run_assay(
     seed: int = 0,
     control: str | None = None,
     control_seed: int = 0,
+    control_draws: int = 1,
     options: Mapping[str, Any] | None = None,
     parameters: Mapping[str, float] | str | None = None,
     without: Sequence[str] = (),
@@ -65,7 +68,8 @@ def run_assay(
     """Runs an assay: trial i of every arm has seed `seed + i`.
 
     n: trials per arm, None for the assay's own. control, control_seed, parameters, without: of the animal in every arm,
-    as in `bestiary.animal`; arms that have a control of their own are then left out. options: lesion, silence,
+    as in `bestiary.animal`; arms that have a control of their own are then left out. control_draws: over how many draws
+    of the control, from control_seed on, the trials are spread in turn. options: lesion, silence,
     stimulate or connectome of the animal in every arm, beside what the arm asks for. jobs: processes; each builds
     environment and animal once per arm. A script that uses more than one needs `if __name__ == "__main__":`.
     progress: called with (trials done, trials in all). factory: instead of `bestiary.animal`, same arguments.
@@ -81,31 +85,43 @@ def run_assay(
     begin = time.perf_counter()
     common = {"parameters": parameters, "options": {**(options or {}), "without": [*without]}}
     needed = {arm: _measures(assay, arm) for arm in assay.arms}
+
+    def draw(i: int) -> int:
+        return control_seed + i % control_draws
+
     work = []
     for arm, asked in assay.arms.items():
         if not needed[arm] or (control is not None and asked.get("control")):
             continue
         for i in range(n):
-            work.append(Trial.of(animal, assay, arm, common, control, control_seed, seed, i, needed[arm]))
+            work.append(Trial.of(animal, assay, arm, common, control, draw(i), seed, i, needed[arm]))
     work.sort(key=lambda t: (t.arm, t.build))  # trials that share an animal follow one another
     done = run_all(work, jobs, progress, factory or bestiary.animal)
 
     trials: dict[str, dict[str, list[Any]]] = {}
+    kept: dict[str, dict[str, list[Any]]] = {}
     failures: dict[str, str] = {}
     for trial, (values, failure) in sorted(done, key=lambda d: (d[0].arm, d[0].seed)):
         for key in needed[trial.arm]:
             trials.setdefault(trial.arm, {}).setdefault(key, []).append(values.get(key))
+        for name in assay.keep:
+            kept.setdefault(trial.arm, {}).setdefault(name, []).append(values.get(name, {}))
         if failure:
             failures[f"{trial.arm}, seed {trial.seed}"] = failure
     rows = [judge(assay, row, trials, failures) for row in assay.rows]
     wall = time.perf_counter() - begin
     return Result(
-        animal, assay.name, assay.about, n, seed, control, control_seed, rows, trials, failures, round(wall, 1)
+        animal, assay.name, assay.about, n, seed, control, control_seed, rows, trials, failures, round(wall, 1), kept
     )
 
 
 def _key(row: Row) -> str:
     return row.measure + (f" {json.dumps(row.options, sort_keys=True)}" if row.options else "")
+
+
+def row_values(row: Row, trials: Mapping[str, Mapping[str, list[Any]]]) -> list[list[Any]]:
+    """What a row is made of: per arm, per trial. trials: of a `Result`."""
+    return [trials[arm][_key(row)] for arm in row.arms]
 
 
 def _measures(assay: Assay, arm: str) -> dict[str, tuple[str, dict[str, Any]]]:
@@ -124,7 +140,7 @@ def judge(
     if missing:
         found, reason = Estimate(math.nan, math.nan, math.nan, 0), f"arm {missing[0]} has a control of its own"
     else:
-        values = [trials[arm][_key(row)][:first] for arm in row.arms]
+        values = [v[:first] for v in row_values(row, trials)]
         found = estimate(values, row.how, row.measure in FRACTIONS, margin=row.margin, x=row.x)
         stopped = [text for where, text in failures.items() if where.split(", seed")[0] in row.arms]
         reason = f"{len(stopped)} trials stopped: {stopped[0]}" if stopped else ""

@@ -10,7 +10,7 @@ from typing import Any
 import bestiary
 from bestiary import assets
 from bestiary.errors import DataError
-from bestiary.tasks._catalogue import measure
+from bestiary.tasks._catalogue import KEPT, measure
 
 WORLD = ("task", "medium", "seconds", "skip_s", "task_options", "body_options")
 ANIMAL = ("lesion", "silence", "stimulate", "without", "connectome", "control")
@@ -52,7 +52,8 @@ class Assay:
     measures; probe: other scalars of `Animal.probe` that are.
 
     controls: what `run_controls` puts in the animal's place: the name of a control with the number of its draws, or any
-    other name with options of the animal ("no DNa02": silence = [...]).
+    other name with options of the animal ("no DNa02": silence = [...]). paired: ids of the rows that `run_paired` holds
+    against them; none: all that it can. keep: what of every track is kept whole (`_catalogue.KEPT`).
     """
 
     name: str
@@ -70,6 +71,8 @@ class Assay:
     record: tuple[str, ...] = ()
     probe: tuple[str, ...] = ()
     controls: dict[str, Any] = field(default_factory=dict)
+    paired: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()
 
 
 def assays(animal: str) -> dict[str, Assay]:
@@ -86,7 +89,7 @@ def parse(table: Mapping[str, Any]) -> dict[str, Assay]:
         text = dict(given)
         try:
             rows = [_row(row) for row in text.pop("rows", ())]
-            text |= {key: tuple(text.get(key, ())) for key in ("record", "probe")}
+            text |= {key: tuple(text.get(key, ())) for key in ("record", "probe", "paired", "keep")}
             assay = Assay(name=name, rows=tuple(rows), **text)
         except TypeError as error:
             raise DataError(f"assay {name!r}: {error}") from None
@@ -97,6 +100,12 @@ def parse(table: Mapping[str, Any]) -> dict[str, Assay]:
                 _check_keys(f"assay {name!r}, control {control!r}", what, ANIMAL)
             elif not isinstance(what, int) or what < 1:
                 raise DataError(f"assay {name!r}, control {control!r}: a number of draws or options, got {what!r}")
+        for kept in assay.keep:
+            if kept not in KEPT:
+                raise DataError(f"assay {name!r}, keep: no {kept!r}; {bestiary.nearest(kept, KEPT)}")
+        for id_ in assay.paired:
+            if id_ not in (ids := [r.id for r in rows]):
+                raise DataError(f"assay {name!r}, paired: no row {id_!r}; {bestiary.nearest(id_, ids)}")
         for row in assay.rows:
             for arm in row.arms:
                 if arm not in assay.arms:

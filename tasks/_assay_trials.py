@@ -14,7 +14,7 @@ from typing import Any
 
 from bestiary.errors import BestiaryError, DataError, UnknownNeuronError
 from bestiary.tasks._assay_table import ANIMAL, WORLD, Assay
-from bestiary.tasks._catalogue import measure
+from bestiary.tasks._catalogue import KEPT, measure
 
 Factory = Callable[..., Any]
 Progress = Callable[[int, int], None]
@@ -34,6 +34,7 @@ class Trial:
     every: int
     record: tuple[str, ...]
     probe: tuple[str, ...]
+    keep: tuple[str, ...]
     measures: dict[str, tuple[str, dict[str, Any]]]
     parameters: Any
 
@@ -71,12 +72,13 @@ class Trial:
             assay.every,
             assay.record,
             assay.probe,
+            assay.keep,
             measures,
             common["parameters"],
         )
 
     def run(self, factory: Factory) -> tuple[dict[str, Any], str]:
-        """(measures by key, why it stopped early or "")."""
+        """(measures by key, and what is kept under its name; why it stopped early or "")."""
         from bestiary.tasks._trial import run_trial
 
         try:
@@ -105,7 +107,8 @@ class Trial:
         track = track.after(self.skip_s)
         if len(track.time_s) < 2:
             return {}, f"nothing is left of {self.seconds:g} s after the first {self.skip_s:g} s"
-        return {key: measure(name)(track, **options) for key, (name, options) in self.measures.items()}, track.ended
+        values = {key: measure(name)(track, **options) for key, (name, options) in self.measures.items()}
+        return values | {name: KEPT[name](track) for name in self.keep}, track.ended
 
     def _policy(self, factory: Factory) -> Any:
         return factory(self.animal, parameters=self.parameters, **json.loads(self.build))

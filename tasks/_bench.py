@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import re
+import resource
 import statistics
 import subprocess
 import sys
@@ -32,18 +34,22 @@ import gymnasium, bestiary
 gymnasium.make({id!r})
 print(time.perf_counter() - t)
 """
-# The peak of this process alone: ru_maxrss would begin at the size of the process that started it (Linux).
 _DEMO = """
-import re, resource, sys
-from pathlib import Path
+import sys
 from bestiary.cli import main
+from bestiary.tasks._bench import peak_bytes
 code = main(["run", {animal!r}, "--seed", "0", "--out", {out!r}, "--json"])
-status = Path("/proc/self/status")
-found = status.is_file() and re.search(r"VmHWM:\\s+(\\d+) kB", status.read_text())
-unit = 1 if sys.platform == "darwin" else 1024
-print(int(found[1]) * 1024 if found else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
+print(peak_bytes())
 sys.exit(code)
 """
+
+
+def peak_bytes() -> int:
+    """The most memory this process has held. ru_maxrss would begin at the size of what started it (Linux)."""
+    status = Path("/proc/self/status")
+    found = status.is_file() and re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
+    unit = 1 if sys.platform == "darwin" else 1024
+    return int(found[1]) * 1024 if found else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 class _Tap:

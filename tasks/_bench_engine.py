@@ -7,8 +7,6 @@ compilation is timed apart. Where a Python with Brian2 is named, the same networ
 from __future__ import annotations
 
 import os
-import re
-import resource
 import statistics
 import subprocess
 import sys
@@ -223,24 +221,17 @@ def triad_bytes_per_s(n: int, repeats: int = 200) -> float:
     return 12 * n / statistics.median(times)
 
 
-# The peak of a process of its own: a parent's ru_maxrss is inherited on Linux.
+# In a process of its own, whose peak is this alone.
 _MEMORY = """
 from bestiary.brains import _shiu
 from bestiary.brains.connectome import read_connectome
 from bestiary.brains.spiking import Simulation
-from bestiary.tasks._bench_engine import peak_bytes, regime
+from bestiary.tasks._bench import peak_bytes
+from bestiary.tasks._bench_engine import regime
 c = read_connectome({path!r})
 Simulation(_shiu.shiu_network(c, regime(c, "sparse"))).run(0.1)
 print(peak_bytes())
 """
-
-
-def peak_bytes() -> int:
-    """The most memory this process has held."""
-    status = Path("/proc/self/status")
-    found = status.is_file() and re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
-    unit = 1 if sys.platform == "darwin" else 1024
-    return int(found[1]) * 1024 if found else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _against_brian2(

@@ -25,7 +25,7 @@ from bestiary.brains._mouse_microcircuit import microcircuit, parameters
 from bestiary.brains._sampled import SampledNetwork, available_bytes, memory
 from bestiary.brains._sampled_run import SampledSimulation
 from bestiary.errors import BestiaryError, DataError
-from bestiary.tasks._bench_engine import peak_bytes
+from bestiary.tasks._bench import peak_bytes
 from bestiary.tasks._spikes import spike_statistics
 
 Progress = Callable[[str], None]

@@ -7,6 +7,7 @@ Interval, displacement and turn go from one beginning to the next, as in the rec
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
@@ -47,6 +48,12 @@ def bouts(track: Track) -> dict[str, Array]:
         "displacement_mm": 1e3 * np.linalg.norm(np.diff(track.com_m[at, :2], axis=0), axis=1),
         "turn_deg": np.degrees(np.diff(heading[at])),
     }
+
+
+def bouts_of(track: Track) -> dict[str, list[float]]:
+    """Every whole bout of a track: lists by the names of `KINDS`."""
+    found = bouts(track)
+    return {kind: found[kind].tolist() for kind in KINDS}
 
 
 def _median(values: Array) -> float:
@@ -252,11 +259,11 @@ def bout_distance(track: Track, of: str = "interval_s") -> float:
     return distance(bouts(track)[of], np.concatenate(real))
 
 
-def spread(of: str) -> Array:
+def spread(of: str, far: Callable[[Array, Array], float] = distance) -> Array:
     """(fish,) the same distance of each recorded fish from all others: what is as near is one of them."""
     real = recorded()[of]
     rest: Any = [np.concatenate([v for j, v in enumerate(real) if j != i]) for i in range(len(real))]
-    return np.array([distance(a, b) for a, b in zip(real, rest, strict=True)])
+    return np.array([far(a, b) for a, b in zip(real, rest, strict=True)])
 
 
 # What a stimulus does: the tasks tell it in their info

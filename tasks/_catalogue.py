@@ -9,6 +9,7 @@ from typing import Any
 import bestiary
 from bestiary.tasks import (
     _acts,
+    _bout_types,
     _bouts,
     _explore,
     _gait,
@@ -94,6 +95,7 @@ MEASURES: dict[str, Measure] = {
         _acts.short_mode_share,
         _acts.short_takeoff,
         _acts.wingbeat_Hz,
+        _bout_types.bout_type_share,
         _bouts.bout_interval_s,
         _bouts.bout_displacement_mm,
         _bouts.bout_peak_mm_per_s,
@@ -150,9 +152,13 @@ MEASURES: dict[str, Measure] = {
     )
 }
 
+# What an assay can keep of every track: numbers by name, whose distributions count
+KEPT: dict[str, Callable[..., dict[str, list[float]]]] = {"bouts": _bouts.bouts_of}
+
 # Counts out of counts: their interval is Wilson's
 FRACTIONS = (
     "bout_turns",
+    "bout_type_share",
     "startle_response",
     "loom_response",
     "omega_share",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields
 from typing import Any
 
 import mujoco
@@ -89,10 +90,15 @@ def wrapped(angle_rad: float) -> float:
 
 
 def check_positive(task: Any, *names: str) -> None:
-    """Raises ValueError naming the first field that is not above 0."""
+    """Raises ValueError naming the first field of the task that is no number, and of `names` the first that is not
+    above 0 or, `seconds` apart, not finite."""
+    for field in fields(task):
+        if isinstance(value := getattr(task, field.name), float) and math.isnan(value):
+            raise ValueError(f"{type(task).__name__}: {field.name} is not a number (NaN)")
     for name in names:
-        if not getattr(task, name) > 0:
-            raise ValueError(f"{type(task).__name__}: {name} must be above 0, got {getattr(task, name)}")
+        value = getattr(task, name)
+        if not value > 0 or (math.isinf(value) and name != "seconds"):
+            raise ValueError(f"{type(task).__name__}: {name} must be above 0 and finite, got {value}")
 
 
 def check_contrast(task: Any) -> None:

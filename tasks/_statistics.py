@@ -94,11 +94,37 @@ def estimate(
         return Estimate(math.nan, math.nan, math.nan, n, distinct)
     if fraction and how == "value":
         return Estimate(value, *wilson(float(arms[0][:, 0].sum()), float(arms[0][:, 1].sum())), n, distinct)
+    return Estimate(value, *_interval(_drawn(arms, how, seed, x), n), n, distinct)
+
+
+def _drawn(arms: Sequence[Array], how: str, seed: int, x: Sequence[float]) -> Array:
+    """(DRAWS,) bootstrap over trials, drawn together in all arms."""
     draws = np.random.default_rng(seed).integers(len(arms[0]), size=(DRAWS, len(arms[0])))
-    drawn = combine(how, [_quotient(a[draws].sum(1)) for a in arms], x)
+    return combine(how, [_quotient(a[draws].sum(1)) for a in arms], x)
+
+
+def _interval(drawn: Array, n: int) -> tuple[float, float]:
     drawn = drawn[np.isfinite(drawn)]
     low, high = np.percentile(drawn, [2.5, 97.5]) if n > 1 and len(drawn) else (math.nan, math.nan)
-    return Estimate(value, float(low), float(high), n, distinct)
+    return float(low), float(high)
+
+
+def contrast(
+    first: Sequence[Sequence[object]],
+    second: Sequence[Sequence[object]],
+    how: str = "value",
+    seed: int = 0,
+    x: Sequence[float] = (),
+) -> Estimate:
+    """What a row gives in one set of arms less in another; trial i of all shares its seed. how: of `combine`. The
+    interval is the bootstrap over trials, drawn together in both."""
+    both = [[pairs(v) for v in arms] for arms in (first, second)]
+    a, b = (float(combine(how, [_quotient(arm.sum(0)) for arm in arms], x)) for arms in both)
+    n = min(int((arm[:, 1] > 0).sum()) for arms in both for arm in arms)
+    if not math.isfinite(a - b):
+        return Estimate(math.nan, math.nan, math.nan, n)
+    drawn = _drawn(both[0], how, seed, x) - _drawn(both[1], how, seed, x)
+    return Estimate(a - b, *_interval(drawn, n), n)
 
 
 def wilson(hits: float, n: float) -> tuple[float, float]:

@@ -349,8 +349,9 @@ def test_an_assay_stands_beside_the_published_value(tmp_path, monkeypatch):
         progress(1, 3)
         progress(3, 3)
         return SimpleNamespace(
-            about="crawling", table=lambda: [row], as_dict=lambda: {"rows": [row]}, failures={"intact, seed 7": "NaN"}
-        )
+            about="crawling", table=lambda: [row], as_dict=lambda: {"rows": [row]}, failures={"intact, seed 7": "NaN"},
+            kept={},
+        )  # fmt: skip
 
     def run_controls(animal, names, controls, *, parameters, **options):
         asked.update(controls=controls, parameters=parameters)
@@ -383,4 +384,6 @@ def test_an_assay_stands_beside_the_published_value(tmp_path, monkeypatch):
     assert "did you mean 'weight-shuffle'" in call("assay", "worm", "--controls", "weight-shufle=2")[2]
     assert "degree-preserving=20" in call("assay", "worm", "--controls", "weight-shuffle=x")[2]
     assert call("assay", "worm", "--rewired", "2", "--refits", "one.json")[0] == 2
+    assert "goes with --controls" in call("assay", "worm", "--paired")[2]
+    assert "every trial is a draw" in call("assay", "worm", "--paired", "--controls", "weight-shuffle=2")[2]
     assert call("assay", "worm", "--n", "0")[0] == 2

@@ -136,7 +136,7 @@ def test_fine_bouts_are_smaller_and_their_turn_lasts_longer():
         starts.append(next(g for g in gates if g[1] > 0))
     plain, small = starts
     assert small[2] == pytest.approx(plain[2] / 2) and small[4] == pytest.approx(2 * plain[4])
-    assert small[7] == pytest.approx(2 * plain[7])
+    assert small[7] == pytest.approx(4 * plain[7])
 
 
 def test_a_cord_between_bouts_stands_still_and_starts_again():

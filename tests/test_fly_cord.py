@@ -15,6 +15,7 @@ fly = pytest.importorskip("bestiary.bodies.fly")
 from bestiary import assets  # noqa: E402
 from bestiary.brains import _fly_cord as cord  # noqa: E402
 from bestiary.interfaces._fly_motor import LEGS, Motor, Proprioception, Template  # noqa: E402
+from bestiary.tasks.terrain import Terrain  # noqa: E402
 
 PERIOD_S = 0.002
 
@@ -36,20 +37,27 @@ def run(
     without: tuple[str, ...] = (),
     uphill_deg: float = 0.0,
     rough_mm: float = 0.0,
+    seed: int = 1,
 ) -> Any:
     """Poses, and which legs were in the air, of a fly under a drive of its cord's units."""
     body, model, template = _body()
+    world = Terrain(kind="slope", slope_deg=uphill_deg)
     if rough_mm:
         model = _rough(body, rough_mm)
+    elif uphill_deg:
+        spec = body.spec()
+        world.furnish(spec, body)
+        model = spec.compile()
     data = mujoco.MjData(model)
     bound = body.bind(model)
-    body.place(bound, model, data, np.array([0, 0, rough_mm * 1e-3]))
-    tilt = np.radians(uphill_deg)
-    model.opt.gravity[:] = -9810 * np.array([np.sin(tilt), 0, np.cos(tilt)])
+    if uphill_deg:
+        world.start(body, bound, model, data, np.random.default_rng(seed))
+    else:
+        body.place(bound, model, data, np.array([0, 0, rough_mm * 1e-3]))
     motor = Motor(template, PERIOD_S, adhesion="adhesion" not in without, search="search" not in without)
     part = cord.FlyCord(motor, without=without)
     felt = Proprioception(body, template, part.table.names.tolist())
-    state, poses, air = part.init(1), [], []
+    state, poses, air = part.init(seed), [], []
     for i in range(int(seconds / PERIOD_S)):
         current = np.zeros(len(part.table), np.float32)
         felt.encode(body.sense(bound, data, _Void()), current)
@@ -130,11 +138,16 @@ def test_backs():
     assert out["com_m"][-1, 0] < -2e-3
 
 
-def test_climbs_twenty_degrees_and_slides_without_adhesion():
-    out = run({"fore": 5.0}, 0.5, uphill_deg=20)
-    assert out["com_m"][-1, 0] > 4e-3
-    assert out["upright"].min() > 0.9
-    assert run({}, 0.3, uphill_deg=40, without=("adhesion",))["com_m"][-1, 0] < -1e-3
+@pytest.mark.parametrize("seed", [1, 2])
+def test_climbs_thirty_degrees(seed: int):
+    out = run({"fore": 10.0}, 0.8, uphill_deg=30, seed=seed)
+    assert out["com_m"][-1, 2] - out["com_m"][0, 2] > 1.5e-3
+    assert out["upright"].min() > 0.5
+
+
+def test_slides_down_without_adhesion():
+    out = run({}, 0.3, uphill_deg=40, without=("adhesion",))
+    assert out["com_m"][-1, 0] - out["com_m"][0, 0] < -1e-3
 
 
 def test_search_carries_it_over_rough_ground():

@@ -6,8 +6,9 @@ import mujoco
 import numpy as np
 import pytest
 
+import bestiary
 from bestiary.bodies.fly import Fly
-from bestiary.interfaces._fly_flight import CLOCK, Command, Flight
+from bestiary.interfaces._fly_flight import CLOCK, Command, Flight, SteeredFlight
 
 PERIOD_S = float(CLOCK["control"])
 
@@ -43,6 +44,29 @@ def fly(seconds, command=None, start=None, posture="fly", heading=0.0, held=Fals
         mujoco.mj_step1(model, data)
         poses.append(pose)
     return poses, np.array(forces)
+
+
+def steered(seconds, **options):
+    """Heading in degrees, to the left, after a flight that the cord of a fly steers."""
+    body = Fly(physics_s=CLOCK["physics"], control_s=CLOCK["control"], eyes=False)
+    model = body.spec().compile()
+    data, bound = mujoco.MjData(model), body.bind(model)
+    body.place(bound, model, data, np.zeros(3), height_m=0.02, posture="fly")
+    bare = ("visual", "compass", "mushroom-body", "background")
+    policy = SteeredFlight(body, bestiary.animal("fly", connectome="circuits", without=bare, **options))
+    for _ in range(round(seconds / PERIOD_S)):
+        pose = body.pose(bound, data)
+        body.apply(bound, data, policy.act(body.sense(bound, data, Still()), pose))
+        mujoco.mj_step(model, data, round(PERIOD_S / model.opt.timestep))
+    assert abs(pose["com_m"][2] - 0.02) < 5e-3
+    return float(np.degrees(pose["heading_rad"]))
+
+
+@pytest.mark.parametrize(("side", "sign"), [("L", -1), ("R", 1)])
+def test_dng02_of_one_side_turns_it_to_the_other(side, sign):
+    lit = [f"DNg02*_{side}:light=1"]
+    assert sign * steered(0.12, stimulate=lit) > 10
+    assert abs(steered(0.06, stimulate=lit, silence=["DNg02"])) < 2
 
 
 def track(poses, name):

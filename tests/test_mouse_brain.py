@@ -13,6 +13,7 @@ from bestiary.brains import _mouse_tables as tables
 from bestiary.brains import _sampled as sampled
 from bestiary.brains import mouse
 from bestiary.brains._mouse_brainstem import INPUTS, OUTPUTS
+from bestiary.brains._mouse_loop import APART_DEG, LGN_CELLS, PATCH_DEG, gains, lgn_place
 from bestiary.brains._mouse_microcircuit import microcircuit, parameters
 from bestiary.brains._sampled import Cell, Population, Projections, SampledNetwork
 from bestiary.brains._sampled_run import SampledSimulation
@@ -370,7 +371,7 @@ def test_the_contract_with_the_interface(brain):
     for side in "LR":
         for whisker in mouse.WHISKERS:
             assert len(brain.select(f"VPM_{side}_{whisker}_*")) == 16
-        assert len(brain.select(f"LGN_{side}_tOFF_c7_r3")) == 2
+        assert len(brain.select(f"LGN_{side}_tOFF_c7_r3")) == LGN_CELLS
     for name in (*INPUTS, *OUTPUTS):
         assert len(brain.select(name)) == 1
     assert 5_000 < len(brain.names) < 20_000
@@ -397,6 +398,30 @@ def test_where_whiskers_touch_is_told_by_cortex_alone(brain):
     assert responses(brain, behind)[lick] > 10 > 2 > responses(brain, ahead)[lick]
     silent = mouse.build(None, CLOCK, None, silence=["barrel_R", "barrel_L"])
     assert responses(silent, behind)[lick] == responses(silent, ahead)[lick]
+
+
+def test_on_and_off_inputs_of_layer_4_lie_apart_all_round(brain):
+    loop = brain.parts["loop"].table
+    words = [name.split("_") for name in loop.names.tolist()]
+    ways = []
+    for cell in (i for i, w in enumerate(words) if w[:4] == ["V1", "R", "c3", "r1"] and w[4] == "L4E"):
+        centre = {}
+        for kind in ("ON", "OFF"):
+            edges = [e for e in np.flatnonzero(loop.post == cell) if words[loop.pre[e]][2][1:] == kind]
+            heard = [words[loop.pre[e]] for e in edges]
+            at = [(int(w[3][1:]) + lgn_place(int(w[5]))[0], int(w[4][1:]) + lgn_place(int(w[5]))[1]) for w in heard]
+            centre[kind] = np.mean(at, 0) * PATCH_DEG
+        ways.append(centre["OFF"] - centre["ON"])
+    assert np.linalg.norm(ways, axis=1).mean() == pytest.approx(APART_DEG, abs=3)
+    unit = np.array(ways) / np.linalg.norm(ways, axis=1)[:, None]
+    assert np.linalg.norm(unit.mean(0)) < 0.2 and abs((unit[:, 0] ** 2).mean() - 0.5) < 0.2  # no way is favoured
+
+
+def test_gains_differ_in_v1_alone(brain):
+    names = brain.parts["loop"].table.names.tolist()
+    v1 = np.array([name.startswith("V1_") for name in names])
+    assert np.log(gains(names)[v1]).std() == pytest.approx(0.15, rel=0.1)
+    assert (gains(names)[~v1] == 1).all()
 
 
 def test_a_whisker_is_mapped_onto_its_barrel(brain):

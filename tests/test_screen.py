@@ -6,6 +6,7 @@ import csv
 import importlib.util
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -30,7 +31,8 @@ def over(place, items, folder, jobs=2, **options):
 def check(got):
     assert got.keys() == set(ITEMS)
     assert all(got[name][0]["item"] == name for name in ("a", "b", "c", "sleeps"))
-    assert got["fails"][0] is None and "ValueError: fails, try 1" in got["fails"][1]
+    # once, or once more where the process that died beside it took its first answer along
+    assert got["fails"][0] is None and re.match(r"ValueError: fails, try [12] ", got["fails"][1])
     assert got["dies"][0] is None and got["dies"][1]
 
 

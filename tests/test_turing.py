@@ -17,7 +17,7 @@ pytest.importorskip("jinja2")
 from bestiary import assets
 from bestiary.assets import registry
 from bestiary.errors import BestiaryError, DataError
-from bestiary.tasks.turing import contract, guard, level_c, level_d, level_ef, pipeline, sources, synthetic
+from bestiary.tasks.turing import contract, guard, level_c, level_d, level_e, level_f, pipeline, sources, synthetic
 from bestiary.tasks.turing.contract import Margin, Outcome, Result, Verdict, judge, level_verdict, validate
 from bestiary.tasks.turing.controls import CONTROLS
 from bestiary.tasks.turing.definitions import LEVELS, TESTS
@@ -119,6 +119,26 @@ def test_fails_are_corrected_for_their_number():
     alone = contract.holm([weak])[0].notes[0]
     assert float(alone.split()[2]) <= float(out[0].notes[0].split()[2])
     assert contract._p_outside(a_result(0.1, 0.2)) == pytest.approx(0.05, abs=1e-3), "a bound at the margin is p = 0.05"
+
+
+def test_what_was_not_asked_beforehand_gets_a_rate_of_false_discovery():
+    p = [0.01, 0.02, 0.03, 0.04, 0.5]
+    assert contract.false_discovery(p) == pytest.approx([0.05, 0.05, 0.05, 0.05, 0.5])
+    assert contract.false_discovery([0.5, 0.001]) == pytest.approx([0.5, 0.002]) and contract.false_discovery([]) == []
+    rng = np.random.default_rng(0)
+    found = [min(contract.false_discovery(rng.random(50).tolist())) < 0.05 for _ in range(400)]
+    assert np.mean(found) < 0.08, "none of them true: false ones in 5 % of families"
+
+
+def test_the_rank_of_a_model_among_animals():
+    from bestiary.tasks.turing.distance import euclidean, rank_p
+
+    rng = np.random.default_rng(0)
+    real, mask = rng.standard_normal((19, 3)), np.r_[np.ones(19, bool), np.zeros(4, bool)]
+    far = rank_p(euclidean(np.r_[real, 9 + rng.standard_normal((4, 3))]), mask)
+    assert far == pytest.approx(0.05), "19 animals resolve 0.05, and no less"
+    alike = [rank_p(euclidean(rng.standard_normal((23, 3))), mask) for _ in range(200)]
+    assert 0.3 < np.mean(alike) < 0.75 and np.mean(np.array(alike) <= 0.05) < 0.1
 
 
 def test_every_test_declares_its_contract():
@@ -302,12 +322,26 @@ def test_what_a_policy_cannot_do_is_a_failure_not_a_crash(tmp_path):
 
 def test_changes_of_the_body_are_felt():
     ways = {}
-    for name, change in (("", {}), ("drag", {"drag": 3.0}), ("mass", {"mass": 1.2}), ("dead", {"dead": 0.5})):
+    for name, change in (("", {}), ("drag", {"drag": 3.0}), ("mass", {"body_mass": 1.2}), ("dead", {"dead": 0.5})):
         trial = Trial(
             Candidate("worm", "pattern-generator"), {"task": "locomotion", "medium": "water"}, 2.0, 0, changes=change
         )
         ways[name] = run(trial).track.com_m[-1]
     assert all(not np.array_equal(ways[""], ways[k]) for k in ("drag", "mass", "dead"))
+
+
+def test_a_heavier_body_is_where_its_parts_are():
+    from bestiary.envs import EmbodiedEnv
+    from bestiary.tasks.turing.trials import _changed
+
+    for animal in ("worm", "zebrafish"):
+        env = _changed(EmbodiedEnv(animal, "locomotion"), {"body_mass": 1.5})
+        env.reset(seed=0)
+        env.step(env.action_space.sample() * 0)
+        body = env.bound.body
+        mine = np.flatnonzero(env.model.body_rootid == env.model.body_rootid[body])
+        centre = np.average(env.data.xipos[mine], axis=0, weights=env.model.body_mass[mine])
+        assert env.last_pose["com_m"] == pytest.approx(centre * env.body.units.length, abs=1e-7)
 
 
 def test_probing_every_neuron_starts_from_one_moment():
@@ -430,7 +464,7 @@ def test_a_learned_policy_has_a_body_and_no_neurons():
     way = np.linalg.norm(done.track.com_m[-1] - done.track.com_m[0]) / done.track.length_m
     assert way > 0.5, f"it went {way:.2f} body lengths in 8 s"
     with pytest.raises(LookupError, match="there is one for"):
-        Candidate("fly", "learned").build()
+        learned.load("nobody")
 
 
 def test_learning_makes_the_worm_faster():
@@ -471,6 +505,8 @@ def test_the_sign_of_a_paired_change():
 
 # Learning and robustness
 
+FALLS = TESTS["E.habituation"].margin
+
 
 def taps(answers):
     """A fish that answers taps, one a second, with a C-bend or not."""
@@ -491,19 +527,19 @@ def test_habituation_is_measured_beside_naive_animals():
     options = {"measure": "startle_response"}
     rng = np.random.default_rng(0)
     tired, fresh = [taps([1] * 6 + [0] * 3)] * 4, [taps([1, 1, 1])] * 4
-    found = level_ef._decline(tired, fresh, rng, options)
+    found = level_e._decline(tired, fresh, rng, options)
     assert found.value == -1.0 and found.high95 <= 0 and found.detail["last, naive"] == [1.0] * 4
-    weak = level_ef._decline(tired, [taps([0, 0, 0])] * 4, rng, options)
+    weak = level_e._decline(tired, [taps([0, 0, 0])] * 4, rng, options)
     assert np.isnan(weak.value), "naive animals that answer no more at that time: that is no learning"
-    same = level_ef._decline([taps([1] * 9)] * 4, fresh, rng, options)
-    assert same.value == 0.0 and level_ef._fell(same) is Verdict.FAIL, "an interval of 0 alone is no fall"
-    assert level_ef._fell(found) is Verdict.PASS and level_ef._fell(weak) is Verdict.INCONCLUSIVE
+    same = level_e._decline([taps([1] * 9)] * 4, fresh, rng, options)
+    assert same.value == 0.0 and level_e._fell(same, FALLS) is Verdict.FAIL, "an interval of 0 alone is no fall"
+    assert level_e._fell(found, FALLS) is Verdict.PASS and level_e._fell(weak, FALLS) is Verdict.INCONCLUSIVE
 
 
 def test_naive_animals_meet_the_last_third_at_the_same_times():
-    options = level_ef.naive({"first_s": 1.0, "every_s": 1.0, "taps": 30, "side": 1}, 30.3)
+    options = level_e.naive({"first_s": 1.0, "every_s": 1.0, "taps": 30, "side": 1}, 30.3)
     assert options == {"first_s": 21.0, "every_s": 1.0, "taps": 10, "side": 1}
-    assert level_ef.naive({"first_s": 6.0, "every_s": 6.0}, 42.0) == {"first_s": 36.0, "every_s": 6.0}
+    assert level_e.naive({"first_s": 6.0, "every_s": 6.0}, 42.0) == {"first_s": 36.0, "every_s": 6.0}
 
 
 def test_a_control_that_hardly_moves_is_not_robust():
@@ -515,11 +551,11 @@ def test_a_control_that_hardly_moves_is_not_robust():
         return Done(Track(t, np.zeros((len(t), 2, 3)), place, np.zeros((len(t), 0)), {}, 1.0), {}, ())
 
     slow = {("K1", "", 0): walk(0.3), ("K1", "mass", 0): walk(0.3)}
-    assert level_ef._shares(slow, np.array([3.0]), 0.2)["mass"] == pytest.approx(0.1, rel=0.05)
+    assert level_f._shares(slow, np.array([3.0]), 0.2)["mass"] == pytest.approx(0.1, rel=0.05)
     still = {("K1", "", 0): walk(0.0), ("K1", "mass", 0): walk(5.0)}
-    assert level_ef._shares(still, np.array([3.0]), 0.2)["mass"] == 0, "it sinks, and does not get along"
+    assert level_f._shares(still, np.array([3.0]), 0.2)["mass"] == 0, "it sinks, and does not get along"
     model = {("model", "", 0): walk(3.0), ("model", "mass", 0): walk(9.0)}
-    assert level_ef._shares(model, np.array([3.0]), 0.2)["mass"] == 1, "faster is no credit"
+    assert level_f._shares(model, np.array([3.0]), 0.2)["mass"] == 1, "faster is no credit"
 
 
 def test_a_trial_that_was_kept_comes_back_whole(tmp_path):
@@ -564,7 +600,7 @@ def test_a_still_policy_fails_and_is_told_why(tmp_path):
     assert "not a verdict" in page and "<script" not in page and "http" not in page.replace("http-equiv", "")
     assert page.count("<svg") > 4 and "NOT-RUN" in page and "Which are alive?" in page
     examine("worm", "F", policy=own_policy(tmp_path), out=tmp_path / "out", budget=TINY, jobs=1, ledger=ledger)
-    assert ledger.counts("worm", saved["model_sha256"], "2") == (2, 2, 2)
+    assert ledger.counts("worm", saved["model_sha256"], contract.VERSION) == (2, 2, 2)
 
 
 @pytest.mark.parametrize("animal", ["zebrafish", "fly", "mouse"])

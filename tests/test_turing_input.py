@@ -61,6 +61,38 @@ def test_gaps_are_named_and_left_out(cohort):
     assert "nothing was measured of bend2_rad" in refused(changed(cohort, never))[0]
 
 
+def walk(path, animals=5, frames=480, unit=1.0, every=1, spoil=""):
+    """A CSV of worms at 8 Hz."""
+    rng = np.random.default_rng(1)
+    lines = ["time_s,animal,x_m,y_m"]
+    for i in range(animals):
+        heading = np.cumsum(0.2 * rng.standard_normal(frames))
+        xy = np.cumsum(1.2e-5 * np.stack([np.cos(heading), np.sin(heading)], 1), 0)
+        xy = unit * (xy + 1e-6 * rng.standard_normal((frames, 2)))
+        for k in range(frames):
+            x, y = (f"{v:.9f}" for v in xy[k // every * every])
+            lines.append(f"{k / 8},{i},{spoil if spoil and k == 7 else x},{y}")
+    path.write_text("\n".join(lines))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"unit": 1000.0}, r"off by 10\^3, are the units right"),
+        ({"unit": 0.01}, r"off by 10\^-\d, are the units right|speed_mm_per_s is typically"),
+        ({"every": 2}, "the true rate is 4 Hz, not 8: read it with every=2"),
+        ({"spoil": "inf"}, "infinite values in x_m"),
+        ({"spoil": "fast"}, "line 9: x_m is no number, got 'fast'"),
+    ],
+)
+def test_a_recording_of_ones_own_is_looked_at_before_it_is_smoothed(tmp_path, options, says):
+    from bestiary.tasks.turing.own import against
+
+    with pytest.raises(DataError, match=says):
+        against(walk(tmp_path / "worms.csv", **options), "worm", None)
+
+
 def test_repeated_frames_tell_the_true_rate(cohort):
     (what,) = refused(changed(cohort, lambda x: np.repeat(x[::2], 2, 0)))
     assert "true rate is 5 Hz, not 10" in what and "every=2" in what

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 pytest.importorskip("sklearn")
 
-from bestiary.tasks.turing import battery as batteries
 from bestiary.tasks.turing import synthetic
-from bestiary.tasks.turing.battery import COMPARE, Battery
+from bestiary.tasks.turing.battery import COMPARE, Battery, missing
 from bestiary.tasks.turing.contract import Verdict, margin_of
 from bestiary.tasks.turing.definitions import TESTS
 from bestiary.tasks.turing.level_d import compare
@@ -49,11 +50,11 @@ def test_every_cheat_is_caught_by_the_test_that_should(recorded, name):
     assert verdict is Verdict.FAIL, f"{name}: {test_id} gives {o.value:.3f} [{o.low95:.3f}, {o.high95:.3f}]"
 
 
-def test_a_perfect_copy_fails_nothing(recorded, monkeypatch):
-    monkeypatch.setattr(batteries, "PERMUTATIONS", 20)
+def test_a_perfect_copy_fails_nothing(recorded):
     _, battery, portraits = recorded
+    battery = replace(battery, permutations=20)
     copy = battery.portraits(SPECIES.cohort(N, SECONDS, 7))
-    asked = [k for k in COMPARE if not batteries.missing(battery, k, [*portraits, *copy])]
+    asked = [k for k in COMPARE if not missing(battery, k, [*portraits, *copy])]
     assert len(asked) >= 14
     verdicts = {k: judged(battery, portraits, copy, k)[0] for k in asked}
     assert Verdict.FAIL not in verdicts.values(), verdicts
@@ -67,9 +68,9 @@ def test_single_statistics_can_be_gamed_but_not_the_level(recorded):
         assert judged(battery, portraits, battery.portraits(cheat), blind)[0] is not Verdict.FAIL
 
 
-def test_the_judge_says_what_gave_it_away(recorded, monkeypatch):
-    monkeypatch.setattr(batteries, "PERMUTATIONS", 10)
+def test_the_judge_says_what_gave_it_away(recorded):
     _, battery, portraits = recorded
+    battery = replace(battery, permutations=10)
     backward = battery.portraits(synthetic.backward(SPECIES.cohort(N, SECONDS, 9)))
     verdict, o = judged(battery, portraits, backward, "D.turing.1s")
     assert verdict is Verdict.FAIL and o.detail["p"] < 0.1
@@ -87,12 +88,11 @@ def test_a_control_that_passes_makes_the_test_invalid():
 
 
 @pytest.mark.slow
-def test_held_out_animals_pass_and_power_is_as_declared(monkeypatch):
+def test_held_out_animals_pass_and_power_is_as_declared():
     """200 random splits of 120 animals, 40 against 40: at most 5 % of splits fail any test; each test passes its
     declared share of them."""
-    monkeypatch.setattr(batteries, "PERMUTATIONS", 40)
     pool = synthetic.Species(stimulus_every_s=4.0).cohort(120, 240.0, 5)
-    battery, portraits = Battery.of(pool)
+    battery, portraits = Battery.of(pool, permutations=40)
     rng = np.random.default_rng(1)
     battery = battery.for_splits(portraits[:80], rng)
     failed, passed = np.zeros(200, bool), dict.fromkeys(COMPARE, 0)

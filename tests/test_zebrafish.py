@@ -215,6 +215,8 @@ def test_transposed_foreign_or_broken_projectomes_are_refused():
         check(matrix, names, known=("SFGS",))
     with pytest.raises(ConnectomeError, match="1000 to 100000"):
         scaffold(matrix, names, 10)
+    with pytest.raises(ConnectomeError, match="0 everywhere"):
+        scaffold(0 * matrix, names)
 
 
 def test_prey_on_one_side_turns_the_eyes_in_and_the_fish_to_it_through_the_tectum():
@@ -227,6 +229,11 @@ def test_prey_on_one_side_turns_the_eyes_in_and_the_fish_to_it_through_the_tectu
         seen[lesion] = (np.degrees(infos[-1]["converged_rad"]), left - right)
     assert seen[()][0] > 20 and seen[()][1] > 20
     assert abs(seen["tectum",][0]) < 3 and abs(seen["tectum",][1]) < 1
+
+
+def test_the_fish_does_not_sink_before_its_bladder_is_set():
+    infos, poses, _ = live("locomotion", 0.5, body={"eyes": False})
+    assert abs(poses[-1]["com_m"][2]) < 1e-4 and len(infos) == 500
 
 
 def test_a_strike_needs_prey_near_for_both_eyes_and_a_hunt():
@@ -307,9 +314,13 @@ def test_a_motion_too_fast_to_be_shown_is_refused_with_the_limit():
             EmbodiedEnv("zebrafish", task, task_options=options)
     with pytest.raises(ValueError, match="at most"):
         EmbodiedEnv("zebrafish", "optomotor", task_options={"where": "ground", "temporal_Hz": 900.0})
+    with pytest.raises(ValueError, match="current_m_per_s is not a number"):
+        EmbodiedEnv("zebrafish", "flow", task_options={"current_m_per_s": float("nan")})
+    with pytest.raises(ValueError, match="period_deg must be above 0 and finite"):
+        EmbodiedEnv("zebrafish", "optomotor", task_options={"period_deg": float("inf")})
 
 
-def test_bouts_of_a_made_up_track_are_found():
+def made_up_track():
     """Five steps of 2 mm every 0.6 s, with a turn of 30 degrees to the left at each."""
     t = np.arange(0, 3.6, 0.005)
     com, heading = np.zeros((len(t), 3)), np.zeros(len(t))
@@ -319,7 +330,12 @@ def test_bouts_of_a_made_up_track_are_found():
         heading += np.radians(30) * rise
         com[:, 0] += 2e-3 * rise
     nose = com + 1e-3 * np.stack([np.cos(heading), np.sin(heading), 0 * t], 1)
-    track = Track(t, np.stack([nose, com], 1), com, np.zeros((len(t), 1)), {}, 4e-3)
+    pose = {"heading_rad": heading, "eye_rad": np.zeros((len(t), 2))}
+    return Track(t, np.stack([nose, com], 1), com, np.zeros((len(t), 1)), {}, 4e-3, pose=pose)
+
+
+def test_bouts_of_a_made_up_track_are_found():
+    track = made_up_track()
     found = _bouts.bouts(track)
     assert found["interval_s"] == pytest.approx([0.6] * 4, abs=0.03)
     assert found["displacement_mm"] == pytest.approx([2] * 4, abs=0.1)

@@ -147,7 +147,7 @@ class Network:
     def _chosen(self, p: Projection, dtype: Any) -> tuple[Array, Array]:
         """(edge mask or slice, signed weight of the edges that p takes)."""
         c = self.connectome
-        wired = ~c.kind.mask(*UNDIRECTED)
+        wired: Any = ~c.kind.mask(*UNDIRECTED)
         if p.edges == "excitatory":
             wired &= c.sign > 0
         elif p.edges == "inhibitory":
@@ -155,7 +155,7 @@ class Network:
         elif p.edges != "all":
             wired &= c._kind_mask(p.edges)
         if wired.all():
-            wired = slice(None)  # type: ignore[assignment]
+            wired = slice(None)
         w = c.weight[wired].astype(dtype) * np.dtype(dtype).type(p.weight)
         if p.edges not in ("excitatory", "inhibitory"):
             w *= c.sign[wired]

@@ -50,11 +50,11 @@ class Exponential(Synapse):
         check_positive(self, {"tau_s": self.tau_s})
 
     @property
-    def conductance(self) -> bool:  # type: ignore[override]
+    def conductance(self) -> bool:  # type: ignore[override]  # the model's own, by its parameters
         return self.reversal_mV is not None
 
     @property
-    def update(self) -> Callable[..., Any]:  # type: ignore[override]
+    def update(self) -> Callable[..., Any]:  # type: ignore[override]  # the model's own, by its parameters
         return _exponential_g if self.conductance else _exponential
 
     def constants(self, dt_s: float, membrane_tau_s: Value | None) -> dict[str, Value]:
@@ -85,11 +85,11 @@ class DoubleExponential(Synapse):
         check_positive(self, {"rise_s": self.rise_s, "decay_s": self.decay_s})
 
     @property
-    def conductance(self) -> bool:  # type: ignore[override]
+    def conductance(self) -> bool:  # type: ignore[override]  # the model's own, by its parameters
         return self.reversal_mV is not None
 
     @property
-    def update(self) -> Callable[..., Any]:  # type: ignore[override]
+    def update(self) -> Callable[..., Any]:  # type: ignore[override]  # the model's own, by its parameters
         return _cascade_g if self.conductance else _cascade
 
     def constants(self, dt_s: float, membrane_tau_s: Value | None) -> dict[str, Value]:
@@ -149,7 +149,7 @@ class NMDA(DoubleExponential):
     magnesium_mM: float = 1.0
 
     @property
-    def update(self) -> Callable[..., Any]:  # type: ignore[override]
+    def update(self) -> Callable[..., Any]:  # type: ignore[override]  # the model's own, by its parameters
         return _nmda
 
     def constants(self, dt_s: float, membrane_tau_s: Value | None) -> dict[str, Value]:
@@ -175,15 +175,15 @@ class TsodyksMarkram(Synapse):
         check_positive(self, {"use": self.use, "recover_s": self.recover_s, "facil_s": self.facil_s})
 
     @property
-    def states(self) -> tuple[str, ...]:  # type: ignore[override]
+    def states(self) -> tuple[str, ...]:  # type: ignore[override]  # the model's own, by its parameters
         return self.onto.states
 
     @property
-    def conductance(self) -> bool:  # type: ignore[override]
+    def conductance(self) -> bool:  # type: ignore[override]  # the model's own, by its parameters
         return self.onto.conductance
 
     @property
-    def update(self) -> Callable[..., Any]:  # type: ignore[override]
+    def update(self) -> Callable[..., Any]:  # type: ignore[override]  # the model's own, by its parameters
         return self.onto.update
 
     def constants(self, dt_s: float, membrane_tau_s: Value | None) -> dict[str, Value]:

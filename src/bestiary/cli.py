@@ -97,6 +97,7 @@ class Assay:
     rewired: Count = None  # put so many draws of one control beside the animal, and say what the wiring earns
     controls: Names = ()  # several: all that the assay lists, or degree-preserving=20,brain-off
     control_n: Count = None  # trials of each draw of a control; else as many as the animal's
+    paired: Flag = False  # with --controls: another draw in every trial, and what each control loses against the animal
     refits: Names = ()  # a file of `bestiary fit --control` for each of them; else they keep the animal's parameters
     without: Names = ()  # components beside the wiring to take out
     parameters: Text = None  # a file that `bestiary fit` wrote; else the shipped ones
@@ -146,7 +147,20 @@ class Turing:
     fast: Flag = False  # minutes instead of hours: a look, no verdict
     jobs: Count = None  # processes; else all cores
     seed: int = 0  # of the whole examination
+    sealed: Text = None  # a set of `bestiary seal`: level D against its animals alone
+    key: Text = None  # of the sealed set
     out: Text = None  # folder, in which a run that was stopped goes on; else runs/turing-ANIMAL
+    json: Flag = False  # one JSON object instead of text
+
+
+@dataclass(frozen=True)
+class Seal:
+    """Parts a recording by animal and laboratory: some to develop with, others sealed, for `turing --sealed`."""
+
+    recording: Positional[str]  # a CSV, HDF5 or NWB file, or a folder of them; labs are its column or attribute `lab`
+    out: Positional[str]  # folder for dev.h5, sealed.bin and sealed.key; take the key away
+    share: float = 0.5  # of the animals that is sealed; with several laboratories one of them is, as a whole
+    every: int = 1  # keeps one frame in so many, of a file that repeats frames
     json: Flag = False  # one JSON object instead of text
 
 
@@ -285,6 +299,7 @@ VERBS: dict[str, Any] = {
         Assay,
         Screen,
         Turing,
+        Seal,
         Card,
         Stimulate,
         Bench,

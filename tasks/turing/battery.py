@@ -18,7 +18,6 @@ from bestiary.tasks.turing.syllables import Alphabet, Grammar, dwell_distances, 
 
 SCALES_S = (0.1, 1.0, 10.0, 60.0)
 WINDOWS = {0.1: 400, 1.0: 300, 10.0: 120, 60.0: 60}  # of each animal, at most
-PERMUTATIONS = 100
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,8 @@ class Portrait:
     library: Array | None = None  # `memory.Gaze.library` of the whole recording, before it was cut
     trials: tuple[Array, Array] | None = None  # strengths of stimuli, and whether they were answered
     psychometric: Array | None = None  # `repeated.PARAMETERS` of these
-    near: dict[int, tuple[Portrait, Array]] = field(default_factory=dict)  # distances to libraries, as they are asked
+    # distances to libraries, as they are asked; not shown: portraits hold one another, and a print would never end
+    near: dict[int, tuple[Portrait, Array]] = field(default_factory=dict, repr=False)
 
     def nearest(self, other: Portrait) -> Array:
         """(w,) distances of this animal's windows to the nearest of the other's recording, kept."""
@@ -58,6 +58,7 @@ class Battery:
     ruler: dict[str, tuple[Array, Array]] = field(default_factory=dict)
     null: dict[float, Array] = field(default_factory=dict)  # of splits of the recorded animals, see `for_splits`
     names: dict[float, list[str]] = field(default_factory=dict)  # of window features at each scale
+    permutations: int = 100  # of the Turing score
 
     @classmethod
     def fit(cls, real: Cohort) -> Battery:
@@ -78,7 +79,7 @@ class Battery:
         return cls(real.rate_Hz, frame, alphabet, strengths, spread, scales, gaze, names=names)
 
     @classmethod
-    def of(cls, real: Cohort, whole: Cohort | None = None) -> tuple[Battery, list[Portrait]]:
+    def of(cls, real: Cohort, whole: Cohort | None = None, permutations: int = 100) -> tuple[Battery, list[Portrait]]:
         """The battery of a recorded cohort, and the portraits of its animals. whole: the same recordings uncut: what is
         copied from a part that is not compared is found too."""
         bare = cls.fit(real)
@@ -89,7 +90,7 @@ class Battery:
         ruler = {}
         for key in found[0].vectors:
             ruler[key] = distance.ruler(np.stack([p.vectors[key] for p in found]))
-        return replace(bare, ruler=ruler), found
+        return replace(bare, ruler=ruler, permutations=permutations), found
 
     def portrait(self, series: Series) -> Portrait:
         z, rate = self.frame(series), self.rate_Hz
@@ -123,7 +124,7 @@ class Battery:
         null = {}
         for s in self.scales_s:
             if half.sum() > 1 and all(len(p.windows[s]) > 1 for p in found):
-                null[s] = judge.chance([p.windows[s] for p in found[: len(half)]], half, rng, PERMUTATIONS)
+                null[s] = judge.chance([p.windows[s] for p in found[: len(half)]], half, rng, self.permutations)
         return replace(self, null=null)
 
 
@@ -140,6 +141,10 @@ def _outcome(found: Bounds, real: Array, **detail: Any) -> Outcome:
     return Outcome(found.value, found.low95, found.high95, n, len(real) - n, detail)
 
 
+def _between(d: Array, real: Array, rng: np.random.Generator) -> Outcome:
+    return _outcome(distance.excess(d, real, rng), real, rank_p=distance.rank_p(d, real))
+
+
 def _by(key: str, scale: bool) -> Compare:
     def compare(battery: Battery, all_: Sequence[Portrait], real: Array, rng: np.random.Generator) -> Outcome:
         x = np.stack([p.vectors[key] for p in all_])
@@ -152,14 +157,14 @@ def _by(key: str, scale: bool) -> Compare:
             return Outcome(
                 nan, nan, nan, int(real.sum()), int((~real).sum()), reason="nothing was measured in every animal"
             )
-        return _outcome(distance.excess(distance.euclidean(x), real, rng), real)
+        return _between(distance.euclidean(x), real, rng)
 
     return compare
 
 
 def _table(metric: Callable[[Sequence[Grammar]], Array]) -> Compare:
     def compare(battery: Battery, all_: Sequence[Portrait], real: Array, rng: np.random.Generator) -> Outcome:
-        return _outcome(distance.excess(metric([p.grammar for p in all_]), real, rng), real)
+        return _between(metric([p.grammar for p in all_]), real, rng)
 
     return compare
 
@@ -167,7 +172,9 @@ def _table(metric: Callable[[Sequence[Grammar]], Array]) -> Compare:
 def _judge(scale_s: float) -> Compare:
     def compare(battery: Battery, all_: Sequence[Portrait], real: Array, rng: np.random.Generator) -> Outcome:
         groups = [p.windows[scale_s] for p in all_]
-        found = judge.turing_score(groups, ~real, battery.names[scale_s], rng, PERMUTATIONS, battery.null.get(scale_s))
+        found = judge.turing_score(
+            groups, ~real, battery.names[scale_s], rng, battery.permutations, battery.null.get(scale_s)
+        )
         detail = {
             "raw": found.raw,
             "null": found.null,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import resource
-import sys
+import multiprocessing
 import time
+from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
-from bestiary.tasks._bench import Progress, one_core
+from bestiary.tasks._bench import Progress, one_core, peak_bytes
 from bestiary.tasks.turing import synthetic
 from bestiary.tasks.turing.level_d import compare
 
@@ -21,16 +21,20 @@ def bench_statistics(
 ) -> dict[str, Any]:
     """Synthetic animals on both sides, every test of level D, 200 splits of the floor, 100 permutations, on one core.
 
-    Returns wall_s and cpu_s of the comparison alone, peak_bytes of this process, and verdicts by test.
+    Returns wall_s and cpu_s of the comparison alone, peak_bytes of the process of its own that it runs in, and verdicts
+    by test.
     """
+    note(f"statistics of {animals} animals")
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as alone:
+        found = alone.submit(_measured, animals, minutes, rate_Hz, seed).result()
+    return {**found, "animals": animals, "minutes": minutes, "rate_Hz": rate_Hz}
+
+
+def _measured(animals: int, minutes: float, rate_Hz: float, seed: int) -> dict[str, Any]:
     species = synthetic.Species(rate_Hz=rate_Hz)
     with one_core():
-        note("making animals")
         real, model = (species.cohort(animals, 60 * minutes, seed + i) for i in (0, 1))
-        note("statistics")
         wall, cpu = time.perf_counter(), time.process_time()
         results, _ = compare(real, model, seed=seed)
         took = {"wall_s": time.perf_counter() - wall, "cpu_s": time.process_time() - cpu}
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    verdicts = {r.test.id: str(r.verdict) for r in results}
-    return {**took, "peak_bytes": peak, "animals": animals, "minutes": minutes, "rate_Hz": rate_Hz, "tests": verdicts}
+    return {**took, "peak_bytes": peak_bytes(), "tests": {r.test.id: str(r.verdict) for r in results}}

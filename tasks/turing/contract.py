@@ -12,10 +12,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import bestiary
 from bestiary.errors import DataError
 
-VERSION = "2"
+VERSION = "3"
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,17 @@ EDITIONS = {
             "D.individuality": "three animals are drawn anew too: their interval had a width of 0",
             "E.habituation": "against naive animals of the same seeds; the worm is touched every 30 s, not 6",
             "E.conditioning": "new: paired against unpaired",
+        },
+    ),
+    "3": Edition(
+        "00df292080d6d782235f3c4f1015f04c84cb006155fc3f3d319ed39102b97cb0",
+        {
+            "C.behaviour": "more rows",
+            "E.habituation": "K11 plays recordings back; within the animals' interval where one is published",
+            "E.conditioning": "run in a world with cue and event, beside unpaired and naive animals; margin 0.1, was 0",
+            "E.extinction": "new",
+            "E.retention": "new",
+            "F.": "K11 plays recordings back; speeds of heavier and lighter bodies were off by the factor of mass",
         },
     ),
 }
@@ -156,14 +169,20 @@ def holm(results: Sequence[Result]) -> list[Result]:
     out, largest = list(results), 0.0
     for rank, (p, i) in enumerate(claims):
         largest = max(largest, min(1.0, p * (len(claims) - rank)))
-        out[i] = replace(
-            out[i],
-            notes=(
-                *out[i].notes,
-                f"p {f'= {largest:.2g}' if largest > 1e-6 else '< 1e-06'} after Holm, {len(claims)} FAILs",
-            ),
-        )
+        size = f"= {largest:.2g}" if largest > 1e-6 else "< 1e-06"
+        said = f"p {size} after Holm, {len(claims)} FAIL{'s' * (len(claims) > 1)}"
+        out[i] = replace(out[i], notes=(*out[i].notes, said))
     return out
+
+
+def false_discovery(p: Sequence[float]) -> list[float]:
+    """q of each p: the share of false ones among those at or below it (Benjamini & Hochberg 1995, J R Stat Soc B
+    57:289). For what was not asked beforehand: ranks, single parameters, single rows."""
+    order, n = np.argsort(p), len(p)
+    ranked = np.asarray(p, float)[order] * n / np.arange(1, n + 1)
+    out = np.empty(n)
+    out[order] = np.minimum(np.minimum.accumulate(ranked[::-1])[::-1], 1.0)
+    return [float(q) for q in out]
 
 
 def _p_outside(r: Result) -> float:
@@ -178,15 +197,15 @@ def not_run(test: Test, reason: str) -> Result:
     return Result(test, Verdict.NOT_RUN, reason=reason)
 
 
-def judge(test: Test, outcome: Outcome, least: int = 2) -> Result:
-    """The verdict of a measured statistic. Fewer than `least` animals on a side, or fewer than 4 recorded ones, can
-    fail a model but not pass it."""
+def judge(test: Test, outcome: Outcome, least: int = 2, what: str = "recorded animals: no floor, weak") -> Result:
+    """The verdict of a measured statistic. Fewer than `least` animals on a side, or fewer than 4 recorded ones (`what`
+    they are), can fail a model but not pass it."""
     verdict, reason = test.margin.judge(outcome.low95, outcome.high95), outcome.reason
     few = min(outcome.n_real, outcome.n_model)
     if few < least or not math.isfinite(outcome.value):
         return Result(test, Verdict.INCONCLUSIVE, outcome, reason or f"{few} animals on one side, {least} are needed")
     if verdict is Verdict.PASS and outcome.n_real < 4:
-        verdict, reason = Verdict.INCONCLUSIVE, reason or f"{outcome.n_real} recorded animals: no floor, weak"
+        verdict, reason = Verdict.INCONCLUSIVE, reason or f"{outcome.n_real} {what}"
     if verdict is Verdict.INCONCLUSIVE and not reason:
         reason = "the interval crosses the margin"
         if test.level == "D":

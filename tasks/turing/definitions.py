@@ -52,8 +52,20 @@ _OTHER: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
         (),
     ),
     "E.conditioning": (
-        "what was paired with good or bad is sought or shunned, beside unpaired animals",
-        "learning index, paired - unpaired",
+        "a cue that was paired with an event is answered, beside unpaired and naive animals",
+        "answer to the cue, paired - others, over that to the event",
+        "share",
+        (),
+    ),
+    "E.extinction": (
+        "the answer goes when the event stays away, beside animals that met no cue",
+        "change of what was learned",
+        "share",
+        (),
+    ),
+    "E.retention": (
+        "the answer is kept without cues, beside unpaired animals",
+        "answer to the cue, paired - unpaired, over that to the event",
         "share",
         (),
     ),
@@ -65,6 +77,8 @@ _OTHER: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
 def _controls(test_id: str, level: str) -> tuple[str, ...]:
     if level == "D":
         return CATCHES.get(test_id, ())
+    if test_id in ("E.extinction", "E.retention"):  # asked of those that learned: no control did
+        return ()
     if level in "ABCEF":
         return tuple(s.id for s in CONTROLS.values() if level in s.must_fail)
     return ()

@@ -82,6 +82,17 @@ def excess(d: Array, real: Array, rng: np.random.Generator) -> Bounds:
     return bounds(value, coefficient(d, wr, wm), min(len(r), len(m)))
 
 
+def rank_p(d: Array, real: Array) -> float:
+    """The model among N recorded animals: (1 + animals that lie at least as far from the others) / (N + 1), the least
+    of which 19 animals resolve 0.05. The model lies where the median of its animals lies. NaN for fewer than two."""
+    r, m = np.flatnonzero(real), np.flatnonzero(~real)
+    if len(r) < 2 or not len(m):
+        return float("nan")
+    theirs = d[np.ix_(r, r)].sum(1) / (len(r) - 1)
+    mine = float(np.median(d[np.ix_(m, r)].mean(1)))
+    return float((1 + (theirs >= mine * (1 - 1e-9)).sum()) / (len(r) + 1))
+
+
 def halves(n: int, splits: int, rng: np.random.Generator) -> Array:
     """(splits, n) of -1, 0, 1: random halves of n animals, one animal of an odd number left out (0)."""
     half = n // 2

@@ -18,7 +18,15 @@ COLOURS = {
 }
 _REAL, _MODEL = "#1f5fa8", "#c2571a"
 _LEFT, _RIGHT = -0.6, 3.0
-_ORIGIN = {"C": 1.0, "F": 1.0, "B.correlations": 1.0, "E": -0.5}
+_ORIGIN = {
+    "C": 1.0,
+    "F": 1.0,
+    "B.correlations": 1.0,
+    "E.habituation": -0.5,
+    "E.conditioning": 1.0,
+    "E.extinction": -1.0,
+    "E.retention": 1.0,
+}
 
 
 def place(row: Mapping[str, Any], value: float | None) -> float | None:
@@ -185,7 +193,7 @@ def _pieces(t: Any, y: Any) -> list[str]:
 
 def bars(features: Sequence[tuple[str, float]]) -> str:
     """What gave it away: names with shares."""
-    wide, step = 250, 19
+    wide, step = 310, 19
     most = max((w for _, w in features), default=1.0) or 1.0
     out = [
         f'<svg viewBox="0 0 {wide} {step * len(features) + 4}" class="bars" role="img" aria-label="what gave it away">'

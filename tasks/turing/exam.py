@@ -12,6 +12,7 @@ from typing import Any
 
 import bestiary
 from bestiary.tasks.turing import sources
+from bestiary.tasks.turing.controls import CONTROLS
 from bestiary.tasks.turing.policies import Candidate
 from bestiary.tasks.turing.trials import Done, Trial, run_all
 
@@ -40,10 +41,11 @@ class Budget:
     every_control: bool
     animals: int = 0  # simulated at D, 0: as many as were recorded
     stand_ins: int = 0  # of each control at D, 0: as many as the model
-    simulated: tuple[str, ...] = ("K1", "K2", "K3", "K8", "K9", "K10", "K18")  # controls that are run in body and world
+    simulated: tuple[str, ...] = ("K1", "K2", "K3", "K8", "K9", "K10", "K11", "K18")  # controls run in body and world
     rows_s: float = 0.0  # simulated seconds for the rows of C, 0: no limit; rows come in the order of the table
     learning_s: float = 0.0  # of a learning experiment, 0: as long as it is described
     hard_only: bool = False  # at F of each pair of changes the one that asks more
+    groups: bool = True  # whether animals are conditioned, in all the groups that it takes
 
     def paced(self, cpu_s: float, levels: Mapping[str, float]) -> Budget:
         """The fast budget for an animal whose second costs cpu_s of one core: CPU_S in all. levels: weights of those
@@ -84,6 +86,7 @@ FAST = Budget(
     stand_ins=2,
     learning_s=42.0,
     hard_only=True,
+    groups=False,
 )
 FULL = Budget("full", False, 600.0, 10.0, 200, 0, 19, 10, 120.0, 10, 60.0, 200, True, stand_ins=5)
 
@@ -128,6 +131,15 @@ class Exam:
             described = {"D": "behaviour", "E": "learning", "F": "robustness"}
             here = {k: w for k, w in weights.items() if k == "C" or described[k] in out.plan}
             out.budget = _kept(out, here)
+        return out
+
+    def arms(self, level: str) -> dict[str, dict[str, Any]]:
+        """The model, and the controls of this level that are animals: what `trial` takes for each."""
+        out: dict[str, dict[str, Any]] = {"model": {}}
+        if not self.candidate.own and not self.candidate.policy:
+            for s in CONTROLS.values():
+                if level in s.must_fail and s.animal and s.id in self.budget.simulated:
+                    out[s.id] = {"build": {"control": s.animal}}
         return out
 
     def trial(self, world: dict[str, Any], seconds: float, seed: int, **more: Any) -> Trial:

@@ -134,7 +134,10 @@ def arrow(z: Array, rate_Hz: float, seconds: tuple[float, ...] = (0.1, 0.25, 0.5
 
 
 def summary(z: Array, rate_Hz: float) -> Array:
-    """A few robust numbers of one animal, for its individuality: level, spread, step and autocorrelation a channel."""
+    """A few robust numbers of one animal, for its individuality: level, spread, step and autocorrelation a channel. NaN
+    where all of it is a gap."""
+    if not np.isfinite(z).any(0).all():
+        return np.full(4 * z.shape[1], np.nan)
     dev = z - np.nanmean(z, 0)
     lag = max(1, round(0.5 * rate_Hz))
     var = np.maximum(np.nanmean(dev**2, 0), 1e-12)

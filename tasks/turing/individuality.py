@@ -25,7 +25,9 @@ def components(parts: Array) -> tuple[Array, Array]:
 
 
 def repeatability(parts: Array) -> float:
-    """Intraclass correlation, mean over features: the share of variance that lies between animals."""
+    """Intraclass correlation, mean over features: the share of variance that lies between animals; NaN for one."""
+    if len(parts) < 2:
+        return float("nan")
     between, within = components(parts)
     good = between + within > 0
     return float(np.clip(between[good] / (between + within)[good], 0, 1).mean()) if good.any() else float("nan")

@@ -1,19 +1,17 @@
 """K15: a policy that learned to get along without any connectome. It may pass level D; A and C it must fail.
 
-    python -m bestiary.tasks.turing.learned worm
-
-learns one anew and writes assets/ANIMAL/learned.json. A clock of learned frequency and fixed random projections of the
-senses drive, through learned weights, the few axes along which the scripted rhythm of the body (K10) moves its motors.
-Evolution strategies with antithetic pairs and ranks (Salimans 2017, arXiv:1703.03864); reward: speed over ground, up to
+`bestiary fit ANIMAL learned --budget EPISODES --seed S --out FILE` learns one anew; assets/ANIMAL/learned.json ships. A
+clock of learned frequency and fixed random projections of the senses drive, through learned weights, the few axes along
+which the scripted rhythm of the body (K10) moves its motors. Evolution strategies with antithetic pairs and ranks
+(Salimans 2017, arXiv:1703.03864), begun at that rhythm's frequency, or with all of it. Reward: speed over ground, up to
 that of the animals.
 """
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +23,7 @@ from bestiary.bodies._base import Array
 from bestiary.envs._clock import Clock
 
 FILE = "learned.json"
+STAGE = "learned"  # its name at `bestiary fit`
 AXES, EACH, _WAVES = 4, 3, 2  # of the rhythm; projections of each sense; sine and cosine at so many multiples
 
 
@@ -40,8 +39,11 @@ class Learned:
         # the longest period of the four rhythms is 3.3 s: sampled over more than one, as finely as it is controlled
         moves = np.stack([rhythm(k * self.clock.control_s) for k in range(1, round(4 / self.clock.control_s))])
         self._middle = moves.mean(0)
+        power = np.abs(np.fft.rfft(moves - self._middle, axis=0)[1:]).sum(1)
+        self.rhythm_Hz = (1 + int(power.argmax())) / (len(moves) * self.clock.control_s)  # of the scripted rhythm
         _, size, axes = np.linalg.svd(moves - self._middle, full_matrices=False)
         self._axes = axes[:AXES] * size[:AXES, None] / np.sqrt(len(moves))
+        self._scripted = (moves - self._middle) @ np.linalg.pinv(self._axes)
         self._genes = np.asarray(genes, float)
         rng = np.random.default_rng(15)
         self._senses = {
@@ -54,6 +56,15 @@ class Learned:
     def size(self) -> int:
         """Genes that it takes."""
         return 1 + AXES * (2 * _WAVES + 1 + EACH * len(self._senses))
+
+    def of_rhythm(self) -> Array:
+        """Genes that follow the scripted rhythm as far as the clock's harmonics do, deaf to all senses."""
+        time = self.clock.control_s * np.arange(1, len(self._scripted) + 1)
+        turns = 2 * np.pi * self.rhythm_Hz * time
+        waves = np.stack([f(k * turns) for k in range(1, _WAVES + 1) for f in (np.sin, np.cos)], 1)
+        rows = np.zeros((AXES, (self.size - 1) // AXES))
+        rows[:, : 2 * _WAVES] = np.linalg.lstsq(waves, self._scripted, rcond=None)[0].T
+        return np.r_[np.log(self.rhythm_Hz), rows.ravel()]
 
     def reset(self, episode_seed: int) -> None:
         self._phase = float(np.random.default_rng(episode_seed).uniform(0, 2 * np.pi))
@@ -87,8 +98,12 @@ def train(
     pairs: int = 10,
     seconds: float = 4.0,
     seed: int = 0,
+    from_rhythm: bool = False,
+    note: Callable[[Array, list[float]], None] = lambda genes, course: None,
 ) -> tuple[Array, list[float]]:
-    """(genes, mean reward of each generation). Reward: share of the goal that an episode's speed reaches, at most 1."""
+    """(genes, mean reward of each generation). Reward: share of the goal that an episode's speed reaches, at most 1.
+    from_rhythm: begins with the scripted rhythm and learns in small steps, for a body that falls; else with random
+    weights at the rhythm's frequency. note: called after each generation with what there is."""
     from bestiary.envs import EmbodiedEnv
 
     policy = Learned(animal, np.zeros(1))
@@ -106,34 +121,54 @@ def train(
         return float(np.clip(info["forward_m"] / length_m / seconds / goal_L_per_s, -1, 1))
 
     rng = np.random.default_rng(seed)
-    genes, course = 0.1 * rng.standard_normal(policy.size), []
+    genes, size = 0.1 * rng.standard_normal(policy.size), 0.3
+    genes[0] += np.log(policy.rhythm_Hz)
+    if from_rhythm:
+        genes, size = policy.of_rhythm(), 0.05
+    course: list[float] = []
     for g in range(generations):
         step = rng.standard_normal((pairs, policy.size))
-        found = np.array([[reward(genes + 0.3 * s * e, 1000 * seed + g) for s in (1, -1)] for e in step])
+        found = np.array([[reward(genes + size * s * e, 1000 * seed + g) for s in (1, -1)] for e in step])
         rank = found.ravel().argsort().argsort().reshape(found.shape) / (found.size - 1) - 0.5
-        genes = genes + 0.5 * (rank[:, 0] - rank[:, 1]) @ step / np.sqrt(pairs)
+        genes = genes + size / 0.6 * (rank[:, 0] - rank[:, 1]) @ step / np.sqrt(pairs)
         course.append(float(found.mean()))
+        note(genes, course)
     env.close()
     return genes, course
 
 
-def _main() -> None:
+def learn(
+    animal: str,
+    out: Path,
+    budget: int | None = None,
+    seed: int = 0,
+    progress: Callable[[int, int, float], None] = lambda done, total, loss: None,
+) -> dict[str, Any]:
+    """Learns by `[learned]` of assets/ANIMAL/turing.toml and writes `out` after each generation. budget: episodes.
+    progress: called with (episodes done, of, 1 - reward). Raises LookupError where the table says nothing."""
+    from bestiary.tasks.turing.exam import write
     from bestiary.tasks.turing.sources import plan
 
-    parser = argparse.ArgumentParser(description="Learns a policy without connectome (control K15).")
-    parser.add_argument("animal")
-    parser.add_argument("--generations", type=int, default=40)
-    parser.add_argument("--goal-L-per-s", type=float, default=0.2)
-    parser.add_argument("--out", default="")
-    given = parser.parse_args()
-    options = plan(given.animal)["behaviour"]
+    table = plan(animal)
+    if STAGE not in table:
+        raise LookupError(f"assets/{animal}/turing.toml has no [{STAGE}]: no goal to learn")
+    options = table[STAGE]
     world = {k: options[k] for k in ("task", "medium", "task_options", "body_options") if k in options}
-    genes, course = train(given.animal, world, given.goal_L_per_s, given.generations)
-    about = f"K15: evolution strategies, {given.generations} generations, goal {given.goal_L_per_s} L/s; no connectome"
-    out = {"about": about, "reward": [round(r, 3) for r in course], "genes": [round(float(x), 4) for x in genes]}
-    path = Path(given.out) if given.out else Path("assets") / given.animal / FILE
-    path.write_text(json.dumps(out) + "\n", encoding="utf-8")
+    pairs, goal = int(options["pairs"]), float(options["goal_L_per_s"])
+    each = 2 * pairs
+    generations = int(options["generations"]) if budget is None else max(1, budget // each)
+    result: dict[str, Any] = {}
 
+    def note(genes: Array, course: list[float]) -> None:
+        about = f"K15: evolution strategies, {len(course)} generations of {each} episodes of {options['seconds']} s, "
+        about += f"seed {seed}, goal {goal:g} L/s; no connectome"
+        about += ", begun with the scripted rhythm" if options.get("from_rhythm") else ""
+        result.update(about=about, reward=[round(r, 3) for r in course], genes=[round(float(x), 4) for x in genes])
+        out.parent.mkdir(parents=True, exist_ok=True)
+        write(out, json.dumps(result) + "\n")
+        progress(each * len(course), each * generations, 1 - course[-1])
 
-if __name__ == "__main__":
-    _main()
+    train(
+        animal, world, goal, generations, pairs, float(options["seconds"]), seed, bool(options.get("from_rhythm")), note
+    )
+    return {**result, "stage": STAGE, "loss": 1 - result["reward"][-1]}

@@ -35,7 +35,7 @@ def run(exam: Exam) -> tuple[list[Result], dict[str, Verdict]]:
         return [not_run(t, reason) for t in tests()], {}
     try:
         real, noise_m = sources.behaviour(options)
-        checks.insist(real, {k: tuple(v) for k, v in options.get("plausible", {}).items()})
+        checks.insist(real, {k: tuple(v) for k, v in exam.plan.get("plausible", {}).items()})
     except DataError as error:
         return [not_run(t, str(error)) for t in tests()], {}
     if exam.why_not or "task" not in options:
@@ -67,8 +67,8 @@ def _simulated(exam: Exam, real: Cohort, noise_m: float) -> tuple[Cohort | None,
         wanted["K18"] = {}
     if not exam.candidate.own and not exam.candidate.policy:
         for k in budget.simulated:
-            if k != "K18":
-                wanted[k] = {"control": controls.CONTROLS[k].animal}
+            if animal := controls.CONTROLS[k].animal:
+                wanted[k] = {"control": animal}
         if budget.every_control and exam.candidate.animal in learned.animals():
             wanted["K15"] = {}
     trials, whose = [], []
@@ -139,10 +139,10 @@ def compare(
     if bad := [f.what for f in flags if f.kind == "refused"]:
         raise DataError(f"the model's series: {bad[0]}")
     doubt = "; ".join(f.what for f in flags if f.kind == "inconclusive")
+    notes = (*notes, *[f.what for f in flags if f.kind == "note"][:3])
     recorded = real
     real, model = matched(real, model)
-    batteries.PERMUTATIONS = permutations
-    battery, mine = Battery.of(real, recorded)
+    battery, mine = Battery.of(real, recorded, permutations)
     halves = battery.for_splits(mine, np.random.default_rng([seed, 1]))
     theirs = battery.portraits(model)
     others = {k: battery.portraits(_cut(c, real)) for k, c in (stand_ins or {}).items()}
@@ -239,8 +239,7 @@ def _floor(
 
 def _floor_only(exam: Exam, real: Cohort, reason: str) -> list[Result]:
     """Where no model can run: what the animals themselves give, so that the reference is examined at least."""
-    battery, mine = Battery.of(real)
-    batteries.PERMUTATIONS = 20
+    battery, mine = Battery.of(real, permutations=20)
     halves = battery.for_splits(mine, np.random.default_rng([exam.seed, 1]))
     out = []
     reference = Reference(real.source, real.doi, real.licence, real.sha256, len(real))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,10 @@ _REGULAR = 0.02
 def read(path: str | Path, every: int = 1) -> Cohort:
     """A cohort from a file, or from all files of a folder (an animal each, or more).
 
-    CSV: columns `time_s`, `animal` (or one animal, named after the file), `stimulus` if there was any, and a channel
-    each. HDF5: a group per animal with `values` (T, F), attributes `rate_Hz` and `channels` (or a dataset `time_s`),
-    and `stimulus` (T,) if any. NWB: every SpatialSeries and PoseEstimationSeries below processing/behavior of one
-    subject.
+    CSV: columns `time_s`, `animal` (or one animal, named after the file), `lab` and `stimulus` if there was any, and a
+    channel each. HDF5: a group per animal with `values` (T, F), attributes `rate_Hz`, `channels` and `lab` (or a
+    dataset `time_s`), and `stimulus` (T,) if any. NWB: every SpatialSeries and PoseEstimationSeries below
+    processing/behavior of one subject; its laboratory is general/lab.
     every: keeps one frame in `every`, for files that repeat frames.
 
     Raises DataError, naming file and place, for what is missing, damaged, irregular in time or not numbers.
@@ -66,7 +67,7 @@ def read(path: str | Path, every: int = 1) -> Cohort:
 
 def _thinned(a: Series, every: int) -> Series:
     stimulus = None if a.stimulus is None else a.stimulus[::every]
-    return Series(a.name, a.rate_Hz / every, a.values[::every], a.channels, stimulus)
+    return replace(a, rate_Hz=a.rate_Hz / every, values=a.values[::every], stimulus=stimulus)
 
 
 def on_grid(name: str, time_s: Array, values: Array) -> tuple[float, Array]:
@@ -107,30 +108,37 @@ def _csv(path: Path) -> list[Series]:
         raise DataError(f"{path} has no column time_s; it has {', '.join(head[:8])}")
     if len(set(head)) < len(head):
         raise DataError(f"{path}: a column name is there twice in {', '.join(head[:8])}")
-    channels = [h for h in head if h not in ("time_s", "animal", "stimulus")]
+    channels = [h for h in head if h not in ("time_s", "animal", "stimulus", "lab")]
     if not channels:
         raise DataError(f"{path} has no channels beside {', '.join(head)}")
     table: dict[str, list[list[float]]] = {}
     order = ["time_s", *channels, *(["stimulus"] if "stimulus" in head else [])]
     at = [head.index(c) for c in order]
-    who = head.index("animal") if "animal" in head else None
+    who, where = (head.index(k) if k in head else None for k in ("animal", "lab"))
+    labs: dict[str, str] = {}
     cells: list[float]
     for number, row in enumerate(rows[1:], 2):
         if not row:
             continue
         if len(row) != len(head):
             raise DataError(f"{path}, line {number}: {len(row)} cells under {len(head)} names")
-        try:
-            cells = [float(row[i]) if row[i].strip() else np.nan for i in at]
-        except ValueError as error:
-            raise DataError(f"{path}, line {number}: {error}") from None
-        table.setdefault(row[who] if who is not None else path.stem, []).append(cells)
+        cells = []
+        for i in at:
+            try:
+                cells.append(float(row[i]) if row[i].strip() else np.nan)
+            except ValueError:
+                raise DataError(f"{path}, line {number}: {head[i]} is no number, got {row[i]!r}") from None
+        name = row[who] if who is not None else path.stem
+        table.setdefault(name, []).append(cells)
+        lab = row[where].strip() if where is not None else ""
+        if labs.setdefault(name, lab) != lab:
+            raise DataError(f"{path}, line {number}: {name} is of {lab!r}, before of {labs[name]!r}")
     out = []
     for name, lines in table.items():
         x = np.array(lines)
         rate, values = on_grid(f"{path.name}, {name}", x[:, 0], x[:, 1:])
         stimulus = np.nan_to_num(values[:, -1]) if "stimulus" in head else None
-        out.append(Series(name, rate, values[:, : len(channels)], tuple(channels), stimulus))
+        out.append(Series(name, rate, values[:, : len(channels)], tuple(channels), stimulus, lab=labs[name]))
     return out
 
 
@@ -175,7 +183,8 @@ def _hdf5(path: Path) -> list[Series]:
                 rate = float(group.attrs["rate_Hz"])
             else:
                 raise DataError(f"{where} has neither the attribute rate_Hz nor times in time_s")
-            out.append(Series(name, rate, values, tuple(channels), stimulus))
+            lab = _words(group.attrs.get("lab", ""))[0]
+            out.append(Series(name, rate, values, tuple(channels), stimulus, lab=lab))
         if not out:
             raise DataError(f"{path}: no group has `values` (frames, channels); it has {', '.join(list(file)[:6])}")
         return out
@@ -219,4 +228,6 @@ def _nwb(path: Path) -> list[Series]:
         assert grid is not None
         who = file.get("general/subject/subject_id")
         subject = _words(who[()])[0] if who is not None else path.stem
-        return [Series(subject, grid[0], np.concatenate(parts, 1), tuple(names))]
+        lab = file.get("general/lab")
+        told = "" if lab is None else _words(lab[()])[0]
+        return [Series(subject, grid[0], np.concatenate(parts, 1), tuple(names), lab=told)]

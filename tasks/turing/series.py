@@ -15,7 +15,8 @@ from bestiary.errors import DataError
 @dataclass(frozen=True)
 class Series:
     """One animal. values (T, F): one row a frame, NaN where nothing was measured. channels: F names, each with its
-    unit. stimulus (T,): strength, 0 for none. classes: a word a channel (cell classes), or ()."""
+    unit. stimulus (T,): strength, 0 for none. classes: a word a channel (cell classes), or (). lab: where it was
+    recorded, or ""."""
 
     name: str
     rate_Hz: float
@@ -23,6 +24,7 @@ class Series:
     channels: tuple[str, ...]
     stimulus: Array | None = None
     classes: tuple[str, ...] = ()
+    lab: str = ""
 
     def __post_init__(self) -> None:
         if self.values.ndim != 2 or self.values.shape[1] != len(self.channels):

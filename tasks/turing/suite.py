@@ -14,8 +14,8 @@ import numpy as np
 
 import bestiary
 from bestiary.errors import BestiaryError
-from bestiary.tasks.turing import learned, level_a, level_b, level_c, level_d, level_ef
-from bestiary.tasks.turing.contract import EDITIONS, VERSION, Result, Verdict, holm, level_verdict
+from bestiary.tasks.turing import learned, level_a, level_b, level_c, level_d, level_e, level_f
+from bestiary.tasks.turing.contract import EDITIONS, VERSION, Result, Verdict, false_discovery, holm, level_verdict
 from bestiary.tasks.turing.controls import CONTROLS, EXTRA
 from bestiary.tasks.turing.definitions import LEVELS, TESTS
 from bestiary.tasks.turing.exam import FAST, FULL, Budget, Exam, Note, write
@@ -70,9 +70,9 @@ def examine(
     if "D" in wanted:
         results["D"], level_controls["D"] = level_d.run(exam)
     if "E" in wanted:
-        results["E"] = level_ef.learning(exam)
+        results["E"] = level_e.run(exam)
     if "F" in wanted:
-        results["F"] = level_ef.robustness(exam)
+        results["F"] = level_f.run(exam)
     rubric: list[level_a.Dimension] = []
     if "A" in wanted:
         results["A"], rubric = level_a.run(exam, results)
@@ -172,11 +172,26 @@ def _card(
             }
             for d in rubric
         ],
+        "exploratory": exploratory([r for found in results.values() for r in found]),
         "controls": {s.id: s.about for s in (*CONTROLS.values(), *EXTRA.values())},
         "controls_not_run": _controls_not_run(exam, results),
         "seed": exam.seed,
         "budget": exam.budget.__dict__,
     }
+
+
+def exploratory(results: Sequence[Result]) -> list[dict[str, Any]]:
+    """p of what no verdict rests on, with q over all of them: ranks of the model among animals, parameters of single
+    animals' responses, single rows of perturbations."""
+    rows: list[tuple[str, str, float]] = []
+    for r in results:
+        detail = r.outcome.detail if r.outcome else {}
+        rows.append((r.test.id, "rank of the model among the animals", detail.get("rank_p", math.nan)))
+        rows += [(r.test.id, f"{k} of the response", v["p"]) for k, v in detail.get("by_animal", {}).items()]
+        rows += [(r.test.id, f"row {x['id']}: {x['what']}", x["p_flips"]) for x in detail.get("table", ())]
+    rows = [row for row in rows if math.isfinite(row[2])]
+    found = false_discovery([p for _, _, p in rows])
+    return [{"test": t, "what": what, "p": p, "q": q} for (t, what, p), q in zip(rows, found, strict=True)]
 
 
 def _stand(name: str) -> Any:

@@ -13,11 +13,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import mujoco
 import numpy as np
 
 from bestiary.bodies._base import Array
 from bestiary.errors import BestiaryError
 from bestiary.tasks._trial import Track
+from bestiary.tasks.turing.lookup import SENSE, Lookup
 from bestiary.tasks.turing.policies import Candidate
 
 Progress = Callable[[int, int], None]
@@ -29,8 +31,9 @@ _LEAD_S = 4.0
 class Trial:
     """One run. build: options of the animal. world: task, medium, task_options, body_options, every (control steps
     between samples). changes: of body and world, see `_changed`. record: names of neurons whose voltages are kept ("*"
-    for all); probe: neurons lit one by one, each from the same moment, for `seconds` each, instead of a run. protect:
-    files that the policy may not open. model: digest.
+    for all); probe: neurons lit one by one, each from the same moment, for `seconds` each, instead of a run. keep:
+    senses that are kept in every control step, with the actions, for `lookup`; library: kept trials that a lookup plays
+    back in the animal's place. protect: files that the policy may not open. model: digest.
     """
 
     candidate: Candidate
@@ -42,12 +45,15 @@ class Trial:
     record: tuple[str, ...] = ()
     probe: tuple[str, ...] = ()
     skip_s: float = 0.0
+    keep: tuple[str, ...] = ()
+    library: tuple[str, ...] = ()
     protect: tuple[str, ...] = ()
     model: str = ""
 
     def key(self) -> str:
         """Of the file that keeps it: the same trial of the same model."""
-        told = {k: v for k, v in asdict(self).items() if k != "protect"}
+        told = {k: v for k, v in asdict(self).items() if k != "protect" and (v or k not in ("keep", "library"))}
+        told |= {"library": [Path(file).name for file in self.library]} if self.library else {}
         return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:24]
 
 
@@ -86,10 +92,11 @@ _KEPT: dict[str, Any] = {}
 
 def _policy(trial: Trial) -> Any:
     """The last policy is kept: trials come sorted."""
-    key = json.dumps([asdict(trial.candidate), trial.build, trial.model], sort_keys=True, default=str)
+    key = json.dumps([asdict(trial.candidate), trial.build, trial.library, trial.model], sort_keys=True, default=str)
     if _KEPT.get("key") != key:
         _KEPT.clear()
-        _KEPT.update(key=key, policy=trial.candidate.build(**trial.build))
+        library, animal = trial.library, trial.candidate.animal
+        _KEPT.update(key=key, policy=Lookup.load(animal, library) if library else trial.candidate.build(**trial.build))
     return _KEPT["policy"]
 
 
@@ -137,12 +144,13 @@ class _Noisy:
 
 
 def _changed(env: Any, changes: dict[str, Any]) -> Any:
-    """mass, friction, viscosity: factors on the compiled model, whatever the animal. body_drag: factor on drag made of
-    velocity-proportional actuators."""
+    """body_mass, friction, drag: factors on the compiled model, whatever the animal; drag is viscosity, and what
+    velocity-proportional actuators make of it."""
     model = env.unwrapped.model
-    if factor := changes.get("mass"):
+    if factor := changes.get("body_mass"):
         model.body_mass[:] *= factor
         model.body_inertia[:] *= factor
+        mujoco.mj_setConst(model, env.unwrapped.data)  # sums of masses too: the centre of mass is divided by them
     if factor := changes.get("friction"):
         model.geom_friction[:] *= factor
     if factor := changes.get("drag"):
@@ -159,22 +167,30 @@ def _run(trial: Trial, env: Any, policy: Any) -> Done:
     names = tuple(n for n in known if "*" in trial.record or n in trial.record)
     rows = [known.index(n) for n in names]
     seen: list[Array] = []
+    moves: list[Array] = []
+    felt: list[list[float]] = []
     steps, every = 0, int(trial.world.get("every", 5))
 
     def note(action: Any, obs: Any, reward: float, info: dict[str, Any]) -> None:
         nonlocal steps
         steps += 1
-        if steps % every == 0:
+        if trial.keep:
+            moves.append(np.asarray(action, np.float32))
+            felt.append([float(np.mean(obs[k])) for k in trial.keep])
+        if rows and steps % every == 0:
             seen.append(policy.probe()["voltage_mV"][rows].astype(np.float32))
 
     judged = policy
     if trial.changes.get("noise") or trial.changes.get("dead"):
         judged = _Noisy(policy, trial.changes.get("noise", 0.0), trial.changes.get("dead", 0.0), trial.seed)
-    track = run_trial(env, judged, trial.seconds, trial.seed, every, on_step=note if rows else None)
+    track = run_trial(env, judged, trial.seconds, trial.seed, every, on_step=note if rows or trial.keep else None)
     if track.divergence:
         return Done(None, {}, names, track.divergence)
     track = track.after(trial.skip_s)
     arrays = {"voltage_mV": np.array(seen)[-len(track.time_s) :]} if rows else {}
+    if trial.keep:  # what is felt in a step is what the next action answers
+        arrays["action"] = np.array(moves[1:])
+        arrays |= {f"{SENSE}{k}": np.array(felt[:-1])[:, i] for i, k in enumerate(trial.keep)}
     return Done(track, arrays, names) if len(track.time_s) > 2 else Done(None, {}, names, "the trial is too short")
 
 

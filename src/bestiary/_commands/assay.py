@@ -10,7 +10,7 @@ from typing import Any
 
 import bestiary
 from bestiary._commands._show import Outcome, bar, check_acts, known_animal, number, physics, table, words
-from bestiary.errors import BestiaryError
+from bestiary.errors import BestiaryError, DataError
 
 _HEAD = ("fact", "quantity", "model", "95 % interval", "n", "published", "unit", "verdict", "source")
 
@@ -32,7 +32,9 @@ def command(options: Any) -> Outcome:
             f"{len(options.refits)} refits for {options.rewired or 0} rewired connectomes: give one each"
         )
     names = list(known) if options.assay == "all" else [options.assay]
-    if options.rewired is not None or options.controls:
+    if options.paired:
+        report, text = _paired(options, names, known)
+    elif options.rewired is not None or options.controls:
         report, text = _controls(options, names)
     else:
         report, text = _assays(options, names)
@@ -64,9 +66,29 @@ def _assays(options: Any, names: list[str]) -> tuple[dict[str, Any], str]:
                 progress=note,
             )
         found[name] = result.as_dict()
+        beside = _distributions(result.kept, options.out, found[name])
         failed = [f"  stopped: {where}: {why}" for where, why in result.failures.items()]
-        texts.append("\n".join([f"{name}: {result.about}", table(map(_row, result.table()), _HEAD), *failed]))
+        texts.append("\n".join([f"{name}: {result.about}", table(map(_row, result.table()), _HEAD), *beside, *failed]))
     return {"assays": found}, "\n\n".join(texts)
+
+
+def _distributions(kept: dict[str, Any], out: str | None, report: dict[str, Any]) -> list[str]:
+    """Lines on bouts that an assay kept, beside the recorded ones; into the report, and as a picture into `out`."""
+    if not (fish := kept.get("intact", {}).get("bouts")):
+        return []
+    from bestiary.tasks import _bout_pool
+
+    try:
+        rows = _bout_pool.pooled(fish)
+    except DataError as error:
+        return [f"  no recorded bouts: {error}"]
+    report["distributions"] = rows
+    lines = ["  all bouts together, with 95 % intervals over fish:", _bout_pool.text(rows)]
+    if out is not None:
+        Path(out).mkdir(parents=True, exist_ok=True)
+        _bout_pool.draw(fish, Path(out) / "bouts.png")
+        lines.append(f"  picture: {Path(out) / 'bouts.png'}")
+    return lines
 
 
 def _controls(options: Any, names: list[str]) -> tuple[dict[str, Any], str]:
@@ -93,6 +115,33 @@ def _controls(options: Any, names: list[str]) -> tuple[dict[str, Any], str]:
     how = "refitted with the same budget" if wiring.refitted else "NOT refitted: the measured wiring has the advantage"
     head = ("fact", "quantity", "measured wiring", "unit", "verdict", "controls that pass", "finding")
     return {"wiring": wiring.as_dict()}, f"controls, {how}\n{table(rows, head)}"
+
+
+def _paired(options: Any, names: list[str], known: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """Every control in the same trials as the animal: what does it lose?"""
+    from bestiary.tasks._assay_paired import run_paired
+
+    others = ("control", "control_n", "rewired", "refits")
+    if not options.controls or any(getattr(options, name) for name in others):
+        raise BestiaryError(f"--paired goes with --controls NAMES (or all), and not with {', '.join(others)}")
+    asked = _asked(options)
+    if asked is not None and (many := [name for name, k in asked.items() if k > 1]):
+        raise BestiaryError(f"with --paired every trial is a draw: write {many[0]}, and --n for their number")
+    if asked is None and options.assay == "all":
+        names = [name for name in names if known[name].controls]
+    with _bar(f"{options.animal}, measured and controls") as note:
+        found = run_paired(
+            options.animal,
+            names,
+            None if asked is None else list(asked),
+            n=options.n,
+            seed=options.seed,
+            parameters=options.parameters,
+            without=words(options.without),
+            jobs=options.jobs,
+            progress=note,
+        )
+    return {"paired": found.as_dict()}, f"controls, paired seeds\n{found}"
 
 
 def _asked(options: Any) -> dict[str, int] | None:

@@ -20,7 +20,10 @@ def command(options: Any) -> Outcome:
     check_acts(options.control, options.control_seed, {"a fit of its brain": True})
     physics()
     from bestiary.tasks._fit import run_fit, stages
+    from bestiary.tasks.turing import learned
 
+    if options.stage == learned.STAGE:
+        return _learned(options)
     known = stages(options.animal)
     if options.stage and options.stage not in known:
         raise LookupError(f"no stage {options.stage!r} in the fit of {options.animal}; "
@@ -55,4 +58,26 @@ def command(options: Any) -> Outcome:
             raise
     fitted = result.get("summary") or [(name, result["parameters"][name]) for name in result["fitted"]]
     text = f"{result['stage']}: {result['about']}\n{table([('loss', result['loss']), *fitted])}\n  written to {out}"
+    return Outcome({"animal": options.animal, "out": out, **result}, text)
+
+
+def _learned(options: Any) -> Outcome:
+    """K15 of the Turing test: a policy without connectome, by the same command, with seed and budget."""
+    from bestiary.tasks.turing import learned
+
+    if taken := [k for k in ("start", "connectome", "control") if getattr(options, k)]:
+        raise BestiaryError(
+            f"{', '.join(taken)} would change nothing: a learned policy has no connectome; leave it out"
+        )
+    out = Path(options.out or f"runs/learned-{options.animal}-{options.seed}.json")
+    with bar(None, f"learn {options.animal}", "episodes") as progress:
+
+        def note(done: int, total: int, loss: float) -> None:
+            progress.total = total
+            progress.set_postfix_str(f"reward {1 - loss:.3g}", refresh=False)
+            progress.update(done - progress.n)
+
+        result = learned.learn(options.animal, out, options.budget, options.seed, note)
+    first, last = result["reward"][0], result["reward"][-1]
+    text = f"{result['about']}\n{table([('reward, first', first), ('reward, last', last)])}\n  written to {out}"
     return Outcome({"animal": options.animal, "out": out, **result}, text)
