@@ -26,6 +26,7 @@ from bestiary.tasks.turing.ledger import Ledger
 from bestiary.tasks.turing.policies import Candidate
 from bestiary.tasks.turing.report import html
 from bestiary.tasks.turing.rubric import DIMENSIONS, PUBLISHED, Facts, levels, score
+from bestiary.tasks.turing.sequential import sign
 from bestiary.tasks.turing.suite import examine
 from bestiary.tasks.turing.trials import Done, Trial, run, run_all
 
@@ -447,7 +448,7 @@ def test_a_slow_animal_gets_a_shorter_look_and_a_full_budget_is_never_cut():
     levels = {"C": 3.0, "D": 3.0, "F": 2.5}
     slow, slower = FAST.paced(0.5, levels), FAST.paced(1.5, levels)
     assert FAST.paced(0.05, levels) == FAST and FULL.paced(9.0, levels) == FULL
-    assert 0 < slower.rows_s < slow.rows_s and slower.robust_s < slow.robust_s <= FAST.robust_s
+    assert 0 < slower.rows_s < slow.rows_s
     assert slow.splits == FAST.splits and slow.fast
 
 
@@ -474,33 +475,63 @@ def test_learning_makes_the_worm_faster():
     assert len(course) == 6 and np.isfinite(genes).all() and max(course[3:]) > course[0]
 
 
-def test_a_wiring_that_can_no_longer_pass_is_stopped(tmp_path, monkeypatch):
+def test_a_wiring_that_will_hardly_pass_is_stopped_and_rows_until_decided(tmp_path, monkeypatch):
     from bestiary.tasks.turing import exam as exams
 
-    table = [
-        {"id": str(i), "seconds": str(s), "least": "0.5", "sign": sign}
-        for i, (s, sign) in enumerate([(1, "+"), (1, "-"), (2, "+"), (2, "-"), (99, "+"), (99, "-")])
-    ]
-    truth = np.array([1, -1] * 3)
+    signs = ["+", "-", "0"] * 10
+    table = [{"id": str(i), "seconds": str(1 + i // 12), "least": "0.5", "sign": s} for i, s in enumerate(signs)]
+    truth = np.array([{"+": 1, "-": -1, "0": 0}[s] for s in signs])
     asked = []
 
-    def changes(exam, rows, builds, repeats):
-        asked.append((len(builds), [r["seconds"] for r in rows]))
-        right = {"+": 1.0, "-": -1.0}
-        return [[np.array([right[r["sign"]] * (b["control_seed"] == 0)]) for r in rows] for b in builds]
+    def changes(exam, rows, builds, seeds):
+        asked.append((len(builds), len(rows), len(seeds)))
+        right = {"+": 1.0, "-": -1.0, "0": 0.0}
+        noise = np.array([-0.25 + (-1) ** s * 0.85 for s in seeds])
+        return [
+            [
+                right[r["sign"]] * (b.get("control_seed", 0) == 0) + noise * (r["id"] == "0" and "control" not in b)
+                for r in rows
+            ]
+            for b in builds
+        ]
 
-    monkeypatch.setattr(level_c, "_changes", changes)
-    exam = exams.Exam(Candidate("worm"), {}, replace(FAST, rewirings=3), tmp_path)
+    monkeypatch.setattr(
+        level_c, "_changes", lambda *a: [[np.atleast_1d(c) * np.ones(len(a[3])) for c in m] for m in changes(*a)]
+    )
+    exam = exams.Exam(Candidate("worm"), {}, replace(FAST, rewirings=3, repeats=10, looks=(4, 7)), tmp_path)
     found = level_c._rewired(exam, TESTS["C.behaviour"], table, truth, "weight-shuffle")
-    assert found[0].value == 1.0 and max(o.value for o in found[1:]) < 1
-    assert asked[0] == (3, ["1", "1"]) and asked[-1] == (1, ["99", "99"]), "only one could still pass"
+    assert found[0].value == 1.0 and found[0].detail["rows"] == 30
+    assert [o.detail["rows"] for o in found[1:]] == [12, 12] and max(o.high95 for o in found[1:]) < 0.6
+    assert asked == [(3, 12, 1), (1, 12, 1), (1, 6, 1)], "only one could still pass"
+    asked.clear()
+    seeds = [len(c) for c in level_c._until_decided(exam, table)]
+    assert seeds == [10] + [4] * 29 and [n for _, n, _ in asked] == [30, 1, 1], "the noisy row got all seeds"
+
+
+@pytest.mark.parametrize("animal", ["worm", "zebrafish", "mouse", pytest.param("fly", marks=pytest.mark.slow)])
+def test_every_target_of_the_rows_is_there(animal):
+    import bestiary
+
+    named: dict[str, set[str]] = {}
+    for row in level_c.rows(animal):
+        for build in level_c.arms(row)[1::2]:
+            for option, targets in build.items():
+                named.setdefault(option, set()).update(targets)
+    parts = named.pop("without", set())
+    assert parts <= set(bestiary.load("interfaces", animal).COMPONENTS)
+    try:
+        bestiary.animal(animal, **{k: sorted(v) for k, v in named.items()})  # a name that selects nothing is refused
+    except DataError as error:
+        pytest.skip(str(error))
+    with pytest.raises(LookupError):
+        bestiary.animal(animal, lesion=["nobody"])
 
 
 def test_the_sign_of_a_paired_change():
-    assert level_c._sign(np.array([1.0, 1.1, 0.9]), 0.5) == 1
-    assert level_c._sign(np.array([1.0, -1.1, 0.9]), 0.1) == 0, "not sure"
-    assert level_c._sign(np.array([-0.1, -0.1, -0.1]), 0.5) == 0, "too small"
-    assert level_c._sign(np.array([np.nan]), 0.5) == 0
+    assert sign(np.array([1.0, 1.1, 0.9]), 0.5) == 1
+    assert sign(np.array([1.0, -1.1, 0.9]), 0.1) == 0, "not sure"
+    assert sign(np.array([-0.1, -0.1, -0.1]), 0.5) == 0, "too small"
+    assert sign(np.array([np.nan]), 0.5) == 0
 
 
 # Learning and robustness
@@ -542,20 +573,60 @@ def test_naive_animals_meet_the_last_third_at_the_same_times():
     assert level_e.naive({"first_s": 6.0, "every_s": 6.0}, 42.0) == {"first_s": 36.0, "every_s": 6.0}
 
 
-def test_a_control_that_hardly_moves_is_not_robust():
-    from bestiary.tasks._trial import Track
+def kept(indices, usual, how=np.mean):
+    rng = np.random.default_rng(0)
+    return level_f.outcome({k: np.array(v, float) for k, v in indices.items()}, np.array(usual, float), how, 0.3, rng)
 
-    def walk(speed):
-        t = np.arange(0, 4, 0.05)
-        place = np.stack([speed * t, 0 * t, -0.1 * t], 1)
-        return Done(Track(t, np.zeros((len(t), 2, 3)), place, np.zeros((len(t), 0)), {}, 1.0), {}, ())
 
-    slow = {("K1", "", 0): walk(0.3), ("K1", "mass", 0): walk(0.3)}
-    assert level_f._shares(slow, np.array([3.0]), 0.2)["mass"] == pytest.approx(0.1, rel=0.05)
-    still = {("K1", "", 0): walk(0.0), ("K1", "mass", 0): walk(5.0)}
-    assert level_f._shares(still, np.array([3.0]), 0.2)["mass"] == 0, "it sinks, and does not get along"
-    model = {("model", "", 0): walk(3.0), ("model", "mass", 0): walk(9.0)}
-    assert level_f._shares(model, np.array([3.0]), 0.2)["mass"] == 1, "faster is no credit"
+def test_what_is_left_of_an_answer():
+    usual = [1.0, 0.9, 1.0, 1.0, 0.9, 1.0]
+    same = kept({"": usual, "mass": usual, "water": [2.0] * 6}, usual)
+    assert same.value == 1 and TESTS["F.mean"].margin.judge(same.low95, same.high95) is Verdict.PASS, (
+        "no credit for more"
+    )
+    half = kept({"": usual, "mass": usual, "water": [0.0] * 6}, usual)
+    assert half.value == pytest.approx(0.5) and half.detail["by_change"] == {"mass": 1.0, "water": 0.0}
+    worst = kept({"": usual, "mass": usual, "water": [0.0] * 6}, usual, np.min)
+    assert TESTS["F.minimum"].margin.judge(worst.low95, worst.high95) is Verdict.FAIL
+    assert kept({"": usual, "lost": [-1.0] * 6}, usual).value == pytest.approx(-1, abs=0.1), (
+        "the wrong way counts against"
+    )
+    gaps = kept({"": usual, "mass": [1, np.nan, 1, 1, np.nan, 1]}, usual)
+    assert gaps.value == 1, "what could not be scored is left out"
+
+
+def test_who_answers_nothing_keeps_nothing():
+    usual, none = [1.0, 0.9, 1.0, 1.0, 0.9, 1.0], [0.0] * 6
+    control = kept({"": none}, usual)
+    assert control.value == 0 and TESTS["F.mean"].margin.judge(control.low95, control.high95) is Verdict.FAIL
+    model = kept({"": none}, none)
+    assert TESTS["F.mean"].margin.judge(model.low95, model.high95) is Verdict.FAIL and "hardly answers" in model.reason
+    unsure = kept({"": [1, 0, 0, 0, 0, 0]}, [1, 0, 0, 0, 0, 0])
+    assert TESTS["F.mean"].margin.judge(unsure.low95, unsure.high95) is Verdict.INCONCLUSIVE
+
+
+def test_the_interval_of_what_is_left_covers_it():
+    rng, true, inside = np.random.default_rng(4), 0.6, 0
+    for _ in range(100):
+        usual = 1 + 0.3 * rng.standard_normal(11)
+        o = kept({"": usual, "a": usual * 0 + true + 0.3 * rng.standard_normal(11)}, usual)
+        inside += o.low95 <= true <= o.high95
+    assert inside >= 84, f"{inside} of 100 intervals of 90 % hold the truth"
+
+
+@pytest.mark.parametrize("animal", ["worm", "zebrafish", "fly", "mouse"])
+def test_a_stimulus_and_its_counterpart_reach_the_same_sense(animal):
+    """In the world of the plan, unchanged and unseen: both are built, and differ."""
+    import bestiary
+
+    options = sources.plan(animal)["robustness"]
+    plain = {k: options[k] for k in ("task", "medium", "task_options") if k in options}
+    for world in (plain, *(level_f._unseen(plain, w)[1] for w in options["unseen"])):
+        a, b = (level_f._side(world, options, s)["task_options"] for s in ("stimulus", "counterpart"))
+        task = bestiary.load("tasks", world["task"]).TASK
+        assert a != b and set(a) == set(b) and task(**a) != task(**b)
+    names = [level_f._unseen(plain, w)[0] for w in options["unseen"]]
+    assert len(set(names)) == len(names) >= 1
 
 
 def test_a_trial_that_was_kept_comes_back_whole(tmp_path):
@@ -575,7 +646,7 @@ def test_a_trial_that_was_kept_comes_back_whole(tmp_path):
 
 
 TINY = replace(FAST, seconds=12.0, skip_s=1.0, splits=10, neurons=2, rewirings=1, repeats=1, behaviour_s=6.0)
-TINY = replace(TINY, learning=3, robust_s=3.0, permutations=5)
+TINY = replace(TINY, learning=3, robust=2, permutations=5)
 
 
 @needs_tracks

@@ -17,7 +17,7 @@ import numpy as np
 import bestiary
 from bestiary.errors import DataError
 
-VERSION = "3"
+VERSION = "4"
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,14 @@ EDITIONS = {
             "E.extinction": "new",
             "E.retention": "new",
             "F.": "K11 plays recordings back; speeds of heavier and lighter bodies were off by the factor of mass",
+        },
+    ),
+    "4": Edition(
+        "77487ed4e21d8c5e9b597d04538fea089be9cc8af4b8f99a7bbaf0f5065c8a1f",
+        {
+            "C.behaviour": "more rows; a row stops at 4 or 7 of 10 seeds where its sign is decided, a wiring where it "
+            "will hardly pass",
+            "F.": "asks what is left of the answer to a stimulus; was speed, which recordings played back keep too",
         },
     ),
 }

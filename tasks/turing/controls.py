@@ -37,7 +37,7 @@ CONTROLS: dict[str, Stand] = {
         Stand("K7", "signs shuffled", "sign-shuffle", must_fail="BC", many=True),
         Stand("K8", "receptors permuted", "sensor-permutation", must_fail="R", many=True),
         Stand("K9", "motors permuted", "motor-permutation", must_fail="D", many=True),
-        Stand("K10", "a scripted rhythm of the body, no brain", "pattern-generator", must_fail="CRE"),
+        Stand("K10", "a scripted rhythm of the body, no brain", "pattern-generator", must_fail="CREF"),
         Stand("K11", "stimulus-keyed lookup of recordings", series=synthetic.lookup, must_fail="CMEF"),
         Stand("K12", "IAAFT surrogates of recordings", series=synthetic.iaaft, must_fail="D"),
         Stand("K13", "frames of recordings in random order", series=synthetic.iid, must_fail="D"),

@@ -69,8 +69,8 @@ _OTHER: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
         "share",
         (),
     ),
-    "F.mean": ("speed under changed body, world and noise, mean", "share of unchanged", "-", ()),
-    "F.minimum": ("speed under changed body, world and noise, worst", "share of unchanged", "-", ()),
+    "F.mean": ("answer to a stimulus under changed body, world and noise, mean", "share of unchanged", "-", ()),
+    "F.minimum": ("answer to a stimulus under changed body, world and noise, worst", "share of unchanged", "-", ()),
 }
 
 

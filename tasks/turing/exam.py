@@ -24,7 +24,8 @@ CPU_S = 60.0  # of one core for a slow animal's simulations in the fast mode, be
 @dataclass(frozen=True)
 class Budget:
     """How much is run. seconds: of behaviour of each animal. splits: of the floor. neurons: lit at C (0: all). repeats:
-    seeds of a paired run. permutations: of the Turing score. fast: no verdict, only a look."""
+    seeds of a paired run. robust: seeds under each change at F. permutations: of the Turing score. fast: no verdict,
+    only a look."""
 
     name: str
     fast: bool
@@ -36,7 +37,7 @@ class Budget:
     repeats: int
     behaviour_s: float
     learning: int
-    robust_s: float
+    robust: int
     permutations: int
     every_control: bool
     animals: int = 0  # simulated at D, 0: as many as were recorded
@@ -46,6 +47,7 @@ class Budget:
     learning_s: float = 0.0  # of a learning experiment, 0: as long as it is described
     hard_only: bool = False  # at F of each pair of changes the one that asks more
     groups: bool = True  # whether animals are conditioned, in all the groups that it takes
+    looks: tuple[int, ...] = ()  # seeds after which a row of C whose sign is decided gets no more (`sequential`)
 
     def paced(self, cpu_s: float, levels: Mapping[str, float]) -> Budget:
         """The fast budget for an animal whose second costs cpu_s of one core: CPU_S in all. levels: weights of those
@@ -64,7 +66,6 @@ class Budget:
             neurons=4,
             rows_s=share.get("C", 0.0),
             learning_s=min(40.0, share.get("E", 0.0) / 6),
-            robust_s=min(4.0, max(0.5, share.get("F", 0.0) / 14 / 1.5)),
         )
 
 
@@ -79,7 +80,7 @@ FAST = Budget(
     repeats=1,
     behaviour_s=22.0,
     learning=2,
-    robust_s=6.0,
+    robust=2,
     permutations=40,
     every_control=False,
     animals=5,
@@ -88,7 +89,7 @@ FAST = Budget(
     hard_only=True,
     groups=False,
 )
-FULL = Budget("full", False, 600.0, 10.0, 200, 0, 19, 10, 120.0, 10, 60.0, 200, True, stand_ins=5)
+FULL = Budget("full", False, 600.0, 10.0, 200, 0, 19, 10, 120.0, 10, 11, 200, True, stand_ins=5, looks=(4, 7))
 
 
 @dataclass
@@ -172,7 +173,8 @@ def _kept(exam: Exam, levels: Mapping[str, float]) -> Budget:
     try:
         kept = json.loads(file.read_text(encoding="utf-8"))
         if kept["asked"] == asked:
-            return Budget(**{**kept["budget"], "simulated": tuple(kept["budget"]["simulated"])})
+            fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in kept["budget"].items()}
+            return Budget(**fields)
     except (OSError, ValueError, KeyError, TypeError):
         pass
     found = exam.budget.paced(_pace(exam), levels)

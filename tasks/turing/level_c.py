@@ -22,13 +22,14 @@ from bestiary.tasks.turing.definitions import TESTS
 from bestiary.tasks.turing.exam import Exam
 from bestiary.tasks.turing.outcomes import agreement
 from bestiary.tasks.turing.repeated import paired
+from bestiary.tasks.turing.sequential import decided, hopeless, order, right_to_pass, sign
 from bestiary.tasks.turing.trials import Done, Trial
 
 _REWIRED = ("K3", "K4", "K5", "K6", "K7")
 _MUTE = ("K1", "K2", "K10", "K11", "K15")  # no neuron moves a muscle: nothing is run
 ROWS_NEEDED = 60
 CONTROL_NEURONS = 40
-_STAGES = 3  # in which an ensemble of wirings is run, cheap rows first
+_STAGE = 12  # rows after which a wiring is looked at again
 COLUMNS = (
     "id",
     "manipulation",
@@ -261,8 +262,8 @@ def _behaviour(exam: Exam) -> Result:
     if len(table) < len(held_out):
         notes.append(f"the first {len(table)} of {len(held_out)} rows: that is the budget of the fast mode")
     truth = np.array([{"+": 1, "-": -1, "0": 0}[r["sign"]] for r in table])
-    (changes,) = _changes(exam, table, [{}], repeats)
-    guess = np.array([_sign(c, float(r["least"])) for c, r in zip(changes, table, strict=True)])
+    changes = _until_decided(exam, table)
+    guess = np.array([decided(c, float(r["least"]), repeats) for c, r in zip(changes, table, strict=True)], int)
     flips = [paired(c, np.random.default_rng(r)) for r, c in enumerate(changes)]
     found = _agreed(truth, guess, len(table), repeats)
     lines = [
@@ -272,6 +273,7 @@ def _behaviour(exam: Exam) -> Result:
             "assay": r["assay"],
             "change": float(np.nanmean(c)) if np.isfinite(c).any() else float("nan"),
             "p_flips": p,
+            "seeds": len(c),
             "unit": r["unit"],
             "source": r["source"],
             "published": int(t),
@@ -294,9 +296,9 @@ def _behaviour(exam: Exam) -> Result:
 
 
 def _changes(
-    exam: Exam, table: Sequence[Mapping[str, str]], builds: Sequence[dict[str, Any]], repeats: int
+    exam: Exam, table: Sequence[Mapping[str, str]], builds: Sequence[dict[str, Any]], seeds: range
 ) -> list[list[Array]]:
-    """For each build and row, (repeats,) change of the measure between the two arms, run from the same seeds."""
+    """For each build and row, (seeds,) change of the measure between the two arms, run from the same seeds."""
     trials: list[Trial] = []
     for more in builds:
         for row in table:
@@ -304,13 +306,27 @@ def _changes(
             seconds = min(float(row["seconds"]), exam.budget.behaviour_s)
             skip = 5.0 if seconds > 20 else 0.0
             for world, build in ((a, build_a), (b, build_b)):
-                for s in range(repeats):
+                for s in seeds:
                     seed = exam.seed + s + int(more.get("control_seed", 0))
                     trials.append(exam.trial(world, seconds, seed, build={**build, **more}, skip_s=skip))
-    each = 2 * repeats  # trials of a row
+    each = 2 * len(seeds)  # trials of a row
     found = exam.run("C behaviour", trials, lambda place, done: _value(done, table[place // each % len(table)]))
-    values = np.array(found, float).reshape(len(builds), len(table), 2, repeats)
+    values = np.array(found, float).reshape(len(builds), len(table), 2, len(seeds))
     return [list(mine[:, 0] - mine[:, 1]) for mine in values]
+
+
+def _until_decided(exam: Exam, table: Sequence[Mapping[str, str]]) -> list[Array]:
+    """For each row the paired changes of as many seeds as it takes, all of them at most (`sequential.decided`)."""
+    changes, whole, begin = [np.empty(0) for _ in table], exam.budget.repeats, 0
+    for stop in (*(n for n in exam.budget.looks if n < whole), whole):
+        left = [i for i, r in enumerate(table) if not begin or decided(changes[i], float(r["least"]), whole) is None]
+        if not left:
+            break
+        (found,) = _changes(exam, [table[i] for i in left], [{}], range(begin, stop))
+        for i, more in zip(left, found, strict=True):
+            changes[i] = np.concatenate([changes[i], more])
+        begin = stop
+    return changes
 
 
 def _agreed(truth: Array, guess: Array, n_real: int, n_model: int) -> Outcome:
@@ -321,18 +337,23 @@ def _agreed(truth: Array, guess: Array, n_real: int, n_model: int) -> Outcome:
 
 
 def _rewired(exam: Exam, test: Test, table: Sequence[Mapping[str, str]], truth: Array, control: str) -> list[Outcome]:
-    """An ensemble of wirings, one run of each arm. It is run in stages, cheap rows first, and a wiring that could no
-    longer pass with every row left right is stopped: its outcome is that upper limit."""
-    order = np.argsort([float(r["seconds"]) for r in table], kind="stable")
-    alive, guess = list(range(exam.budget.rewirings)), np.tile(truth, (exam.budget.rewirings, 1))
-    for part in np.array_split(order, _STAGES):
+    """An ensemble of wirings, one run of each arm. A wiring is stopped where it will hardly pass any more
+    (`sequential.hopeless`); its outcome is that of the rows it was asked."""
+    turn = order(truth, [float(r["seconds"]) for r in table])
+    needed = right_to_pass(truth, test.margin.low)
+    alive, guess = list(range(exam.budget.rewirings)), np.zeros((exam.budget.rewirings, len(table)), int)
+    asked = np.zeros(exam.budget.rewirings, int)
+    for begin in range(0, len(turn), _STAGE):
+        part = turn[begin : begin + _STAGE]
         rows_ = [table[i] for i in part]
-        found = _changes(exam, rows_, [{"control": control, "control_seed": i} for i in alive], 1) if alive else []
+        builds = [{"control": control, "control_seed": i} for i in alive]
+        found = _changes(exam, rows_, builds, range(1)) if alive else []
         for i, mine in zip(alive, found, strict=True):
-            guess[i, part] = [_sign(c, float(r["least"])) for c, r in zip(mine, rows_, strict=True)]
-        best = {i: _agreed(truth, guess[i], len(table), 1) for i in alive}
-        alive = [i for i, o in best.items() if test.margin.judge(o.low95, o.high95) is Verdict.PASS]
-    return [_agreed(truth, g, len(table), 1) for g in guess]
+            guess[i, part] = [sign(c, float(r["least"])) for c, r in zip(mine, rows_, strict=True)]
+        asked[alive] = seen = begin + len(part)
+        right = (guess[:, turn[:seen]] == truth[turn[:seen]]).sum(1)
+        alive = [i for i in alive if not hopeless(int(right[i]), seen, needed, len(turn))]
+    return [_agreed(truth[turn[:n]], g[turn[:n]], n, 1) for g, n in zip(guess, asked, strict=True)]
 
 
 def _value(done: Done, row: Mapping[str, str]) -> float:
@@ -342,20 +363,3 @@ def _value(done: Done, row: Mapping[str, str]) -> float:
     if isinstance(found, tuple):
         return found[0] / found[1] if found[1] else float("nan")
     return float(found)
-
-
-def _sign(change: Array, least: float) -> int:
-    """+ or - where the 95 % interval of the paired change leaves 0 out and its mean is at least `least`; else 0."""
-    good = change[np.isfinite(change)]
-    if not len(good):
-        return 0
-    mean = float(good.mean())
-    if abs(mean) < least:
-        return 0
-    if len(good) > 1:
-        from scipy.stats import t
-
-        half = t.ppf(0.975, len(good) - 1) * good.std(ddof=1) / np.sqrt(len(good))
-        if abs(mean) <= half:
-            return 0
-    return int(np.sign(mean))

@@ -1,13 +1,21 @@
-"""Level F, robustness: does the animal still get along when body, world and senses change?"""
+"""Level F, robustness: does the animal still answer what it senses when body, world and senses change?
+
+Each trial is run twice from the same seed: with a stimulus, and with its counterpart, which reaches the same sense at
+the same time and is not answered so (touch of the other end, a grating that stands, a pole at the other place). The
+index is the difference of a measure. Who crawls blindly crawls on in water too, but has the same index of 0 in both; a
+lookup holds recordings of the counterpart only, so the stimulus is one that it never met.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from bestiary.bodies._base import Array
+from bestiary.tasks._catalogue import Measure, measure
 from bestiary.tasks._posture import period_s, smoothed
 from bestiary.tasks._trial import Track
 from bestiary.tasks.turing.contract import Outcome, Reference, Result, Verdict, judge, not_run, validate
@@ -29,6 +37,8 @@ CHANGES: dict[str, dict[str, Any]] = {
     "a tenth of the motors lost": {"dead": 0.1},
 }
 _MILD = ("mass -20 %", "friction doubled", "drag halved", "senses 10 % noisy")
+_SIDES = ("stimulus", "counterpart")
+_WORLD = ("task", "medium", "task_options", "body_options", "every")
 
 
 def speed_L_per_s(track: Track) -> float:
@@ -45,48 +55,54 @@ def run(exam: Exam) -> list[Result]:
     if options is None:
         reason = exam.plan.get("missing", {}).get("F", "no world is described in turing.toml")
         return [not_run(t, reason) for t in tests]
-    world = {k: options[k] for k in ("task", "medium", "task_options") if k in options}
-    worlds = dict(_unseen(world, w) for w in options.get("unseen", ()))
-    n, seconds = exam.budget.repeats + 1, exam.budget.robust_s
-    before = exam.candidate.digest(exam.policy)
-    arms = exam.arms("F")
+    plain = {k: options[k] for k in _WORLD if k in options}
     changes = {c: v for c, v in CHANGES.items() if not (exam.budget.hard_only and c in _MILD)}
-    conditions = {
-        "": (world, {}),
-        **{c: (world, v) for c, v in changes.items()},
-        **{c: (w, {}) for c, w in worlds.items()},
-    }
-    least = float(options["least_L_per_s"])
-    skip = min(4.0, seconds / 2)
+    conditions = {"": (plain, {}), **{c: (plain, v) for c, v in changes.items()}}
+    conditions |= {name: (world, {}) for name, world in (_unseen(plain, w) for w in options["unseen"])}
+    n, least, seconds = exam.budget.robust, float(options["least"]), float(options["seconds"])
+    before = exam.candidate.digest(exam.policy)
+    build = options.get("build", {})
+    arms = {k: {**arm, "build": {**build, **arm.get("build", {})}} for k, arm in exam.arms("F").items()}
+    arms |= played_back(exam, arms, "F", _side(plain, options, "counterpart"), seconds, build=build)
+    rule = measure(options["measure"])
 
-    arms |= played_back(exam, arms, "F", world, seconds + skip)
+    def measured(place: int, done: Done) -> tuple[float, float]:
+        return _answer(done, rule, options.get("options", {})), _speed(done)
 
-    def trial(arm: str, what: str, i: int) -> Trial:
-        w, c = conditions[what]
-        return exam.trial(w, seconds + skip, exam.seed + i, changes=c, skip_s=skip, **arms[arm])
+    def indices(what: Sequence[str], arm: str) -> dict[str, tuple[Array, Array]]:
+        """Change -> (n,) index, (n,) speed beside the counterpart."""
+        trials: list[Trial] = [
+            exam.trial(
+                _side(conditions[c][0], options, s), seconds, exam.seed + i, changes=conditions[c][1], **arms[arm]
+            )
+            for c in what
+            for s in _SIDES
+            for i in range(n)
+        ]
+        found = np.array(exam.run(f"F {arm}", trials, measured)).reshape(len(what), 2, n, 2)
+        return {c: (x[0, :, 0] - x[1, :, 0], x[1, :, 1]) for c, x in zip(what, found, strict=True)}
 
-    plain = [(k, "", i) for k in arms for i in range(n)]
-    done = dict(zip(plain, exam.run("F unchanged", [trial(*key) for key in plain]), strict=True))
-    # who does not get along unchanged scores 0 whatever is changed: nothing more is run
-    able = [k for k in arms if any(_speed(done[k, "", i]) >= least for i in range(n))]
-    index = [(k, what, i) for k in able for what in conditions if what for i in range(n)]
-    done |= dict(zip(index, exam.run("F robustness", [trial(*key) for key in index]), strict=True))
-    empty = Done(None, {}, ())
-    done |= {(k, what, i): empty for k in arms if k not in able for what in conditions if what for i in range(n)}
+    table: dict[str, dict[str, tuple[Array, Array]]] = {}
+    for k in arms:
+        table[k] = indices([""], k)
+        # who does not answer unchanged scores 0 whatever is changed: nothing more is run
+        if _mean(table[k][""][0]) >= least:
+            table[k] |= indices([c for c in conditions if c], k)
     rng = np.random.default_rng(exam.seed)
     kept = exam.candidate.digest(exam.candidate.build()) == before
-    usual = np.array([_speed(done["model", "", i]) for i in range(n)])
-    table = {k: _shares({key: d for key, d in done.items() if key[0] == k}, usual, least) for k in arms}
+    usual = table["model"][""][0]
+    speeds = {c: _mean(v) for c, (_, v) in table["model"].items()}
+    reference = Reference("declared envelope: no recorded animals under these changes", n_animals=n)
     out = []
     for test, how in zip(tests, (np.mean, np.min), strict=True):
-        reference = Reference("declared envelope: no recorded animals under these changes", n_animals=n)
-        result = judge(
-            replace(test, reference=reference), _outcome(table["model"], how, n, rng), what="runs, 4 are needed"
-        )
+        mine = outcome({c: x for c, (x, _) in table["model"].items()}, usual, how, least, rng)
+        speed = {c: v / speeds[""] for c, v in speeds.items() if c and speeds[""] > 0.05}  # a held head has none
+        mine = replace(mine, detail={**mine.detail, "index": _mean(usual), "speed_by_change": speed})
+        result = judge(replace(test, reference=reference), mine, what="runs, 4 are needed")
         against = {}
-        for k, shares in table.items():
+        for k, found in table.items():
             if k != "model":
-                o = _outcome(shares, how, n, rng)
+                o = outcome({c: x for c, (x, _) in found.items()}, usual, how, least, rng)
                 against[k] = (o.value, o.low95, o.high95, test.margin.judge(o.low95, o.high95))
         result = replace(validate(replace(result, controls=against)), floor=(1.0, 1.0))
         if not kept:
@@ -95,34 +111,54 @@ def run(exam: Exam) -> list[Result]:
     return out
 
 
-def _unseen(world: dict[str, Any], other: Any) -> tuple[str, dict[str, Any]]:
-    """A name and a world that no fit has seen: a medium, or a table of what is different."""
-    if not isinstance(other, dict):
-        return f"unseen: medium {other}", {**world, "medium": other}
-    words = [str(v) for v in (other.get("task", ""), *other.get("task_options", {}).values()) if v]
-    return f"unseen: {' '.join(words)}", {**world, **other}
+def _side(world: Mapping[str, Any], options: Mapping[str, Any], side: str) -> dict[str, Any]:
+    """A world with the stimulus or its counterpart."""
+    return {**world, "task_options": {**world.get("task_options", {}), **options[side]}}
 
 
-def _shares(done: dict[tuple[str, str, int], Done], usual: Array, least: float) -> dict[str, Array]:
-    """Change -> (n,) speed over that of the model without change (`usual`), at most 1: faster is no credit, and a
-    control that hardly moves is not robust for moving as little when things change. 0 where the unchanged animal, or
-    the control, does not get along, or a trial stops."""
-    n = len(usual)
-    out: dict[str, Array] = {}
-    for (_, what, i), d in done.items():
-        out.setdefault(what, np.zeros(n))[i] = _speed(d)
-    plain = np.minimum(out.pop(""), usual)
-    return {k: np.where(plain >= least, np.minimum(v / np.maximum(usual, 1e-12), 1.0), 0.0) for k, v in out.items()}
+def _unseen(world: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """A name and a world that no fit has seen: what is different in it, and `name`."""
+    changed = {k: {**world.get(k, {}), **v} if isinstance(v, Mapping) else v for k, v in other.items() if k != "name"}
+    return f"unseen: {other['name']}", {**world, **changed}
+
+
+def _answer(done: Done, rule: Measure, options: Mapping[str, Any]) -> float:
+    """The measure; 0 where a trial stopped, NaN where nothing could be scored."""
+    if done.track is None:
+        return 0.0
+    found: Any = rule(done.track, **options)
+    if isinstance(found, tuple):
+        return found[0] / found[1] if found[1] else float("nan")
+    return float(found)
 
 
 def _speed(done: Done) -> float:
     return speed_L_per_s(done.track) if done.track is not None else 0.0
 
 
-def _outcome(shares: dict[str, Array], how: Any, n: int, rng: np.random.Generator) -> Outcome:
-    stack = np.stack(list(shares.values()))  # (changes, n)
-    value = float(how(stack.mean(1)))
-    draws = np.array([how(stack[:, rows].mean(1)) for rows in rng.integers(n, size=(400, n))])
-    b = bounds(value, draws, n)
-    detail = {"by_change": {k: float(v.mean()) for k, v in shares.items()}}
-    return Outcome(b.value, b.low95, b.high95, n, n, detail)
+def _mean(x: Array) -> float:
+    good = x[np.isfinite(x)]
+    return float(good.mean()) if len(good) else 0.0
+
+
+def outcome(indices: Mapping[str, Array], usual: Array, how: Any, least: float, rng: np.random.Generator) -> Outcome:
+    """The share of the model's unchanged index `usual` (n,) that is left under each change, at most 1 (more is no
+    credit), their mean or minimum by `how`, with bounds from a bootstrap over runs. indices: change -> (n,), "" for
+    none. A model whose own index is under `least` answers nothing that could be kept, nor does such a control: 0."""
+    n = len(usual)
+    b = bounds(_mean(usual), np.array([_mean(usual[r]) for r in rng.integers(n, size=(400, n))]), n)
+    if b.value < least:
+        high = 1.0 if b.high95 >= least else 0.0
+        return Outcome(0.0, 0.0, high, n, n, reason=f"unchanged it hardly answers: {b.value:.2g}, {least:g} is asked")
+    if _mean(indices[""]) < least:
+        return Outcome(0.0, 0.0, 0.0, n, n, reason="unchanged it does not answer")
+
+    def shares(rows: Array) -> Array:
+        whole = max(_mean(usual[rows]), least)
+        return np.array([min(_mean(x[rows]) / whole, 1.0) for c, x in indices.items() if c])
+
+    found = shares(np.arange(n))
+    draws = np.array([how(shares(rows)) for rows in rng.integers(n, size=(400, n))])
+    b = bounds(float(how(found)), draws, n)
+    by_change = dict(zip((c for c in indices if c), found.tolist(), strict=True))
+    return Outcome(b.value, b.low95, b.high95, n, n, {"by_change": by_change})

@@ -85,18 +85,20 @@ def played_back(
     world: Mapping[str, Any],
     seconds: float,
     senses: Sequence[str] = (),
+    build: Mapping[str, Any] | None = None,
 ) -> dict[str, dict[str, Any]]:
     """K11 as an arm of an examination, {} where there are no other controls or the model gave nothing to play back.
 
     It plays recordings of the model in a world, with other seeds than those it is examined with. senses: by which
-    stimuli may come, beside the fields of the world that the body feels.
+    stimuli may come, beside the fields of the world that the body feels. build: options of the model.
     """
     if "K11" not in exam.budget.simulated or len(arms) < 2:
         return {}
     body = bestiary.load("bodies", exam.candidate.animal).BODY()
     keep = (*(s.name for s in body.senses if s.external), *senses)
+    more = {"build": dict(build)} if build else {}
     trials = [
-        exam.trial(dict(world), seconds, exam.seed + 500 + i, keep=tuple(dict.fromkeys(keep)))
+        exam.trial(dict(world), seconds, exam.seed + 500 + i, keep=tuple(dict.fromkeys(keep)), **more)
         for i in range(_RECORDINGS)
     ]
     whole = exam.run(f"{text}, recordings for K11", trials, lambda place, done: not done.failure)

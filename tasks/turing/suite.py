@@ -215,6 +215,9 @@ def _controls_not_run(exam: Exam, results: Mapping[str, list[Result]]) -> dict[s
     for k, stand in CONTROLS.items():
         if k in seen:
             continue
+        if not {"D" if x in "RMI" else x for x in stand.must_fail or "D"} & set(results):
+            out[k] = "none of its levels was asked for"
+            continue
         cut = exam.budget.fast and (stand.animal or k == "K18") and k not in exam.budget.simulated
         rest = "only at level C" if k in ("K4", "K5", "K6", "K7") else "the policy under test cannot be rewired"
         if text := why.get(k, exam.why_not or ("left out by the fast mode" if cut else rest)):
