@@ -127,13 +127,17 @@ class Eye:
         directions = _ring(retina, rays) @ to_body.T
         return cls(retina, directions, rows, body, groups, unit_m, _surfaces(model), np.asarray(sky, float))
 
-    def see(self, model: mujoco.MjModel, data: mujoco.MjData, world: World | None, time_s: float) -> Array:
+    def see(
+        self, model: mujoco.MjModel, data: mujoco.MjData, world: World | None, time_s: float, axes: Array | None = None
+    ) -> Array:
         """Luminance (eyes, n) float32, 0..1: the mean over each receptor's rays of RGB * colour.
 
+        axes (3, 3): of the eyes in the world, for those that reflexes turn; None takes the body that carries them.
         world: paints where its `sample` gives a number, asked at the places that the rays meet (or SKY_M away); where
         it gives NaN, and with world None, the scene is seen.
         """
-        return self._light(model, data, world, time_s, self.surfaces["grey"], self.sky @ np.array(RGB)[:, None])[..., 0]
+        sky = self.sky @ np.array(RGB)[:, None]
+        return self._light(model, data, world, time_s, self.surfaces["grey"], sky, axes)[..., 0]
 
     def colours(self, model: mujoco.MjModel, data: mujoco.MjData, world: World | None, time_s: float) -> Array:
         """rgb (eyes, n, 3) float32, 0..1, that reaches each receptor; a task paints in grey."""
@@ -144,13 +148,20 @@ class Eye:
         return np.where(self.retina.pale, colours[..., 2], colours[..., 1])
 
     def _light(
-        self, model: mujoco.MjModel, data: mujoco.MjData, world: World | None, time_s: float, of: Array, sky: Array
+        self,
+        model: mujoco.MjModel,
+        data: mujoco.MjData,
+        world: World | None,
+        time_s: float,
+        of: Array,
+        sky: Array,
+        axes: Array | None = None,
     ) -> Array:
         """(eyes, n, c) float32 of geoms whose colours are `of` (ngeom, c)."""
         import mujoco
 
         eyes, n = self.rays.shape[:2]
-        ways = self.rays.reshape(-1, 3) @ data.xmat[self.body].reshape(3, 3).T
+        ways = self.rays.reshape(-1, 3) @ (data.xmat[self.body].reshape(3, 3) if axes is None else axes).T
         geom, distance = np.empty((eyes, n), np.int32), np.empty((eyes, n))
         for e in range(eyes):
             start, way = data.cam_xpos[self.cameras[e]], ways[e * n : (e + 1) * n].ravel()

@@ -13,6 +13,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 FIELD_DEG, PIXEL_DEG = 163.0, 3.0  # of one eye (SimFish); Z25: 0.16 cycles per degree, so 3 degrees a cone and more
 LOOKS = 4  # rays of a pixel, on a ring in its 3 degrees, cast in turn; it tells their mean: 40 ms and no aliasing (Z25)
+TILT_DEG = 30.0  # how far an eye can turn back the tilt of the head (assumed)
 AXIS_DEG = 78.0  # of an eye at rest from straight ahead: a few degrees of the fields overlap in front (assumed)
 
 
@@ -31,6 +32,22 @@ def fish_retina(side: str) -> Retina:
     spiral = (across * np.cos(turn))[:, None] * flat * sign + (across * np.sin(turn))[:, None] * np.array([0, 0, 1.0])
     way = height[:, None] * axis + spiral
     return Retina(way[None], math.radians(PIXEL_DEG), np.empty((0, 2)), np.zeros((1, n), bool))
+
+
+def levelled(axes: Array, gain: float) -> Array:
+    """Axes (3, 3) in the world of an eye of a tilted head that turns back by `gain` of the tilt, or as far as it can.
+    axes: (9,) or (3, 3) of one that does not."""
+    own = axes.reshape(3, 3)
+    up = own[:, 2]
+    tilt = math.acos(min(max(float(up[2]), -1.0), 1.0))
+    if gain == 0 or not 1e-6 < tilt < math.pi - 1e-6:
+        return own
+    back = min(gain * tilt, math.radians(TILT_DEG))
+    x, y = up[1] / math.sin(tilt), -up[0] / math.sin(tilt)  # level axis about which it turns up towards the vertical
+    c, s = math.cos(back), math.sin(back)
+    turn = np.array([[c + x * x * (1 - c), x * y * (1 - c), y * s], [x * y * (1 - c), c + y * y * (1 - c), -x * s],
+                     [-y * s, x * s, c]])  # fmt: skip
+    return np.asarray(turn @ own)
 
 
 def covered(ways: Array, eye: Array, places: Array, radii: Array) -> Array:

@@ -17,7 +17,7 @@ from bestiary import nearest
 from bestiary.bodies._base import MM_MG, Array, Sense, Units, World
 from bestiary.bodies._fish_bound import EYE_RAD, Bound
 from bestiary.bodies._fish_drag import WATER_KG_PER_M3, add_drag, resistance, turning
-from bestiary.bodies._fish_retina import LOOKS, covered, fish_retina
+from bestiary.bodies._fish_retina import LOOKS, covered, fish_retina, levelled
 from bestiary.bodies._fish_skin import draw
 from bestiary.errors import MediumError
 
@@ -68,6 +68,9 @@ class Zebrafish:
     surface_m, bottom_m: height of the water's surface and of its bottom. The head cannot sink below the bottom; a fish
         whose head is above the surface has left the water (`ended`).
     eyes: whether it has a retina (`luminance`, `uv`): without, the body is faster.
+    gaze_gain: share of the head's roll and pitch that the eyes take back, as far as they reach: the utricle's reflex,
+        which larvae have from 3 days on (Mo 2010 BMC Neurosci 11:110; Bianco 2012 Curr Biol 22:1285); its neurons and
+        muscles are not modelled, and its gain is assumed.
     head_fixed: held by the head, as in agarose, with the tail and the eyes free.
     control_s, physics_s: default clock periods. units: of the model, for tests.
     """
@@ -90,6 +93,7 @@ class Zebrafish:
     surface_m: float = 5e-3
     bottom_m: float = -5e-3
     eyes: bool = True
+    gaze_gain: float = 0.9
     head_fixed: bool = False
     control_s: str = "0.001"
     physics_s: str = "0.0002"
@@ -109,6 +113,8 @@ class Zebrafish:
         for name in (*drags, "muscle_bend"):
             if not (math.isfinite(value := getattr(self, name)) and value >= 0):
                 raise ValueError(f"{name} of Zebrafish must be finite and not negative, got {value}")
+        if not 0 <= self.gaze_gain <= 1:
+            raise ValueError(f"gaze_gain of Zebrafish must be from 0 to 1, got {self.gaze_gain}")
         if not self.head_m < 0.5 * self.length_m:
             raise ValueError(f"head_m must be below half of length_m ({self.length_m} m), got {self.head_m}")
         if not self.bottom_m < 0 < self.surface_m:
@@ -463,6 +469,7 @@ class Zebrafish:
         skin = sites[bound.links] * size
         speed = data.actuator_velocity
         lateral = np.stack([speed[bound.along][bound.carrier], -speed[bound.across]], axis=1) * size
+        lateral[:, 1] += world.sample("lateral_m_per_s", skin, bound.link_fraction, now)  # a jet, + to the left
         felt = {
             "joint_rad": data.qpos[bound.bend],
             "joint_rad_per_s": data.qvel[bound.bend_dof],
@@ -489,11 +496,12 @@ class Zebrafish:
         if round(data.time / 1e-3) % round(1e3 * _LOOK_S) == 0:
             look = round(data.time / _LOOK_S)
             for i, eye in enumerate(eyes):
+                axes = levelled(data.xmat[eye[0].body], self.gaze_gain)
                 for k in range(LOOKS) if look == 0 else (look % LOOKS,):
-                    held[2 + k, i] = eye[k].see(bound.model, data, world, data.time)[0]
+                    held[2 + k, i] = eye[k].see(bound.model, data, world, data.time, axes)[0]
                 held[1, i] = 0
                 if len(bound.prey):
-                    ways = eye[0].retina.directions[0] @ data.xmat[eye[0].body].reshape(3, 3).T
+                    ways = eye[0].retina.directions[0] @ axes.T
                     places, radii = data.geom_xpos[bound.prey], bound.model.geom_size[bound.prey, 0]
                     held[1, i] = covered(ways, data.cam_xpos[eye[0].cameras[0]], places, radii)
             held[0] = held[2:].mean(0).clip(0, 1)

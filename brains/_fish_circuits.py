@@ -65,11 +65,15 @@ class Circuit(RatePart):
         keep, noise, size, blend = self._step
         r, x = state["r"], state["x"]
         if noise.any():
-            rng = np.random.Generator(np.random.Philox(key=key.astype(np.uint64)))
-            x = keep * x + size * noise * rng.standard_normal(len(x), dtype=np.float32)
+            x = keep * x + size * noise * self._normal(key)
         u = self._weight @ (r * self._heard) + self.bias + drive / np.float32(self.unit_mV * self.stride) + x
         r = (r + blend * (np.tanh(np.maximum(u, 0)) - r)) * self._alive
         return {"r": r, "u": u, "x": x.astype(np.float32), "drive": np.zeros_like(drive), "key": key}
+
+    def _normal(self, key: Array) -> Array:
+        """(n,) normal numbers of the step `key` (seed, number)."""
+        rng = np.random.Generator(np.random.Philox(key=key.astype(np.uint64)))
+        return rng.standard_normal(len(self.table), dtype=np.float32)
 
 
 def weigh(table: Connectome) -> scipy.sparse.csr_array:
@@ -248,12 +252,26 @@ def tectum(clock: Clock) -> Circuit:
 
 
 def habenula(clock: Clock) -> Circuit:
-    """A slot: the habenula hears light and heat, and nothing of what moves the fish hears it yet. `light` cells tell
-    which side is brighter (to ARTR: Wolf 2017), `Dark` that it has become dark at once."""
-    names = ["light_L", "light_R", "heat", "dark", "Dark", "Hb_L", "Hb_R"]
-    edges: list[Edge] = [("light_L", "Hb_L", 1.0), ("light_R", "Hb_L", 1.0), ("heat", "Hb_R", 1.0), ("dark", "Dark", 2)]
-    taus = np.array([0.2, 0.2, 0.4, 0.02, 0.35, 0.3, 0.3])
-    return Circuit(circuit_table(names, edges, "slot", "tuned"), weigh, np.zeros(7, np.float32), clock, taus_s=taus)
+    """Light and heat. `light` cells tell which side is brighter (to ARTR: Wolf 2017), `Dark` and `Bright` that it has
+    become so at once (Z32), `Warm` that it is warmer than just before (Haesemeyer 2015 Cell Syst 1:338; Z40). Hb, the
+    habenula itself, is a slot: nothing that moves the fish hears it yet."""
+    names = ["light_L", "light_R", "heat", "dark", "bright", "Dark", "Bright", "Warm", "Hb_L", "Hb_R"]
+    edges: list[Edge] = [(f"light_{s}", "Hb_L", 1.0) for s in "LR"] + [("heat", "Hb_R", 1.0)]
+    edges += [("dark", "Dark", 2.0), ("bright", "Bright", 2.0), ("heat", "Warm", 1.0)]
+    taus = np.array([0.2, 0.2, 0.02, 0.02, 0.02, 0.35, 0.15, 0.05, 0.3, 0.3])
+    return Circuit(circuit_table(names, edges, "slot", "tuned"), weigh, np.zeros(10, np.float32), clock, taus_s=taus)
+
+
+def passivity(clock: Clock) -> Circuit:
+    """Who swims and does not get on gives up for a while (Mu 2019 Cell 178:27): NE, noradrenergic cells, hear the
+    effort (a copy of what the cord does) less what is felt of it (`swum`: water past the head, or its turning) and fill
+    Astro, radial astrocytes, which hold swimming back for seconds. A fish that is held swims seldom; in a free one
+    nothing of it is active."""
+    names = ["swum", "Effort", "NE", "Astro"]
+    edges: list[Edge] = [("Effort", "NE", 1.5), ("swum", "NE", -2.0), ("NE", "Astro", 30.0)]
+    table = circuit_table(names, edges, "futile swimming after Mu 2019, strengths fitted")
+    bias = np.array([0, 0, -0.2, -0.5], np.float32)
+    return Circuit(table, weigh, bias, clock, taus_s=np.array([0.02, 0.02, 1.0, 8.0]))
 
 
 def descending(clock: Clock) -> Circuit:
@@ -271,6 +289,24 @@ def descending(clock: Clock) -> Circuit:
     table = replace(table, types=types)
     bias = np.array([np.arctanh(0.5)] * 2 + [0.0] * 8, np.float32)
     return Circuit(table, weigh, bias, clock, taus_s=np.array([0.05] * 2 + [0.03] * 8))
+
+
+def lateral(clock: Clock) -> Circuit:
+    """The lateral line: `flow_L` are afferents of neuromasts on the left, OLN the octavolateral nucleus behind them.
+
+    What they make the fish do: one neuromast that is bent fast enough starts a swim (Haehnel-Taguchi 2014 J
+    Neurophysiol 112:1329), and larvae burst away from a suction source (Olszewski 2012 PLoS ONE 7:e36661). OEN are the
+    efferents that silence afferents from the start of a swim to after its end (Lunsford 2019 J Neurophysiol 122:2438):
+    a fish does not startle at the water that it moves itself.
+    """
+    names = ["flow_L", "flow_R", "OLN_L", "OLN_R", "OEN"]
+    edges: list[Edge] = []
+    for side in "LR":
+        edges += [(f"flow_{side}", f"OLN_{side}", 1.5), ("OEN", f"flow_{side}", -8.0)]
+        edges += [(f"OLN_{side}", f"OLN_{_other(side)}", -1.0)]
+    table = circuit_table(names, edges, "lateral line after Haehnel-Taguchi 2014 and Lunsford 2019, strengths fitted")
+    taus = np.array([0.002, 0.002, 0.01, 0.01, 0.05])
+    return Circuit(table, weigh, np.zeros(len(names), np.float32), clock, taus_s=taus, stride=1)
 
 
 def depth(clock: Clock) -> Circuit:

@@ -44,6 +44,7 @@ COMPONENTS = {
     "adaptation": "the fading of the steering units that DNa02 drives",
     "grooming-hierarchy": "eyes before antennae before abdomen before wings before thorax, by suppression (Seeds 2014)",
     "arbitration": "grooming, feeding and the jump hold back walking",
+    "long-mode": "the take-off beside the giant fibre's: first wings rise, then legs push (Card & Dickinson 2008)",
     "posture": "on a slope the body leans uphill, crouches and goes slower",
     "search": "a foot that finds no ground reaches down for it, one that finds it early rests there",
     "adhesion": "claws that hold on in stance",
@@ -97,6 +98,7 @@ def _units() -> list[Unit]:
     # the giant fibre's synapses are electrical: these muscles' motor neurons follow it within a control period
     units += [Unit(f"{w}_{s}", w, "motor", 5e-4, 20, 5, 200) for w in ("TTM", "DLM") for s in "LR"]
     units += [Unit("flight", "flight", tau_s=0.02, gain_Hz_per_mV=20, threshold_mV=4, top_Hz=100)]
+    units += [Unit("raise", "raise", "motor", 5e-4, 20, 5, 100), Unit("leap", "leap", "motor", 0.02, 20, 8, 100)]
     units += [Unit(f"stroke_{s}", "stroke", "motor", tau_s=0.02) for s in "LR"]
     units += [Unit(f"{word}_{leg}", "pool", "motor", tau_s=5e-4, top_Hz=120) for word in POOLS for leg in LEGS]
     return units
@@ -172,6 +174,10 @@ def _wiring() -> list[tuple[str, str, float, str, str]]:
         ("pump", "labrum", 0.06, "chemical", ""),
         ("TTM_L", "flight", 3.0, "chemical", ""),
         ("TTM_R", "flight", 3.0, "chemical", ""),
+        ("raise", "raise", 0.2, "chemical", "long-mode"),
+        ("raise", "leap", 0.2, "chemical", "long-mode"),  # 15 ms later
+        ("leap", "flight", 3.0, "chemical", "long-mode"),
+        ("flight", "raise", -0.5, "chemical", "long-mode"),
         ("flight", "flight", 0.2, "chemical", ""),  # flight goes on until four legs touch
         *((f"contact_{leg}", "flight", -0.05, "chemical", "load-feedback") for leg in LEGS),
     ]

@@ -31,7 +31,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 LIMBS = ("FL", "FR", "HL", "HR")
 STEP_S = 5e-4
-FAST_GATE, FAST_V0V = 0.84, 0.1  # how strongly `fast` cells hold back load afferents and V0V
+FAST_GATE, FAST_V0V = 0.64, 0.12  # how strongly `fast` cells hold back load afferents and V0V
 SETTLE_S = 3.0  # the rhythm runs so long before an episode
 ALPHA_TOP = 1.03  # of the drive: the flexors of the published network no longer fall silent from about 1.07 on
 SPEED_S = 0.25  # of the drive, which rises no faster than
@@ -51,6 +51,7 @@ COMPONENTS = {
     "vestibulospinal": "a swinging paw lands further to the side that the trunk sinks to, and legs stretch there",
     "fast": "above a trot, cells hold back load reflexes and V0V, and limbs move by a second set of numbers",
     "righting": "a mouse that lies on its side or back writhes until it is on its feet (from the otoliths)",
+    "halting": "a mouse whose trunk tips up or sideways steps where it is until it is level again (from the otoliths)",
     "stop-cells": "a mouse that is not told to walk stands",
 }
 
@@ -105,6 +106,7 @@ def units() -> list[Unit]:
     out += [Unit("righting", "righting", "motor", bias_mV=-3)]  # from 46 deg off upright
     out += [Unit(w, "tilt", "sensory", tau_s=0.02) for w in ("nose_up", "nose_down", "lean_L", "lean_R")]
     out += [Unit(f"spin_{s}", "spin", "sensory") for s in "LR"]
+    out += [Unit("unsteady", "unsteady", "motor", bias_mV=-3)]
     return out
 
 
@@ -155,6 +157,8 @@ def _edges() -> list[tuple[str, str, float, str, tuple[str, ...]]]:
         add(f"turn_{s}", "speed", 0.008, by="tuned")  # a mouse that turns steps
         add(f"turn_{s}", f"turn_{c}", -0.1, by="tuned")
     add("speed", "stop", -1.25, "stop-cells", by="tuned")
+    for tilt in ("nose_up", "lean_L", "lean_R"):
+        add(tilt, "unsteady", 0.1, "halting", by="tuned")
     add("rear", "speed", -0.15, by="tuned")
     add("tipped", "righting", 0.1, "righting", by="tuned")
     add("righting", "speed", -0.1, "righting", by="tuned")

@@ -14,15 +14,15 @@ and `M1_*_L5E` select. The drive of VPM and LGN neurons is their rate: 1 mV stan
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from bestiary import assets
-from bestiary.brains._spiking_part import SpikingPart, drive_of
+from bestiary.brains._spiking_part import SpikingPart
 from bestiary.brains.connectome import Connectome, Labels
 from bestiary.brains.spiking import LIF, Exponential, Network, Projection
 from bestiary.envs._clock import Clock
@@ -48,6 +48,7 @@ PATCH_DEG = (20.0, 30.0)  # of the field, wide and high
 # that the cell prefers (Lien & Scanziani 2013 Nat Neurosci 16:1315, 2018 Nature 558:80); distance and width are `tuned`
 APART_DEG, WIDTH_DEG = 12.0, 2.5
 
+REST_MV = -65.0
 CELL = LIF()  # of Potjans & Diesmann 2014: 10 ms, 40 MOhm, 15 mV from rest to threshold
 EXCITES_S, INHIBITS_S = 0.002, 0.005  # AMPA, GABA-A (memory)
 SPREAD = 0.7  # SD of the logarithm of weights (M11's pairs have 0.5 to 1.1)
@@ -250,24 +251,9 @@ def loop_network(table: Connectome, dt_s: float, current: bool = True, gap_nS: f
     return Network(table, cell, projections, dt_s=dt_s, current=current, round_delays=True)
 
 
-@dataclass(frozen=True, eq=False)
-class LoopPart(SpikingPart):
-    """The loop as a part of a brain (`bestiary.brains._parts.Part`). bias_mV (n,): a steady input of every neuron."""
-
-    bias_mV: Array = field(default_factory=lambda: np.zeros(1, np.float32))
-    network: Callable[..., Network] = loop_network
-    rest_mV: float = -65.0
-
-    def advance(self, state: dict[str, Array], drive_mV: Array) -> dict[str, Array]:
-        drive = drive_mV + self.bias_mV
-        drive[self.poisson] = drive_of(np.maximum(drive_mV[self.poisson], 0))  # 1 mV is 1 Hz
-        return super().advance(state, drive)
-
-
-def loop(clock: Clock, table: Connectome | None = None) -> LoopPart:
+def loop(clock: Clock, table: Connectome | None = None) -> SpikingPart:
     """The part `loop`, at the seed that ships."""
     table = loop_table() if table is None else table
-    n = len(table)
     sensory = np.flatnonzero(table.kinds == "sensory")
     inhibits = table.transmitters == "GABA"
     usual = np.where(inhibits, INHIBITORY_HZ, KICK_HZ)
@@ -275,13 +261,15 @@ def loop(clock: Clock, table: Connectome | None = None) -> LoopPart:
     background = np.array([BACKGROUND_HZ.get(k, hz) for k, hz in zip(kinds, usual.tolist(), strict=True)])
     background = background * gains(table.names.tolist())
     background[sensory] = 0
-    return LoopPart(
+    return SpikingPart(
         table,
         clock.control_s,
         DT_S,
         poisson=sensory,
+        in_Hz=True,
         background_Hz=background,
         kick_mV=KICK_MV,
         in_place=True,
-        bias_mV=np.zeros(n, np.float32),
+        network=loop_network,
+        rest_mV=REST_MV,
     )

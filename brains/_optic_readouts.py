@@ -6,6 +6,7 @@ table reaches these cells: pools here are geometry, and gains are set so that a 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +25,8 @@ OPPOSITE = {"a": "b", "b": "a", "c": "d", "d": "c"}
 #   94:1190; Ache 2019 Curr Biol 29:1073)
 # LPLC2: outward motion in four quadrants at once, vetoed by inward motion and by motion of the whole eye; bright edges
 #   count half (Klapoetke 2017 Nature 551:237)
-# LC16: dark looming ahead (Wu 2016 eLife 5:e21022; Sen 2017 Curr Biol 27:766)
+# LC16: dark looming ahead (Wu 2016 eLife 5:e21022; Sen 2017 Curr Biol 27:766), in four quadrants at once, as LPLC2: one
+#   edge of a bar that swept past a turning fly made it back off, and fall
 # LC10a: small moving objects: dark motion less that of surround and eye (Ribeiro 2018 Cell 174:607)
 # HS: front-to-back less back-to-front motion over the upper, middle or lower field; the other eye's with the opposite
 #   sign (Schnell 2010 J Neurophysiol 103:1646; Mauss 2015 Cell 162:351)
@@ -34,7 +36,7 @@ REST_HZ = {"HS": 50.0, "VS": 50.0}  # graded cells: about this, up and down; the
 # of 12 deg LC10a to 110 Hz, a grating of 30 deg at 5 Hz HS and VS to 200 to 300 Hz.
 GAIN_HZ = {"LC4": 600.0, "LPLC2": 600.0, "LC16": 800.0, "LC10a": 300.0, "HS": 200.0, "VS": 200.0}
 MOST_HZ = 300.0
-FLOOR = {"LC4": 0.15, "LC16": 0.15}  # pooled energy that says nothing: what a still scene and walking leave
+FLOOR = {"LC4": 0.15}  # pooled energy that says nothing: what a still scene and walking leave
 OTHER_EYE = 0.3  # of HS: the share of the other eye's front-to-back motion that is taken away (through H2; share ours)
 
 
@@ -126,22 +128,26 @@ def readouts(axial: Array) -> Readouts:
             weights |= {f"{t}{d}": (out - into / 2 - whole) / 4 for t in types}
         return pool(**weights)
 
-    whole = mean(np.ones(n))
-    for k, c in enumerate(_centres(axial, 4, 12)):
-        rows.append((f"LC4_{k + 1}", "LC4", c, [expansion(c, 5, ("T5",))]))
-    for k, c in enumerate(_centres(axial, 3, 12)):
-        near, four = _within(axial, axial[c], 5), []  # 60 deg across (Klapoetke 2017)
+    def branches(c: int, reach: int, types: Mapping[str, float]) -> list[Array]:
+        """Four (8 n,): in each quadrant outward motion of types by weight, less inward and all motion of the eye."""
+        near, four = _within(axial, axial[c], reach), []
         for d in OUTWARD:
             branch = mean(quadrant(c, d, near))
             motion = {t: -whole / 4 for t in MOTION}
-            for t, share in (("T4", 0.5), ("T5", 1.0)):
-                motion[f"{t}{d}"] = motion[f"{t}{d}"] + share * branch
+            for t in ("T4", "T5"):
+                motion[f"{t}{d}"] = motion[f"{t}{d}"] + types.get(t, 0.0) * branch
                 motion[f"{t}{OPPOSITE[d]}"] = motion[f"{t}{OPPOSITE[d]}"] - branch
             four.append(pool(**motion))
-        rows.append((f"LPLC2_{k + 1}", "LPLC2", c, four))
+        return four
+
+    whole = mean(np.ones(n))
+    for k, c in enumerate(_centres(axial, 4, 12)):
+        rows.append((f"LC4_{k + 1}", "LC4", c, [expansion(c, 5, ("T5",))]))
+    for k, c in enumerate(_centres(axial, 3, 12)):  # 60 deg across (Klapoetke 2017)
+        rows.append((f"LPLC2_{k + 1}", "LPLC2", c, branches(c, 5, {"T4": 0.5, "T5": 1.0})))
     ahead = [c for c in _centres(axial, 4, 12) if x[c] > 2]
     for k, c in enumerate(ahead):
-        rows.append((f"LC16_{k + 1}", "LC16", c, [expansion(c, 6, ("T5",))]))
+        rows.append((f"LC16_{k + 1}", "LC16", c, branches(c, 6, {"T5": 1.0})))
     for k, c in enumerate(_centres(axial, 4, 12)):
         centre, ring = _within(axial, axial[c], 2), _within(axial, axial[c], 5)
         weight = mean(centre) - 2 * mean(ring & ~centre) - 2 * whole

@@ -58,17 +58,19 @@ def rate_of(drive_mV: Any) -> Array:
 class SpikingPart:
     """`table` as leaky integrate-and-fire neurons that step `control_s` at a time (contract: bestiary.brains._parts).
 
-    poisson: rows whose drive is read as a rate (`rate_of`) and comes as Poisson spikes without refractory time, as the
-    published model drives its receptors; a steady current would make equal cells fire in step. background_Hz (n,):
-    events of KICK_MV in each cell; None is the published model, silent at rest. gap_nS: of one unit of weight of edges
-    of kind `gap`, on 1 GOhm cells. in_place: `advance` uses up the state that it is given, which saves copying 2 MB a
-    step in a whole brain. network: gives a table its equations, whose potentials count from rest_mV.
+    poisson: rows whose drive is read as a rate (`rate_of`; in_Hz: 1 mV is 1 Hz) and comes as Poisson spikes without
+    refractory time, as the published model drives its receptors; a steady current would make equal cells fire in step.
+    background_Hz (n,): events of KICK_MV in each cell; None is the published model, silent at rest. gap_nS: of one unit
+    of weight of edges of kind `gap`, on 1 GOhm cells. in_place: `advance` uses up the state that it is given, which
+    saves copying 2 MB a step in a whole brain. network: gives a table its equations, whose potentials count from
+    rest_mV.
     """
 
     table: Connectome
     control_s: float = 0.002
     dt_s: float = DT_S
     poisson: Array = field(default_factory=lambda: np.empty(0, int))
+    in_Hz: bool = False
     background_Hz: Array | None = None
     kick_mV: float = KICK_MV
     gap_nS: float = 0.0
@@ -160,21 +162,24 @@ class SpikingPart:
         return speaks
 
     @cached_property
-    def _receptors(self) -> tuple[Array, Array, Array]:
-        """(rows, 1 for those that are not lesioned, background in Hz) of the cells whose drive is a rate."""
+    def _receptors(self) -> tuple[Array, Array, Array, bool]:
+        """(rows, 1 for those that are not lesioned, background in Hz) of the cells whose drive is a rate; in_Hz."""
         rows, alive = self.poisson, self._alive[self.poisson]
         rest = np.zeros(len(rows)) if self.background_Hz is None else (self.background_Hz * self._alive)[rows]
-        return rows, alive, rest
+        return rows, alive, rest, self.in_Hz
 
     @cached_property
-    def _spontaneous(self) -> tuple[Array, Array, float]:
-        """(rows, running sum of their event rates, mV of an event)."""
+    def _spontaneous(self) -> tuple[Array, Array, Array, float]:
+        """(rows, running sum of their event rates, its `guide`, mV of an event)."""
+        from bestiary.brains._spiking_period import guide
+
         if self.background_Hz is None:
-            return np.empty(0, int), np.empty(0), self.kick_mV
+            return np.empty(0, int), np.empty(0), np.empty(0, np.int32), self.kick_mV
         rate = self.background_Hz * self._alive
         rate[self.poisson] = 0  # theirs come with their drive
         rows = np.flatnonzero(rate)
-        return rows, np.cumsum(rate[rows]), self.kick_mV
+        running = np.cumsum(rate[rows])
+        return rows, running, guide(running), self.kick_mV
 
     def init(self, seed: int) -> dict[str, Array]:
         """At rest. seed: of the Poisson input and the background, a non-negative integer."""

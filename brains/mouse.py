@@ -7,9 +7,9 @@ mesoscale connectome spread over cells (`projectome`), or fitted. What ships: `s
 Contract with the interface (sides are those of the BRAIN; thalamus and colliculus hear the other side of the body):
 inputs `VPM_<side>_<whisker>_slow*|_rapid*` and `LGN_<side>_<channel>_c<column>_r<row>_*` (part `loop`; 1 mV of drive is
 1 Hz of their spikes; whiskers in the order of `WHISKERS`, channels `CHANNELS`, 8 columns from front to back and 4 rows
-from below of the opposite eye's field); `SC_L`, `SC_R`, `sweep_L`, `sweep_R` (part `brainstem`; 20 mV is 1). Outputs,
-0 to 100 Hz: see `brains._mouse_brainstem.OUTPUTS`. Rows of assets/mouse/links.csv, and of cord_links.csv where there is
-one, join parts; the cord's part is called `cord`.
+from below of the opposite eye's field); `SC_L`, `SC_R`, `sweep_L`, `sweep_R` (part `brainstem`; 20 mV is 1); `OSN_L`,
+`OSN_R` (part `olfactory`, likewise; of their own nostril). Outputs, 0 to 100 Hz: see `_mouse_brainstem.OUTPUTS`. Rows
+of assets/mouse/links.csv, and of cord_links.csv where there is one, join parts; the cord's part is called `cord`.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from bestiary.brains._mouse_brainstem import brainstem
 from bestiary.brains._mouse_cord import table as cord_table
 from bestiary.brains._mouse_loop import CHANNELS, COLUMNS, ROWS, WHISKERS, loop
 from bestiary.brains._mouse_microcircuit import microcircuit
+from bestiary.brains._mouse_olfactory import olfactory
 from bestiary.brains._parts import Composite, Link, Part, linked
 from bestiary.brains._sampled import SampledNetwork
 from bestiary.brains._sampled_part import SampledPart, population_table
@@ -49,7 +50,8 @@ CORTEX = {
 }
 PARTS = {
     "loop": "cortex: whisker and visual thalamus, S1, V1, M1 (statistical)",
-    "brainstem": "commands of speed, turn, whisking, rearing, licking, freezing and flight (functional_fit)",
+    "brainstem": "commands of speed, turn, pitch, whisking, rearing, licking, freezing and flight (functional_fit)",
+    "olfactory": "olfactory bulb, anterior olfactory nucleus and piriform cortex (functional_fit)",
     "whisk-rhythm": "the brainstem's oscillator of whisking (functional_fit)",
 }
 
@@ -61,6 +63,8 @@ def parts(clock: Clock, without: Sequence[str] = ()) -> dict[str, Part]:
         out["loop"] = loop(clock)
     if "brainstem" not in without:
         out["brainstem"] = brainstem(clock, "whisk-rhythm" not in without)
+    if "olfactory" not in without:
+        out["olfactory"] = olfactory(clock)
     return out
 
 

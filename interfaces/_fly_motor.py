@@ -74,6 +74,7 @@ PRESS_MM = {"T1": 0.2, "T2": 0.07, "T3": 0.05}  # how far below the ground a swi
 SLOW_MM = {"T1": 0.0, "T2": 0.08, "T3": 0.0}  # how much lower the slower, down to standing, as the body rides higher
 RELAX_S = 0.04  # in which a leg that has landed gives way again
 GIVES_MM = 0.4  # by which a leg whose pools press it down not at all gives way in stance
+RAISE_S, RAISE = 0.016, -0.045  # wings go up by 1.5 rad: the pulse, and the action of both yaw motors in it
 GRID_MM = (np.linspace(-1.5, 1.5, 13), np.linspace(-0.75, 0.75, 7), np.linspace(-0.4, 1.0, 8))  # about the neutral foot
 
 
@@ -265,6 +266,7 @@ class Motor:
         *("TTM_L", "TTM_R", "flight"),
         *("uphill", "downhill", "slant_L", "slant_R"),
         *(f"{word}_{leg}" for word in ("lift", "press", "reach", "push") for leg in LEGS),
+        *("raise", "leap"),
     )
 
     def __init__(
@@ -290,9 +292,10 @@ class Motor:
         parts = ("head", "rostrum", "haustellum", "labrum", "antenna", "abdomen")
         others = np.array([i for m, i in t.motors.items() if m.startswith(parts)])
         mouth = [t.motors[m] for m in ("rostrum", "haustellum", "labrum_left", "labrum_right", "head")]
+        wings = [t.motors[m] for m in ("wing_yaw_left", "wing_yaw_right")]
         self._fixed = (
             *(t.table, t.origin, t.low, t.step, t.where, t.centre, t.half, t.neutral, t.lead_s, t.spring, t.rest_rad),
-            *(t.ways, t.users, t.holds, t.leans, t.kick, t.tuck, np.array(mouth), others, share),
+            *(t.ways, t.users, t.holds, t.leans, t.kick, t.tuck, np.array(mouth), np.array(wings), others, share),
             *(np.array([by[leg[:2]] for leg in LEGS]) for by in (LIFT, PRESS_MM, SLOW_MM)),
             np.array((*numbers, float(adhesion), float(search), float(pools))),
         )
@@ -313,8 +316,8 @@ class Motor:
             "active": active,
             "action": t.neutral.copy(),
             "groom": np.zeros(len(PROGRAMS)),
-            # sweep, progress in it, lean mm, time since a jump, lean left, crouch mm
-            "clock": np.array([0.0, 0.0, 0.0, -1.0, 0.0, 0.0]),
+            # sweep, progress in it, lean mm, time since a jump, lean left, crouch mm, share by which wings are up
+            "clock": np.array([0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0]),
         }
         self.advance(state, np.zeros(len(self.OUTPUTS)))
         return state
@@ -378,6 +381,7 @@ def _limbs(
     kick,
     tuck,
     mouth,
+    wings,
     others,
     share,
     heights,
@@ -424,11 +428,11 @@ def _limbs(
     first = int(at_cycle) % ways.shape[1]
     second, part = (first + 1) % ways.shape[1], at_cycle - int(at_cycle)
 
-    # A jump begins with the tergotrochanteral muscle and ends when two claws touch again.
+    # A jump begins with the tergotrochanteral muscle, or a leap, and ends when two claws touch again.
     touching = 0
     for i in range(6):
         touching += rate[6 + i] > 0
-    if clock[3] < 0 and max(rate[26], rate[27]) > 50:
+    if clock[3] < 0 and max(rate[26], rate[27], rate[58]) > 50:
         clock[3] = 0.0
     elif clock[3] >= 0:
         clock[3] += dt
@@ -436,6 +440,15 @@ def _limbs(
         if clock[3] > 0.04 and touching >= 2 and rate[28] < 50:
             clock[3] = -1.0
     jump = clock[3]
+    # The motors of wings are torques against much damping: how long one lasts says how far the wing goes.
+    up = 0.0
+    if rate[57] > 50 and clock[6] < 1:
+        up = 1.0
+    elif rate[57] < 50 and jump < 0 and clock[6] > 0:
+        up = -1.0
+    clock[6] += up * dt / RAISE_S
+    for m in wings:
+        action[m] = up * RAISE
 
     # Head, mouth, antennae and abdomen: the posture of a program, and the proboscis.
     out, bend = min(rate[23] / 100, 1.0), min(rate[24] / 100, 1.0)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import mujoco
@@ -32,6 +32,7 @@ GRID_MM = (np.linspace(-30, 30, 16), np.linspace(-9, 9, 5), np.linspace(-6, 14, 
 RISE = {"F": (0.39, 0.004), "H": (-0.3, 0.012)}  # sine at which hand and foot rise ahead: middle, more per mm ahead
 CANALS_S = 0.028  # of turning that counts as much as a tilt
 CROUCH_MM = 5.0
+HALT_HZ, HALT_MM = 20.0, 3.0  # of `unsteady`, from where on a mouse steps in its place; how much wider then
 WRITHE_S = 0.12  # of one writhe of righting; its two postures were found by search (righting.csv)
 STRETCH_MM = 18.0  # behind the middle of its stance, from where a paw is felt to be far behind
 # Paws of a rearing mouse, mm from where they stand, in the frame of a trunk that is pitched up by 55 degrees, and the
@@ -39,7 +40,7 @@ STRETCH_MM = 18.0  # behind the middle of its stance, from where a paw is felt t
 REAR = {"F": ((4.0, 0.0, 8.0), np.nan), "H": ((-12.0, 0.0, -2.0), -0.82)}
 # Drive of the cord (alpha); speed in m/s of the body that it stands for: up to a trot about strides of M20 at the
 # network's rhythm, above it what the body reached in the search
-SPEEDS = ((0.05, 0.07), (0.1, 0.1), (0.2, 0.2), (0.3, 0.3), (0.5, 0.44), (0.75, 0.53), (1.0, 0.62))
+SPEEDS = ((0.05, 0.07), (0.1, 0.1), (0.2, 0.2), (0.3, 0.3), (0.5, 0.44), (0.75, 0.45), (1.0, 0.71))
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Template:
 
     table: Array  # (4, nx, ny, nz, 8) rad
     origin: Array  # (4, 3) mm, of each paw as it stands, trunk frame
-    worst_mm: float  # largest miss of the table within a walking step
+    worst_mm: float  # largest miss of the table on the ground within a walking step
     where: Array  # (4, 8) motor of each joint, -1 none
     centre: Array  # (n_motors,) angle of action 0
     half: Array
@@ -71,7 +72,6 @@ def _template(body: Any) -> Template:
     mm = 1e-3 / body.units.length
     motors = {name: i for i, name in enumerate(body.motors)}
     tables, rear, origin, worst = {}, {}, np.zeros((4, 3)), 0.0
-    grid = np.stack(np.meshgrid(*GRID_MM, indexing="ij"), -1)
     for kind, joints in (("F", FORE), ("H", HIND)):
         chain = Limb.of(model, [j.replace("_S", "_L") for j in joints], f"paw_{kind}L", "torso")
         rest = np.array([STANCE[j.replace("_S", "_L")] for j in joints])
@@ -79,26 +79,9 @@ def _template(body: Any) -> Template:
         for i, paw in enumerate(PAWS):
             if paw[0] == kind:
                 origin[i] = middle / mm * [1, 1 if paw[1] == "L" else -1, 1]
-        angle = np.zeros((*grid.shape[:3], JOINTS))
-        order = np.argsort(np.abs(GRID_MM[0]), kind="stable")
         n = len(joints)
-        done: list[int] = []
-        for a in order:  # outward from the middle, each from the one next to it
-            near = min(done, key=lambda d: abs(d - a)) if done else None
-            start = rest if near is None else angle[near, ..., :n].reshape(-1, n)
-            target = middle + grid[a].reshape(-1, 3) * mm
-            planted = grid[a][..., 2].ravel() < 1
-            sole = np.where(planted, RISE[kind][0] + RISE[kind][1] * GRID_MM[0][a], np.nan)
-            found = chain.solve(target, start, rest, 60 if near is None else 25, 0.05, sole)
-            tip, turn = chain.forward(found)[:2]
-            angle[a, ..., :n] = found.reshape(*grid.shape[1:3], n)
-            level = np.arctan2(turn[:, 2, 0], turn[:, 2, 2])  # digits lie flat
-            angle[a, ..., n] = np.clip(level, -0.88, 0.88).reshape(grid.shape[1:3])
-            miss = np.linalg.norm(tip - target, axis=1).reshape(grid.shape[1:3]) / mm
-            if abs(GRID_MM[0][a]) < 19:
-                worst = max(worst, float(miss[1:-1, 2:7].max()))
-            done.append(int(a))
-        tables[kind] = angle
+        tables[kind], miss = _solved(chain, rest, kind, mm)
+        worst = max(worst, float(miss[np.abs(GRID_MM[0]) < 19, 1:-1, 2:4].max()))
         way, flat = REAR[kind]
         found = chain.solve(middle + np.array([way]) * mm, rest, rest, 200, 0.05, np.array([flat]))
         level = np.arctan2(*chain.forward(found)[1][0, 2, [0, 2]])
@@ -130,6 +113,47 @@ def _template(body: Any) -> Template:
         righting=_righting(motors),
         motors=motors,
     )
+
+
+def _solved(chain: Limb, rest: Array, kind: str, mm: float) -> tuple[Array, Array]:
+    """(nx, ny, nz, 8) angles that bring a paw to each place of the grid, and by how many mm they miss it (nx, ny, nz).
+
+    Angles of places beside each other must not differ much: a wrist that flips over between two of them kicks the
+    ground. So all places start in the middle and move outward together; and a paw in the air starts from the angles of
+    one on the ground below it, and keeps near its neighbours rather than exactly to its place.
+    """
+    grid = np.stack(np.meshgrid(*GRID_MM, indexing="ij"), -1)
+    place, middle, n = grid.reshape(-1, 3), chain.forward(rest[None])[0][0], len(rest)
+    angle = np.broadcast_to(rest, (len(place), n))
+    for share in np.minimum(np.arange(1, 31) / 20, 1):
+        now = share * place
+        sole = np.where(now[:, 2] < 1, RISE[kind][0] + RISE[kind][1] * now[:, 0], np.nan)
+        near = 0.7 * _beside(angle.reshape(*grid.shape[:3], n)) + 0.3 * rest
+        angle = chain.solve(middle + now * mm, angle, near.reshape(-1, n), 4, 0.1, sole)
+    ground = int(np.abs(GRID_MM[2]).argmin())
+    angle = angle.reshape(*grid.shape[:3], n)
+    angle[:, :, ground + 1 :] = angle[:, :, ground : ground + 1]
+    loose, above = replace(chain, damping=0.2), middle + grid[:, :, ground + 1 :].reshape(-1, 3) * mm
+    for _ in range(60):
+        near, air = _beside(angle)[:, :, ground + 1 :], angle[:, :, ground + 1 :]
+        air[...] = loose.solve(above, air.reshape(-1, n), near.reshape(-1, n), 1, 0.3).reshape(air.shape)
+    tip, turn = (x.reshape(*grid.shape[:3], *x.shape[1:]) for x in chain.forward(angle.reshape(-1, n))[:2])
+    out = np.zeros((*grid.shape[:3], JOINTS))
+    out[..., :n] = angle
+    out[..., n] = np.clip(np.arctan2(turn[..., 2, 0], turn[..., 2, 2]), -0.88, 0.88)  # digits lie flat
+    return out, np.linalg.norm(tip - middle - grid * mm, axis=-1) / mm
+
+
+def _beside(angle: Array) -> Array:
+    """The mean of the neighbours of each place of (nx, ny, nz, n), fewer at the edges."""
+    total, count = np.zeros_like(angle), np.zeros((*angle.shape[:3], 1))
+    for axis in range(3):
+        a, b = ([slice(None)] * axis + [s] for s in (slice(None, -1), slice(1, None)))
+        total[tuple(a)] += angle[tuple(b)]
+        total[tuple(b)] += angle[tuple(a)]
+        count[tuple(a)] += 1
+        count[tuple(b)] += 1
+    return np.asarray(total / count)
 
 
 def _righting(motors: Mapping[str, int]) -> Array:
@@ -178,7 +202,7 @@ class Motor:
         *(f"RGF_{paw}" for paw in PAWS),
         *(f"load_{paw}" for paw in PAWS),
         *("speed", "stop", "turn_L", "turn_R", "rear", "crouch", "nod", "lick", "FN_L", "FN_R"),
-        *("nose_up", "nose_down", "lean_L", "lean_R", "righting", "fast", "spin_L", "spin_R"),
+        *("nose_up", "nose_down", "lean_L", "lean_R", "righting", "fast", "spin_L", "spin_R", "unsteady"),
     )
 
     def __init__(self, template: Template, period_s: float, parameters: Mapping[str, float]) -> None:
@@ -258,6 +282,8 @@ def _limbs(
     go = 1 - min(stop / 50, 1.0)
     ahead = 1e3 * np.interp(speed / 100, speeds[:, 0], speeds[:, 1]) * go  # mm/s
     turn = turn_top * (turn_L - turn_R) / 100  # rad/s, to the left
+    halt = min(rate[26] / HALT_HZ, 1.0)
+    ahead, turn = ahead * (1 - halt), turn * (1 - halt)
     turn = go * (turn + steady * (turn - (rate[24] - rate[25]) / 10))
     upright = min(rears / 100, 1.0)
     at = np.zeros(3)
@@ -283,7 +309,12 @@ def _limbs(
             s = clock[i, 2]
             # to where its next stance should begin, and to the side that the trunk sinks to, to catch it
             x = origin[i, 0] + shift + place * (down - up) / 100 + vx * clock[i, 4] / 2
-            y = origin[i, 1] + aside * (lean_L - lean_R) / 100 + vy * clock[i, 4] / 2 + (-wide if i % 2 else wide)
+            y = (
+                origin[i, 1]
+                + aside * (lean_L - lean_R) / 100
+                + vy * clock[i, 4] / 2
+                + (wide + HALT_MM * halt) * (-1 if i % 2 else 1)
+            )
             # by a cubic that leaves and meets the ground at the ground's own speed
             there, out = s * s * (3 - 2 * s), s * (1 - s) * (1 - 2 * s) * air * clock[i, 1] * blend
             paws[i, 0] = lifted[i, 0] + (x - lifted[i, 0]) * there - vx * out
@@ -366,23 +397,24 @@ class Proprioception:
         self._stretch = np.array([row[f"stretch_{p}"] for p in PAWS])
         self._tilt = np.array([row[w] for w in ("nose_up", "nose_down", "lean_L", "lean_R")])
         self._tipped, self._spin = row["tipped"], np.array([row["spin_L"], row["spin_R"]])
-        self._joints, self._fit = [], []
+        self._ahead, self._rest = np.zeros((4, len(body.joints))), np.zeros(4)  # of each paw, mm from the angles
         ahead = np.repeat(GRID_MM[0], len(GRID_MM[1]) * len(GRID_MM[2]))
         for i, paw in enumerate(PAWS):
             joints = [j.replace("_S", f"_{paw[1]}") for j in (FORE if paw[0] == "F" else HIND)]
-            self._joints.append(np.array([body.joints.index(j) for j in joints]))
             angle = template.table[i].reshape(-1, JOINTS)[:, : len(joints)]
-            self._fit.append(np.linalg.lstsq(np.c_[angle, np.ones(len(angle))], ahead, rcond=None)[0])
+            fit = np.linalg.lstsq(np.c_[angle, np.ones(len(angle))], ahead, rcond=None)[0]
+            self._ahead[i, [body.joints.index(j) for j in joints]], self._rest[i] = fit[:-1], fit[-1]
 
     def encode(self, obs: Mapping[str, Array]) -> Array:
         """Drive (n,) mV of the cord's units from an observation of the body."""
         drive = np.zeros(self._size, np.float32)
         drive[self._load] = 10 / self._weight * obs["paw_load_N"]
-        for row, joints, fit in zip(self._stretch, self._joints, self._fit, strict=True):
-            behind_mm = -float(fit[:-1] @ obs["joint_rad"][joints] + fit[-1])
-            drive[row] = min(max(10 / 15 * (behind_mm - STRETCH_MM), 0.0), 15.0)
-        pitch, roll = obs["gravity"][:2] + CANALS_S * obs["gyro_rad_per_s"][1::-1] * (1, -1)
-        drive[self._tipped] = 10 * (1 + obs["gravity"][2])
-        drive[self._spin] = obs["gyro_rad_per_s"][2] * np.array([1, -1])
+        behind_mm = -(self._ahead @ obs["joint_rad"] + self._rest)
+        drive[self._stretch] = np.minimum(np.maximum(10 / 15 * (behind_mm - STRETCH_MM), 0.0), 15.0)
+        gx, gy, gz = obs["gravity"].tolist()
+        rolls, pitches, spin = obs["gyro_rad_per_s"].tolist()
+        pitch, roll = gx + CANALS_S * pitches, gy - CANALS_S * rolls
+        drive[self._tipped] = 10 * (1 + gz)
+        drive[self._spin] = spin, -spin
         drive[self._tilt] = -10 * pitch, 10 * pitch, 10 * roll, -10 * roll
         return drive

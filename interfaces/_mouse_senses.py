@@ -10,13 +10,16 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numba
 import numpy as np
+import scipy.sparse
 
 from bestiary.bodies._base import Array
 from bestiary.bodies._mouse_bound import LOOK_S
 from bestiary.bodies._mouse_retina import mouse_retina
 from bestiary.bodies._mouse_whiskers import WHISKERS, whisker_array
 from bestiary.brains._mouse_loop import CHANNELS, COLUMNS, LGN_POOL, ROWS, lgn_place
+from bestiary.brains._mouse_olfactory import HALF_PPM
 
 _ACROSS = {"L": 1, "R": 0}  # row of the sense (left, right) that a side of the brain hears
 UNIT_MV = 20.0  # of the brainstem's inputs
@@ -30,17 +33,12 @@ class WhiskerSense:
     """
 
     def __init__(self, names: Sequence[str], period_s: float) -> None:
-        row: dict[str, list[int]] = {}
+        found = []  # of each neuron: its row, the side and the number of its whisker, 1 if it is rapid
         for i, name in enumerate(names):
             if name.startswith("VPM_"):
-                row.setdefault(name.rstrip("0123456789"), []).append(i)
-        self._slow = [[np.array(row.get(f"VPM_{s}_{w}_slow", []), int) for w in WHISKERS] for s in "LR"]
-        self._rapid = [[np.array(row.get(f"VPM_{s}_{w}_rapid", []), int) for w in WHISKERS] for s in "LR"]
-        self._at = [np.concatenate([*self._slow[i], *self._rapid[i]]) for i in range(2)]
-        self._of = [
-            np.concatenate([np.full(len(r), k) for k, r in enumerate([*self._slow[i], *self._rapid[i]])])
-            for i in range(2)
-        ]
+                _, side, whisker, kind = name.rstrip("0123456789").split("_")
+                found.append((i, _ACROSS[side], WHISKERS.index(whisker), int(kind == "rapid")))
+        self._cells = np.array(found, int).reshape(-1, 4)
         self._stiff = whisker_array().stiffness_Nm_per_rad
         self._period_s, self._blend = period_s, -math.expm1(-period_s / 0.004)
 
@@ -49,14 +47,25 @@ class WhiskerSense:
 
     def encode(self, state: dict[str, Array], obs: Mapping[str, Array], drive: Array) -> dict[str, Array]:
         """Adds to drive (n,) of the part `loop`."""
-        bend = np.linalg.norm(obs["whisker_Nm"], axis=2) / self._stiff
-        speed = state["speed"] + self._blend * (np.abs(bend - state["bend"]) / self._period_s - state["speed"])
-        slow, rapid = np.maximum(bend - 0.04, 0), np.maximum(speed - 1.5, 0)
-        rate = np.concatenate([1 + 90 * slow / (slow + 0.25), 1 + 150 * rapid / (rapid + 8)], 1)
-        for i, s in enumerate("LR"):
-            if len(self._at[i]):
-                drive[self._at[i]] += rate[_ACROSS[s]][self._of[i]]
+        bend, speed = np.empty_like(state["bend"]), state["speed"].copy()
+        _afferents(
+            obs["whisker_Nm"], self._stiff, state["bend"], bend, speed, self._period_s, self._blend, self._cells, drive
+        )
         return {"bend": bend, "speed": speed}
+
+
+@numba.njit(cache=True)
+def _afferents(moment, stiff, before, bend, speed, period_s, blend, cells, drive):
+    rate = np.empty((*bend.shape, 2))
+    for side in range(bend.shape[0]):
+        for w in range(bend.shape[1]):
+            bend[side, w] = np.hypot(moment[side, w, 0], moment[side, w, 1]) / stiff[w]
+            speed[side, w] += blend * (abs(bend[side, w] - before[side, w]) / period_s - speed[side, w])
+            slow, rapid = max(bend[side, w] - 0.04, 0.0), max(speed[side, w] - 1.5, 0.0)
+            rate[side, w, 0] = 1 + 90 * slow / (slow + 0.25)
+            rate[side, w, 1] = 1 + 150 * rapid / (rapid + 8)
+    for row, side, w, kind in cells:
+        drive[row] += rate[side, w, kind]
 
 
 class EyeSense:
@@ -88,7 +97,8 @@ class EyeSense:
                 masks.append(self._disc(ways[eye], eye, c + back + 0.5, r + up + 0.5))
             rows.append((i, CHANNELS.index(channel), places[key]))
         self._cells = np.array(rows, int).reshape(-1, 3)
-        self._pool = np.array(masks, np.float32).reshape(len(masks), ways[..., 0].size)
+        self._rows = np.ascontiguousarray(self._cells[:, 0])
+        self._pool = scipy.sparse.csr_array(np.array(masks, np.float32).reshape(len(masks), ways[..., 0].size))
         row_of = {name: i for i, name in enumerate(brainstem)}
         self._sc = [(row_of.get(f"SC_{s}"), row_of.get(f"sweep_{s}"), _ACROSS[s]) for s in "LR"]
         self._pixel_deg = math.degrees(mouse_retina().acceptance_rad)
@@ -108,7 +118,7 @@ class EyeSense:
         return mask.ravel()
 
     def init(self) -> dict[str, Array]:
-        n, cells = self._ways.shape[1], len(self._pool)
+        n, cells = self._ways.shape[1], self._pool.shape[0]
         return {
             "step": np.zeros(1, np.int64),
             "mean": np.full((2, n), np.nan, np.float32),
@@ -127,8 +137,8 @@ class EyeSense:
         if int(state["step"][0]) % self._every == 0:
             self._look(new, obs["luminance"], obs["gravity"])
         new["step"] = state["step"] + 1
-        if len(self._cells):
-            drive[self._cells[:, 0]] += new["rates"]
+        if len(self._rows):
+            drive[self._rows] += new["rates"]
         for loom, sweep, eye in self._sc:
             for row, value in ((loom, new["alarm"][eye, 0]), (sweep, new["alarm"][eye, 1])):
                 if row is not None:
@@ -168,6 +178,11 @@ LGN_DEG = 5.6  # radius of a field's middle (Grubb & Thompson 2003 J Neurophysio
 LOOM_DEG, GROWS_DEG_PER_S = 15.0, 25.0  # mice flee discs that grow to 20 deg and more at 35 to 350 deg/s (memory)
 # Over the horizon: what is above, wherever the head points (eyes of mice counter its tilt: Meyer 2020)
 ABOVE_DEG = 20.0
+
+
+def smelt(odour_ppm: Array) -> Array:
+    """(2,) mV of the receptors of the left and the right nostril, which saturate."""
+    return np.asarray(UNIT_MV * odour_ppm / (odour_ppm + HALF_PPM))
 
 
 def senses(body: Any) -> dict[str, bool]:

@@ -1,4 +1,4 @@
-"""The mouse's interface: whiskers, eyes, limbs and labyrinth to named neurons; the cord to the motors."""
+"""The mouse's interface: whiskers, eyes, nose, limbs and labyrinth to named neurons; the cord to the motors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bestiary.brains._parts import Composite
 from bestiary.brains.connectome import Connectome
 from bestiary.envs._clock import Clock
 from bestiary.interfaces._mouse_motor import Motor, Proprioception, Template
-from bestiary.interfaces._mouse_senses import EyeSense, WhiskerSense, senses
+from bestiary.interfaces._mouse_senses import EyeSense, WhiskerSense, senses, smelt
 
 __all__ = ["BENCH", "CLOCK", "COMPONENTS", "DEMO", "INTERFACE", "PATTERN", "MouseInterface", "assemble"]
 
@@ -62,6 +62,7 @@ class MouseInterface:
     proprioception: Proprioception
     whiskers: WhiskerSense | None
     eyes: EyeSense | None
+    nose: Array  # rows of OSN_L and OSN_R, empty without them
 
     @classmethod
     def of(cls, body: Mouse, brain: Composite, template: Template, clock: Clock) -> MouseInterface:
@@ -75,7 +76,8 @@ class MouseInterface:
             if has["eyes"] and (loop or "brainstem" in names)
             else None
         )
-        return cls(len(brain.names), places, felt, whiskers, seen)
+        nose = brain.select(["OSN_L", "OSN_R"]) if "olfactory" in names else np.empty(0, int)
+        return cls(len(brain.names), places, felt, whiskers, seen, nose)
 
     @property
     def deaf(self) -> tuple[str, ...]:
@@ -97,6 +99,8 @@ class MouseInterface:
         commands = drive[self.places["brainstem"]] if "brainstem" in self.places else np.empty(0, np.float32)
         if self.whiskers and "whisker_Nm" in obs:
             new["whiskers"] = self.whiskers.encode(state["whiskers"], obs, loop)
+        if len(self.nose):
+            drive[self.nose] = smelt(obs["odour"])
         if self.eyes and "luminance" in obs:
             new["eyes"] = self.eyes.encode(state["eyes"], obs, loop, commands)
         return new, drive

@@ -111,6 +111,8 @@ class FishInterface:
             "step": np.zeros(1, np.int64),
             "mean": np.full((2, n), np.nan, np.float32),  # slow luminance of each pixel
             "past": np.zeros((2, n), np.float32),  # its contrast, low-passed
+            "ground": np.full((2, n), np.nan, np.float32),  # luminance as floor cells have adapted to it
+            "crept": np.zeros((2, n), np.float32),  # their contrast, low-passed
             "size": np.zeros((2, 2), np.float32),  # angle of what is dark, its growth, of each eye
             "light": np.full(2, np.nan, np.float32),
             "seen": np.zeros(0, np.float32),
@@ -132,11 +134,16 @@ class FishInterface:
         new["step"] = state["step"] + 1
         for side, a in zip("LR", np.abs(obs["sound_m_per_s2"]).tolist(), strict=True):
             self._give(drive, f"viii_{side}", UNIT_MV * min(a / TAP_M_PER_S2, 2.0))
+        across = obs["lateral_m_per_s"][:, 1]  # water from the left goes to the right; neuromasts saturate
+        for side, fastest in (("L", -float(across.min())), ("R", float(across.max()))):
+            self._give(drive, f"flow_{side}", UNIT_MV * min(max(fastest, 0.0) / FLOW_M_PER_S, 2.0))
+        along, turning = abs(float(obs["lateral_m_per_s"][0, 0])), float(np.abs(obs["gyro_rad_per_s"]).max())
+        self._give(drive, "swum", UNIT_MV * min(max(along / SWUM_M_PER_S, turning / SWUM_RAD_PER_S), 2.0))
         warm = float(obs["temperature_C"].mean())
         before = float(state["heat"][0])
         before = warm if before != before else before
-        new["heat"] = np.array([before + (warm - before) * self.clock.control_s / 0.4], np.float32)
-        self._give(drive, "heat", UNIT_MV * min(abs(warm - before), 2.0))
+        new["heat"] = np.array([before + (warm - before) * self.clock.control_s / HEAT_S], np.float32)
+        self._give(drive, "heat", UNIT_MV * min(max(warm - before, 0.0), 2.0))
         squeezed = SQUEEZE_PER_M * float(obs["depth_m"][0])
         self._give(drive, "slack", UNIT_MV * max(squeezed, 0.0))
         self._give(drive, "stretch", UNIT_MV * max(-squeezed, 0.0))
@@ -157,12 +164,17 @@ class FishInterface:
         mean = mean + np.float32(LOOK_S / 0.6) * (light - mean)
         contrast = light - mean
         state["mean"] = mean
-        state["past"] = past + np.float32(-math.expm1(-LOOK_S / 0.06)) * (contrast - past)
+        keep = np.float32(-math.expm1(-LOOK_S / 0.06))
+        state["past"] = past + keep * (contrast - past)
+        ground = np.where(np.isnan(state["ground"]), light, state["ground"])
+        ground = ground + np.float32(LOOK_S / FLOOR_S) * (light - ground)
+        floor, crept = light - ground, state["crept"]
+        state["ground"], state["crept"] = ground, crept + keep * (floor - crept)
         ahead2 = [PIXEL_DEG**2 * float(front @ seen) for front, seen in zip(self.front, uv, strict=True)]
         near = min(ahead2) > SMALL_DEG2  # both eyes have something near in front, which is then prey at any size
         for e, eye in enumerate("LR"):
             for way, back, pairs in (("fwd", "back", self.floor["fwd"][e]), ("left", "right", self.floor["left"][e])):
-                m = _motion(contrast[e], past[e], pairs)
+                m = _motion(floor[e], crept[e], pairs)
                 self._give(drive, f"ds_{way}_{eye}", UNIT_MV * MOTION * max(m, 0.0))
                 self._give(drive, f"ds_{back}_{eye}", UNIT_MV * MOTION * max(-m, 0.0))
             m = _motion(contrast[e], past[e], self.around[e]) if calm else 0.0
@@ -198,6 +210,7 @@ class FishInterface:
         known = now if known != known else known
         state["light"] = np.array([known + (now - known) * LOOK_S / 0.5, now], np.float32)
         self._give(drive, "dark", UNIT_MV * 2 * max(0.0, (known - now) / max(known, 1e-3) - 0.3))
+        self._give(drive, "bright", UNIT_MV * 2 * max(0.0, (now - known) / max(now, 1e-3) - 0.3))
         return drive
 
     def decode(self, reading: Mapping[str, Array]) -> Array:
@@ -205,9 +218,13 @@ class FishInterface:
 
 
 TAP_M_PER_S2 = 50.0  # of the water: always startles; about 28 dB re 1 m/s^2 is the threshold (Bhandiwad 2013, recall)
+FLOW_M_PER_S = 0.05  # of water across a neuromast: its afferents fire at three quarters of their most (assumed)
+SWUM_M_PER_S, SWUM_RAD_PER_S = 5e-3, 3.0  # past the head, and of its turning, that count as having swum (assumed)
+HEAT_S = 0.25  # of warmth that is new: with the cells behind, effects last some 0.4 s (set on Z40)
 SQUEEZE_PER_M = 150.0  # what stretch cells of the bladder hear, per m below the depth where they rest (tuned)
 MOTION = 3.0  # units of drive per unit of correlation: 1 at 10 mm/s, the knee of Z17 (functional_fit)
 ROTATION = 1.0  # likewise of motion around the fish: not saturated before 24 deg/s, so that eyes can follow smoothly
+FLOOR_S = 0.2  # floor cells adapt so fast: what the eye saw before a turn must not pass for motion after it (tuned)
 FAINT = 5e-3  # power at which motion counts half: a sine of 20 % contrast (assumed); what is finer than Z25 is below it
 LOOM_DEG, GROWS_DEG_PER_S = 35.0, 40.0  # Z34: one critical size at all rates, 20 to 75 deg by lab
 SWEEP_RAD_PER_S, QUIET_S = (

@@ -196,6 +196,18 @@ def half_rise_s(track: Track, neuron: str, from_s: float, within_s: float = 1.0)
     return float(t[here][(rate[here] > (before + most) / 2).argmax()] - from_s) if most > before + 1 else math.nan
 
 
+def fall_s(track: Track, neuron: str, from_s: float, within_s: float = 1.0) -> float:
+    """From the peak of the rate of `neuron` in within_s after from_s until what was over its rate before has fallen to
+    1/e. NaN where it does not rise, or does not fall that far. The assay records it."""
+    rate, t = track.info[f"Hz {neuron}"], track.time_s
+    before = float(rate[(t >= from_s - 0.3) & (t < from_s)].mean())
+    here = (t >= from_s) & (t < from_s + within_s)
+    peak = t[here][int(rate[here].argmax())]
+    over = float(rate[here].max()) - before
+    low = (t > peak) & (rate < before + over / math.e)
+    return float(t[low][0] - peak) if over > 1 and low.any() else math.nan
+
+
 # Eyes
 
 

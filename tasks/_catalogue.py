@@ -110,6 +110,7 @@ MEASURES: dict[str, Measure] = {
         _bouts.first_beat_s,
         _bouts.bouts_per_s,
         _bouts.escape_beat_Hz,
+        _bouts.fall_s,
         _bouts.half_rise_s,
         _bouts.eye_gain,
         _bouts.eye_turn_deg,

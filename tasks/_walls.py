@@ -50,8 +50,8 @@ def walls(
 ) -> None:  # fmt: skip
     """Upright walls along lines (x0, y0, x1, y1) parallel to x or y, of a thickness about the line."""
     contact, half = contact_of(spec), thick_m / 2
-    if contact:  # with priority the wall's friction counts, not the larger one
-        contact |= {"friction": np.array([_SMOOTH, *contact["friction"][1:]]), "priority": 1}
+    if contact:  # above the priority of paws (1): the wall's friction counts, not theirs
+        contact |= {"friction": np.array([_SMOOTH, *contact["friction"][1:]]), "priority": 2}
     for i, (x0, y0, x1, y1) in enumerate(lines_m):
         low = min(x0, x1) - half, min(y0, y1) - half, 0.0
         high = max(x0, x1) + half, max(y0, y1) + half, height_m

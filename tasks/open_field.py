@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -65,17 +66,20 @@ class OpenField:
 
     def wall_m(self, place_m: Array) -> float:
         """From a place to the nearest wall; negative beyond it."""
-        return float(self.side_m / 2 - np.abs(place_m[:2]).max())
+        x, y = place_m[:2].tolist()
+        return self.side_m / 2 - max(abs(x), abs(y))
 
     def judge(self, state: dict[str, Any], pose: dict[str, Array], time_s: float) -> tuple[float, bool, dict[str, Any]]:
         before = state["com_m"]
         _, info = advance(state, pose, time_s)
         com = pose["com_m"]
-        state["path_m"] += float(np.hypot(*(com - before)[:2]))
-        row, column = np.clip(((com[:2] / self.side_m + 0.5) * _CELLS).astype(int), 0, _CELLS - 1)
-        new = 0.0 if state["seen"][row, column] else 1 / _CELLS**2
-        state["seen"] = state["seen"].copy()
-        state["seen"][row, column] = 1
+        state["path_m"] += math.hypot(*(com - before)[:2].tolist())
+        row, column = (min(max(int((x / self.side_m + 0.5) * _CELLS), 0), _CELLS - 1) for x in com[:2].tolist())
+        new = 0.0
+        if not state["seen"][row, column]:
+            new = 1 / _CELLS**2
+            state["seen"] = state["seen"].copy()
+            state["seen"][row, column] = 1
         info |= {
             "wall_m": self.wall_m(com),
             "nose_wall_m": self.wall_m(nose_m(pose)),

@@ -60,12 +60,16 @@ class Startle:
     ) -> Array | None:
         if sense != self.sense:
             return None
+        side = self.tapping(state, time_s)
+        ears = np.array([1.0, self.far]) if side > 0 else np.array([self.far, 1.0])
+        return self.tap_m_per_s2 * abs(side) * np.resize(ears, len(position_m))
+
+    def tapping(self, state: dict[str, Any], time_s: float) -> int:
+        """Side of the tap that is given now, 0 while there is none."""
         for i, at in enumerate(state["times"].tolist()):
             if at - 1e-9 <= time_s < at + self.duration_s - 1e-9 and not self.sham:
-                side = self.side or int(state["sides"][i])
-                ears = np.array([1.0, self.far]) if side > 0 else np.array([self.far, 1.0])
-                return self.tap_m_per_s2 * np.resize(ears, len(position_m))
-        return np.zeros(len(position_m))
+                return self.side or int(state["sides"][i])
+        return 0
 
     def judge(self, state: dict[str, Any], pose: dict[str, Array], time_s: float) -> tuple[float, bool, dict[str, Any]]:
         step_m, info = advance(state, pose, time_s)

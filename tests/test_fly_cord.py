@@ -269,6 +269,18 @@ def test_eyes_are_groomed_before_antennae_and_not_without_the_hierarchy():
         assert (rate[1:] <= ratio * rate[0]).all() == (not without)
 
 
+def test_the_long_take_off_raises_the_wings_before_the_legs_push():
+    """Card & Dickinson 2008: some 22 ms, wings first; without the component nothing follows."""
+    lit = {"raise": 200.0}
+    out = run(lambda t: lit if 0.1 <= t < 0.1015 else {}, 0.14)
+    wing = out["joint_rad"][:, list(_body()[0].joints).index("wing_yaw_left")]
+    ms = 2.0 * np.arange(len(wing)) - 100
+    raised, gone = ms[wing < 0.75][0], ms[out["claws_m"][:, :, 2].min(1) > 0.2e-3][0]
+    assert 4 <= raised <= 14 and 16 <= gone <= 30
+    stays = run(lambda t: lit if 0.1 <= t < 0.1015 else {}, 0.14, without=("long-mode",))
+    assert stays["claws_m"][:, :, 2].min(1).max() < 0.2e-3
+
+
 def test_jump_leaves_the_ground_within_ten_milliseconds():
     spike = {"TTM_L": 200.0, "TTM_R": 200.0}
     out = run(lambda t: spike if 0.1 <= t < 0.1015 else {}, 0.124)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from bestiary.bodies._eye import fly_retina
 from bestiary.brains._fly_circuits import central, fly_circuits
+from bestiary.interfaces._fly_central import CompassSense
 from bestiary.interfaces._fly_senses import SENSES, SPONTANEOUS_HZ, FlySenses
 
 C = fly_circuits()
@@ -118,3 +122,15 @@ def test_receptors_and_circuits_close_the_reflex():
     feet = at(*range(6), value=50.0)
     assert fires(sugar_mol_per_m3=feet) > 10
     assert fires(sugar_mol_per_m3=feet, bitter_mol_per_m3=at(*range(6), value=20.0)) < 3
+
+
+@pytest.mark.parametrize("bar_deg", [-120, -40, 0, 75])
+def test_the_compass_is_told_where_a_bright_bar_stands_whatever_sky_and_ground_are(bar_deg):
+    sense = CompassSense(SimpleNamespace())  # the part itself is not asked
+    ways = fly_retina().directions
+    azimuth, up = np.degrees(np.arctan2(ways[..., 1], ways[..., 0])), np.degrees(np.arcsin(ways[..., 2]))
+    drum = np.where(np.abs((azimuth - bar_deg + 180) % 360 - 180) < 15, 1.0, 0.05)
+    for sky, ground in ((0.7, 0.9), (0.0, 0.0)):
+        light = np.where(up > 35, sky, np.where(up < -5, ground, drum))
+        assert np.degrees(sense.landmark_rad(light)) == pytest.approx(bar_deg, abs=10)
+    assert sense.landmark_rad(np.where(up > 0, 0.7, 0.1)) is None

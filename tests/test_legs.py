@@ -158,6 +158,9 @@ def test_take_off_is_timed(push_ms, short):
     assert acts.takeoff_sequence_ms(track, 0.5)[0] == pytest.approx(push_ms, abs=2)
     assert acts.short_mode_share(track, 0.5) == (short, 1.0) == acts.short_takeoff(track, 0.5)
     assert acts.takeoff_before_collision(track, 0.5) == (1.0, 1.0)
+    yaw = np.clip((t - 0.585) / 0.01, 0, 1)[:, None] * -1.0  # wings that go up before the legs push
+    winged = replace(track, joints=("wing_yaw_left",), pose=track.pose | {"joint_rad": yaw})
+    assert acts.takeoff_sequence_ms(winged, 0.5)[0] == pytest.approx(15 + push_ms, abs=2)
     stays = walk_track(1.0, speed_mm_per_s=0.0, period_s=period, height_m=1e-3, info={"collision_s": 0.7})
     assert acts.takeoff_response(stays, 0.5) == (0.0, 1.0) and acts.takeoff_before_collision(stays, 0.5) == (0.0, 1.0)
     assert acts.short_mode_share(stays, 0.5) == (0.0, 0.0) and acts.short_takeoff(stays, 0.5) == (0.0, 1.0)

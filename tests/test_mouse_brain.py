@@ -441,6 +441,19 @@ def test_a_loom_makes_it_flee_and_something_small_makes_it_freeze(brain):
     assert rates[1][freeze] > 30 > rates[1][flee] and rates[1][walk] < 5
 
 
+def test_a_smell_turns_the_mouse_to_the_nostril_that_smells_more_and_its_nose_down(brain):
+    both, left = (responses(brain, drive_of(brain, *(f"OSN_{s}" for s in sides), hz=15.0)) for sides in ("LR", "L"))
+    none = responses(brain, drive_of(brain))
+    rows = {name: brain.select(name)[0] for name in ("Gi_L", "Gi_R", "InC_down", "Pir_L", "Pir_R", "AON_L", "AON_R")}
+    assert none[[rows[w] for w in ("Pir_L", "Pir_R", "AON_L", "AON_R")]].max() == 0
+    assert min(both[rows["Pir_L"]], both[rows["Pir_R"]]) > 10 > 1 > both[rows["AON_L"]]
+    assert left[rows["Gi_L"]] > none[rows["Gi_L"]] + 20 and left[rows["AON_R"]] == 0
+    assert both[rows["InC_down"]] > none[rows["InC_down"]] + 10
+    without = mouse.build(None, CLOCK, None, without=["olfactory"])
+    with pytest.raises(UnknownNeuronError, match="OSN_L"):
+        without.select("OSN_L")
+
+
 def test_connectomes_by_name():
     with pytest.raises(LookupError, match="did you mean 'microcircuit'"):
         mouse.build("microcirkuit", CLOCK, None)

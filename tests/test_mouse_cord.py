@@ -13,8 +13,9 @@ from bestiary.bodies.mouse import PAWS, Mouse
 from bestiary.brains import mouse as brains
 from bestiary.brains._mouse_cord import COMPONENTS, LIMBS, MouseCord, table
 from bestiary.envs import EmbodiedEnv
+from bestiary.envs._clock import Clock
 from bestiary.interfaces import mouse as interface
-from bestiary.interfaces._mouse_motor import Motor, Proprioception, Template
+from bestiary.interfaces._mouse_motor import GRID_MM, Motor, Proprioception, Template
 
 STEP_S = 0.002
 
@@ -250,6 +251,46 @@ def test_a_decorticate_mouse_walks_and_whisks():
     power = np.abs(np.fft.rfft(whisk - whisk.mean()))
     assert np.fft.rfftfreq(len(whisk), STEP_S)[power.argmax()] == pytest.approx(8, abs=1.5)
     assert np.ptp(whisk) > np.radians(10)
+
+
+def test_pitch_is_commanded_from_the_brainstem():
+    """InC holds the head up or down; without it both commands do nothing."""
+    up, down = (
+        closed_loop(0.6, without=["loop"], stimulate=["PAG_freeze:20pA", f"InC_{way}:40pA"])[-1]["head_rad"][1]
+        for way in ("up", "down")
+    )
+    assert up > down + 0.15
+
+
+def test_a_smell_at_the_nose_reaches_its_own_side_of_the_brain():
+    body = Mouse(eyes=False, whiskers=False)
+    brain, felt, _ = interface.assemble(body, None, None, None, (), (), ("loop",), Clock(**interface.CLOCK))
+    obs = {s.name: np.zeros(s.shape, np.float32) for s in body.senses} | {"odour": np.array([3.0, 0], np.float32)}
+    drive = felt.encode(felt.init(), obs)[1]
+    assert drive[brain.select("OSN_L")[0]] == pytest.approx(15) and drive[brain.select("OSN_R")[0]] == 0
+
+
+def test_places_beside_each_other_have_angles_alike():
+    """A wrist that flips over between two of them kicks the ground, and the mouse falls."""
+    template = Template.of(Mouse())
+    used = template.table[:, np.abs(GRID_MM[0]) < 21, 1:-1]
+    assert max(np.abs(np.diff(used, axis=axis)).max() for axis in (1, 2, 3)) < 1.3
+    assert template.worst_mm < 1
+
+
+def test_a_mouse_that_tips_halts():
+    """Held at a slope nothing; by the otoliths alone: the drive of walking goes on, its paws do not."""
+    cord = MouseCord(Mute())
+    row = {name: i for i, name in enumerate(cord.table.names.tolist())}
+
+    def after(tilt):
+        drive, state = np.zeros(len(row)), cord.init(0)
+        drive[row["speed"]], drive[row[tilt]] = 1.0, 6.0
+        for _ in range(300):
+            state = cord.advance(state, drive)
+        return state["rate"][row["unsteady"]]
+
+    assert min(after(t) for t in ("nose_up", "lean_L", "lean_R")) > 20 and after("nose_down") == 0
 
 
 def test_the_scripted_pattern_walks():

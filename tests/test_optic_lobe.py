@@ -189,6 +189,12 @@ def test_readouts_look_out_for_what_they_are_named_after():
     still = rates(np.zeros((2, 8, 721), np.float32))
     assert all(still[i] == (50 if t in ("HS", "VS") else 0) for i, t in enumerate(read.types))
     assert back[at["LC4_1"]] == pytest.approx(0, abs=1)  # the whole field moves: nothing looms
+    ahead = [i for i, t in enumerate(read.types) if t == "LC16"]
+    cx, cy = x - x[read.columns[ahead[5]]], y - y[read.columns[ahead[5]]]
+    away = (np.hypot(cx, cy) < 5) / np.maximum(np.hypot(cx, cy), 1e-9)
+    assert rates(energy(cx * away, cy * away))[ahead[5]] > 50
+    edge = rates(energy(1.0 * (np.abs(cx) < 1), 0 * x))  # a bar that sweeps past a turning fly does not loom
+    assert (edge[ahead] == 0).all()
 
 
 def test_a_looming_disc_drives_lc4_and_lplc2_on_its_side(part):

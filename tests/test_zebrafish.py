@@ -16,7 +16,7 @@ from bestiary.bodies._fish_retina import fish_retina
 from bestiary.bodies.zebrafish import Zebrafish
 from bestiary.brains import _fish_regions
 from bestiary.brains import zebrafish as brains
-from bestiary.brains._fish_circuits import ACROSS, CELLS, SAME, artr, evidence_table, tectum
+from bestiary.brains._fish_circuits import ACROSS, CELLS, SAME, artr, evidence_table, passivity, tectum
 from bestiary.brains._fish_mauthner import UNIT_MV, MauthnerArray
 from bestiary.brains._fish_regions import check, scaffold
 from bestiary.envs import EmbodiedEnv
@@ -138,6 +138,47 @@ def test_a_tap_makes_a_c_bend_away_and_its_latency_hangs_on_the_mauthner_cells()
     assert latency[1] > latency[0] + 4
 
 
+@pytest.mark.parametrize("side", [1, -1])
+def test_a_jet_on_the_flank_makes_a_c_bend_away_through_the_lateral_line(side):
+    def bends(**options):
+        given = {"first_s": 0.05, "side": side}
+        infos, _, _ = live("jet", 0.15, task_options=given, body={"eyes": False}, **options)
+        assert infos[-1]["tap_side"] == side
+        return np.degrees([i["bend_rad"] for i in infos])
+
+    assert bends().max() > 60  # away from the jet
+    assert np.abs(bends(lesion=("lateral_line",))).max() < 60
+    assert np.abs(bends(without=("lateral",))).max() < 60
+
+
+@pytest.mark.parametrize(("lesion", "low", "high"), [((), 0, 20), (("OEN",), 30, 100)])
+def test_efferents_silence_the_lateral_line_while_the_fish_swims(lesion, low, high):
+    animal = bestiary.animal("zebrafish", lesion=lesion)
+    env = EmbodiedEnv("zebrafish", "locomotion", clock=animal.clock, body_options={"eyes": False})
+    obs, info = env.reset(seed=3)
+    animal.reset(info["episode_seed"])
+    heard, felt = [], []
+    for _ in range(1500):
+        obs = env.step(animal.act(obs))[0]
+        heard.append(animal.probe()["rate_Hz"][animal.index(["OLN_L", "OLN_R"])].max())
+        felt.append(np.abs(obs["lateral_m_per_s"][:, 1]).max())
+    assert max(felt) > 0.02, "it swam"
+    assert low <= max(heard) <= high
+
+
+def test_who_swims_without_getting_on_becomes_passive_and_who_gets_on_does_not():
+    part = passivity(CLOCK)
+    names = part.table.ids.tolist()
+    for felt, low, high in ((0.0, 0.5, 1.0), (1.0, 0.0, 0.01)):
+        state = part.init(0)
+        for k in range(20_000):
+            drive = np.zeros(len(names), np.float32)
+            if k % 650 < 140:  # a bout
+                drive[names.index("Effort")], drive[names.index("swum")] = 1.6 * UNIT_MV, felt * 1.6 * UNIT_MV
+            state = part.advance(state, drive)
+        assert low <= state["r"][names.index("Astro")] <= high
+
+
 def test_an_escape_beats_its_tail_two_to_three_times_as_fast_as_a_routine_bout():
     infos, poses, _ = live("startle", 0.16, task_options={"first_s": 0.05, "side": 1}, body={"eyes": False})
     bend = np.array([p["curvature_per_m"] for p in poses])
@@ -156,7 +197,8 @@ def test_words_of_experiments_name_neurons_and_are_offered():
 
 def test_lesions_by_the_words_of_experiments_change_only_their_cells():
     whole = bestiary.animal("zebrafish")
-    for word, silent in (("vSPN", "vSPN"), ("tectum", "Hunt"), ("ARTR_L", "type=ARTR & side=L"), ("eye_L", "ds_fwd_L")):
+    words = {"vSPN": "vSPN", "tectum": "Hunt", "lateral_line": "flow_R", "ARTR_L": "type=ARTR & side=L"}
+    for word, silent in {**words, "eye_L": "ds_fwd_L"}.items():
         cut = bestiary.animal("zebrafish", lesion=(word,))
         assert cut.names == whole.names
         rows = cut.index(silent)

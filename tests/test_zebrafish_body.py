@@ -5,8 +5,10 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from bestiary.bodies._base import CM_G, MM_MG
+from bestiary.bodies._fish_retina import levelled
 from bestiary.bodies.zebrafish import Zebrafish
 from bestiary.envs import EmbodiedEnv
 from bestiary.errors import MediumError
@@ -184,3 +186,10 @@ def test_eyes_turn_and_fins_brake():
     free, braked = Sim(surface_m=1, bottom_m=-1), Sim(surface_m=1, bottom_m=-1)
     wave, out = beats(free.body, 28, 0.11, 4), held(free.body, fin_L=1, fin_R=1)
     assert travelled_mm(braked.run(0.3, lambda t: wave(t) + out(t))) < 0.9 * travelled_mm(free.run(0.3, wave))
+
+
+@pytest.mark.parametrize(("gain", "left"), [(0.0, 20.0), (0.9, 2.0), (1.0, 0.0)])
+def test_eyes_take_back_the_tilt_of_the_head_and_not_its_heading(gain, left):
+    head = Rotation.from_euler("ZYX", [40.0, 0.0, 20.0], degrees=True).as_matrix()
+    heading, _, roll = Rotation.from_matrix(levelled(head.ravel(), gain)).as_euler("ZYX", degrees=True)
+    assert heading == pytest.approx(40, abs=1e-6) and roll == pytest.approx(left, abs=1e-6)
