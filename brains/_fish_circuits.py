@@ -253,7 +253,7 @@ def tectum(clock: Clock) -> Circuit:
 
 def habenula(clock: Clock) -> Circuit:
     """Light and heat. `light` cells tell which side is brighter (to ARTR: Wolf 2017), `Dark` and `Bright` that it has
-    become so at once (Z32), `Warm` that it is warmer than 0.4 s ago (Haesemeyer 2015 Cell Syst 1:338; Z40). Hb, the
+    become so at once (Z32), `Warm` that it is warmer than just before (Haesemeyer 2015 Cell Syst 1:338; Z40). Hb, the
     habenula itself, is a slot: nothing that moves the fish hears it yet."""
     names = ["light_L", "light_R", "heat", "dark", "bright", "Dark", "Bright", "Warm", "Hb_L", "Hb_R"]
     edges: list[Edge] = [(f"light_{s}", "Hb_L", 1.0) for s in "LR"] + [("heat", "Hb_R", 1.0)]

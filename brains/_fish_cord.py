@@ -39,9 +39,9 @@ REACH = {"V2a fast": 15, "V2a slow": 3, "": 13}  # segments; V2a skip the neares
 PORTS = tuple(f"{name}_{side}" for name in ("bout", "speed", "bias", "bend", "fine") for side in "LR")
 CRANIAL = ("LR_L", "LR_R", "MR_L", "MR_R", "FIN_L", "FIN_R", "SB")  # rectus muscles of the eyes, fins, swim bladder
 UNIT_MV = 20.0  # of drive that counts as 1
-# How much more each segment bends in a J-turn than in other turns: none at the neck, 4 times at the tip (McElligott &
+# How much more each segment bends in a J-turn than in other turns: none at the neck, 5 times at the tip (McElligott &
 # O'Malley 2005, memory). By how much was set on their size: some 40 degrees in 0.4 mm (tuned)
-J_SHAPE = 4 * np.linspace(0, 1, SEGMENTS) - 1
+J_SHAPE = 5 * np.linspace(0, 1, SEGMENTS) - 1
 
 
 def _edges() -> list[tuple[int, int, bool, float]]:

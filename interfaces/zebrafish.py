@@ -142,7 +142,7 @@ class FishInterface:
         warm = float(obs["temperature_C"].mean())
         before = float(state["heat"][0])
         before = warm if before != before else before
-        new["heat"] = np.array([before + (warm - before) * self.clock.control_s / 0.4], np.float32)
+        new["heat"] = np.array([before + (warm - before) * self.clock.control_s / HEAT_S], np.float32)
         self._give(drive, "heat", UNIT_MV * min(max(warm - before, 0.0), 2.0))
         squeezed = SQUEEZE_PER_M * float(obs["depth_m"][0])
         self._give(drive, "slack", UNIT_MV * max(squeezed, 0.0))
@@ -220,6 +220,7 @@ class FishInterface:
 TAP_M_PER_S2 = 50.0  # of the water: always startles; about 28 dB re 1 m/s^2 is the threshold (Bhandiwad 2013, recall)
 FLOW_M_PER_S = 0.05  # of water across a neuromast: its afferents fire at three quarters of their most (assumed)
 SWUM_M_PER_S, SWUM_RAD_PER_S = 5e-3, 3.0  # past the head, and of its turning, that count as having swum (assumed)
+HEAT_S = 0.25  # of warmth that is new: with the cells behind, effects last some 0.4 s (set on Z40)
 SQUEEZE_PER_M = 150.0  # what stretch cells of the bladder hear, per m below the depth where they rest (tuned)
 MOTION = 3.0  # units of drive per unit of correlation: 1 at 10 mm/s, the knee of Z17 (functional_fit)
 ROTATION = 1.0  # likewise of motion around the fish: not saturated before 24 deg/s, so that eyes can follow smoothly

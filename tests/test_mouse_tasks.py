@@ -136,6 +136,18 @@ def test_walls_hold_a_mouse_and_its_whiskers_feel_them():
     assert env.task.wall_m(np.array([0.2, 0.1])) == pytest.approx(0.01)
 
 
+def test_paws_do_not_climb_walls():
+    env = made(OpenField(middle_m=0.0), eyes=False)
+    env.body.place(env.bound, env.model, env.data, np.array([0.205, 0, 0]), 0.0)  # through the wall
+    friction = {
+        env.model.geom(int(own)).name[:4]: float(touch.friction[0])
+        for touch in env.data.contact
+        for own, other in (touch.geom, touch.geom[::-1])
+        if env.model.geom(int(other)).name.startswith("wall")
+    }
+    assert friction["hand"] == friction["fing"] == pytest.approx(0.2)
+
+
 def test_a_standing_mouse_falls_from_a_thread_and_the_episode_ends():
     env = made(Beam(width_m=0.005), eyes=False, whiskers=False)
     *_, done, _, info = stand(env, 400)

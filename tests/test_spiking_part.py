@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from bestiary.brains._spiking_part import REST_MV, SpikingPart, drive_of, rate_of
+from bestiary.brains._spiking_period import events, guide
 from bestiary.brains.connectome import Connectome
 from bestiary.errors import BestiaryError
 
@@ -38,6 +39,23 @@ def test_receptors_fire_as_poisson_and_drive_the_next_cells():
     found = np.mean([part.run(1.0, drive(part, **{"in": 80.0}), seed=k) for k in range(10)], 0)
     assert found[0] == pytest.approx(80, rel=0.1)
     assert found[1] > 60 and found[2] > 50 and found[3] == 0
+
+
+def test_receptors_that_hear_their_rate_fire_at_it():
+    part = SpikingPart(chain(), poisson=np.array([0]), in_Hz=True)
+    found = np.mean([part.run(1.0, np.array([80.0, 0, 0, 0]), seed=k)[0] for k in range(10)])
+    assert found == pytest.approx(80, rel=0.1)
+    assert part.run(1.0, np.array([-80.0, 0, 0, 0]))[0] == 0
+
+
+def test_a_guide_finds_the_cells_that_a_search_finds():
+    rate = np.random.default_rng(0).lognormal(0, 2, 500) * (np.arange(500) % 3 > 0)  # some never fire
+    running = np.cumsum(rate)
+    for seed in range(20):
+        found = events(running, guide(running), 10, 1e-2, np.uint64(seed), 0)
+        for a, b in zip(found, events(running, np.empty(0, np.int32), 10, 1e-2, np.uint64(seed), 0), strict=True):
+            np.testing.assert_array_equal(a, b)
+    assert len(found[1]) > 50 and (rate[found[1]] > 0).all()
 
 
 def test_one_flywire_synapse_peaks_at_0_0433_mV_after_9_3_ms():

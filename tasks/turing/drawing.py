@@ -148,7 +148,7 @@ def path_of(values: Any, channels: Sequence[str], rate_Hz: float) -> Any:
 
 def trace(values: Any, channels: Sequence[str], rate_Hz: float, scale: Any, span_mm: float | None) -> str:
     """One animal, unnamed: its path and every channel over time. scale (F, 2): low and high of each channel."""
-    wide, tall, map_size = 330, 34, 118
+    wide, tall, map_size = 330, 42, 132
     path = path_of(values, channels, rate_Hz) if span_mm else None
     shown = list(channels)[:4]
     left = map_size + 16 if path is not None else 0
@@ -165,7 +165,7 @@ def trace(values: Any, channels: Sequence[str], rate_Hz: float, scale: Any, span
     for i, name in enumerate(shown):
         low, high = scale[i]
         top = tall * i
-        y = top + tall - 4 - (np.clip(values[:, i], low, high) - low) / max(high - low, 1e-12) * (tall - 14)
+        y = top + tall - 4 - (np.clip(values[:, i], low, high) - low) / max(high - low, 1e-12) * (tall - 20)
         out.append(f'<text x="{left + 2}" y="{top + 9}" class="small">{escape(name)}</text>')
         for part in _pieces(t, y):
             out.append(

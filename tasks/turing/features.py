@@ -141,6 +141,13 @@ def summary(z: Array, rate_Hz: float) -> Array:
     dev = z - np.nanmean(z, 0)
     lag = max(1, round(0.5 * rate_Hz))
     var = np.maximum(np.nanmean(dev**2, 0), 1e-12)
-    auto = np.nanmean(dev[:-lag] * dev[lag:], 0) / var if len(z) > lag else np.zeros(z.shape[1])
-    step = np.log(np.nanmean(np.abs(np.diff(z, axis=0)), 0) + 1e-9)
+    auto = _mean(dev[:-lag] * dev[lag:]) / var if len(z) > lag else np.zeros(z.shape[1])
+    step = np.log(_mean(np.abs(np.diff(z, axis=0))) + 1e-9)
     return np.concatenate([np.nanmean(z, 0), 0.5 * np.log(var), step, auto])
+
+
+def _mean(x: Array) -> Array:
+    """Over frames; NaN for a channel that has none."""
+    good = np.isfinite(x)
+    n = good.sum(0)
+    return np.where(good, x, 0).sum(0) / np.where(n, n, np.nan)

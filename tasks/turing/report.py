@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ def html(card: Mapping[str, Any], exhibits: Mapping[str, Any], beside: Sequence[
         not_run=[t for t in tests if str(t["verdict"]) == "NOT-RUN"],
         ran=[t for t in tests if str(t["verdict"]) != "NOT-RUN"],
         perturbations=next((t["detail"]["table"] for t in tests if t["detail"].get("table")), []),
+        said=_said(tests),
         robust=next((t["detail"] for t in tests if t["id"] == "F.mean" and t["detail"].get("by_change")), None),
         references=_references(tests),
     )
@@ -76,6 +78,12 @@ def _lineup(exhibits: Mapping[str, Any], seed: str) -> dict[str, Any] | None:
         "span_mm": span,
         "seconds": max(len(x) for x, _ in every) / rate,
     }
+
+
+def _said(tests: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Notes that three tests or more share: they are shown once."""
+    count = Counter(note for t in tests for note in t["notes"])
+    return [note for note, n in count.items() if n > 2]
 
 
 def _references(tests: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
