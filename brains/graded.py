@@ -71,8 +71,9 @@ class GradedNetwork:
     frozen: dict[str, Array] | None = field(default=None)
 
     def equilibrium(self, clamp: dict[int, float] | None = None) -> dict[str, Array]:
-        """`v_eq` (mV), `rest_nS`, `plateau_nS`, each (n,): where all synapses and plateaus stand at half.
+        """`v_eq` (mV), `rest_nS`, `input_nS`, `plateau_nS`, each (n,): where all synapses and plateaus stand at half.
 
+        rest_nS is of leak and synapses; input_nS what an electrode in the cell finds, through its gap junctions too.
         clamp: neurons held at this many mV from their own free equilibrium, their release following: the set point of
         the others while command neurons are active or silent.
         """
@@ -97,7 +98,8 @@ class GradedNetwork:
                 a[at] = np.eye(len(a))[at]
                 rhs[at] = free["v_eq"][at] + dv
             v_eq = np.linalg.solve(a, rhs)
-        return {"v_eq": v_eq, "half": v_eq + self.offset_mV + self.quiet_mV, "rest_nS": rest, "plateau_nS": g_p}
+        half, seen = v_eq + self.offset_mV + self.quiet_mV, 1 / np.diag(np.linalg.inv(np.diag(rest) + laplacian))
+        return {"v_eq": v_eq, "half": half, "rest_nS": rest, "input_nS": seen, "plateau_nS": g_p}
 
     def release_at_rest(self) -> Array:
         """s (n,) at the equilibrium: where phi is 1/2, less in quiet neurons."""

@@ -156,6 +156,7 @@ class WormBrain:
     names: tuple[str, ...] = field(init=False)
     groups: tuple[str, ...] = field(init=False)
     rest_nS: Array = field(init=False)
+    membrane_nS: Array = field(init=False)
     _start: dict[str, Array] = field(init=False)
     _most: Array = field(init=False)
     _lean: Array = field(init=False)
@@ -169,7 +170,8 @@ class WormBrain:
         eq = self.net.equilibrium()
         put(self, "names", tuple(self.connectome.ids[rows].tolist()))
         put(self, "groups", tuple(self.connectome.kinds[rows].tolist()))
-        put(self, "rest_nS", eq["rest_nS"].astype(np.float32))
+        put(self, "rest_nS", eq["input_nS"].astype(np.float32))
+        put(self, "membrane_nS", eq["rest_nS"].astype(np.float32))
         start = {"v": eq["forward"], "s": eq["tone"], "noise": np.zeros(n), "w": np.full(n, 0.5)}
         put(self, "_start", {k: x.astype(np.float32) for k, x in start.items()})
         # a removed neuron releases nothing onto muscle either: nothing takes it from its rest

@@ -21,9 +21,10 @@ CLOCK = {"control": "0.01", "brain": "0.002", "physics": "0.005"}
 DEMO = {"task": "locomotion", "seconds": 30.0}  # what `bestiary run` shows
 COMPONENTS = {
     "head-proprioception": "stretch of the body bends SMD and RMD back (Yeon 2018); the neck leads SMD",
-    "b-proprioception": "B-type motor neurons follow the bend ahead of them (Wen 2012)",
+    "b-proprioception": "B-type motor neurons follow the bend ahead (Wen 2012) and oppose that behind (Boyle 2012)",
     "a-proprioception": "A-type motor neurons follow the bend behind them: the mirror image of B, assumed",
     "adaptation": "slow outward current of head, A and B motor neurons, AVA and AVE",
+    "phasic-stretch": "part of the response of head and B motor neurons to bending fades at once: assumed",
     "plateaus": "regenerative currents of head, A, B and command neurons",
     "arousal": "constant current that favours AVB and PVC over AVA, AVD and AVE, as off food",
 }
@@ -74,6 +75,8 @@ class WormInterface:
 
     names: tuple[str, ...]
     stretch: Array
+    phasic: Array  # (n,) part of the response to bending that fades, beside 1 that lasts
+    follow: float  # share of the way that it fades in a control period
     stretch_mV: Array
     most_pA: Array
     touch: Array
@@ -90,7 +93,7 @@ class WormInterface:
         muscles = muscle_rows(connectome, body.motors)
         rows = connectome.neurons
         types, acts = connectome.types[rows], _places(connectome)
-        rest = brain.rest_nS
+        rest = brain.membrane_nS
         n = len(rows)
 
         # Proprioception: mV of depolarisation per 1/mm of bending, times the rest conductance.
@@ -100,7 +103,7 @@ class WormInterface:
             toward = 1 if kind[0] == "D" or kind in HEAD_D else -1  # dorsal motor neurons see dorsal bends as positive
             if kind in GROUPS["b"] and "b-proprioception" not in without:
                 x = acts[i]
-                near, far = _bump(joints, max(x - p["reach_L"], 0.04), p["reach_width_L"]), _box(joints, x, p)
+                near, far = _ahead(joints, x, p["reach_L"]), _box(joints, x, p)
                 bend[i] = toward * (p["stretch_b_mV"] * near - p["local_b_mV"] * far)
             elif kind in GROUPS["a"] and "a-proprioception" not in without:
                 x, back = acts[i], joints[::-1]  # distance from the tail: the same rule, mirrored
@@ -135,7 +138,7 @@ class WormInterface:
         def cells(*which: str) -> Array:
             return np.isin(types, which) | np.isin(connectome.ids[rows], which)
 
-        gain = p["chemical_mV"] * rest
+        gain = p["chemical_mV"] * brain.rest_nS
         none = np.zeros(n)
         chemical = {
             "nacl_mol_per_m3": (gain * cells("ASEL"), gain * cells("ASER")),
@@ -145,12 +148,16 @@ class WormInterface:
             "oxygen_kPa": (gain * cells("URX"), none),
             "temperature_C": (gain * cells("AFD"), none),
         }
+        classes = [np.isin(types, GROUPS["head"]), np.isin(types, GROUPS["b"])]
+        phasic = np.select(classes, [p["phasic_head"], p["phasic_b"]]) * ("phasic-stretch" not in without)
         return cls(
             names=brain.names,
             stretch=stretch.astype(np.float32),
+            phasic=phasic.astype(np.float32),
+            follow=min(1.0, period_s / p["phasic_tau_s"]),
             stretch_mV=limit.astype(np.float32),
             most_pA=rest * limit.astype(np.float32),
-            touch=(touch * rest[:, None]).astype(np.float32),
+            touch=(touch * brain.rest_nS[:, None]).astype(np.float32),
             nmj=_junctions(connectome, muscles, p).astype(np.float32),
             chemical={k: (a.astype(np.float32), b.astype(np.float32)) for k, (a, b) in chemical.items()},
             p=p,
@@ -159,11 +166,16 @@ class WormInterface:
 
     def init(self) -> dict[str, Array]:
         """Receptors adapt to what they first meet: NaN until then."""
-        return {"averages": np.full((2, len(self.chemical)), np.nan), "touch": np.zeros(self.touch.shape[1])}
+        return {
+            "averages": np.full((2, len(self.chemical)), np.nan),
+            "touch": np.zeros(self.touch.shape[1]),
+            "stretch": np.zeros(self.stretch.shape[1], np.float32),
+        }
 
     def encode(self, state: dict[str, Array], obs: Mapping[str, Array]) -> tuple[dict[str, Array], Array]:
         """Currents (n,) pA.
 
+        Stretch: the weighted strain and, `phasic` times, what of it is newer than `phasic_tau_s`; then saturation.
         Touch: the receptors answer to changes of force and adapt (O'Hagan 2005 Nat Neurosci 8:43), saturating with
         half at `touch_half_N`. Chemical senses: the difference of a fast and a slow average of the concentration at
         the nose, as a share of the slow one (Weber); ASEL and AWA answer to rises, ASER to falls, AWC to falls and is
@@ -171,9 +183,11 @@ class WormInterface:
         zero in degC means nothing, by its difference in K.
         """
         p = self.p
-        current = self.most_pA * np.tanh(self.stretch @ obs["stretch"].ravel() / self.stretch_mV)
-        force = obs["touch_N"]
+        force, strain = obs["touch_N"], obs["stretch"].ravel()
         new = dict(state)
+        new["stretch"] = state["stretch"] + (strain - state["stretch"]) * np.float32(self.follow)
+        felt = self.stretch @ strain + self.phasic * (self.stretch @ (strain - new["stretch"]))
+        current = self.most_pA * np.tanh(felt / self.stretch_mV)
         if np.count_nonzero(force) or np.count_nonzero(state["touch"]):
             new["touch"] = state["touch"] + (force - state["touch"]) * min(1.0, self.period_s / p["touch_tau_s"])
             change = np.abs(force - new["touch"])
@@ -211,10 +225,11 @@ class WormInterface:
     def encode_many(self, state: dict[str, Array], obs: Mapping[str, Array]) -> tuple[dict[str, Array], Array]:
         """`encode` of many worms: currents (worms, n)."""
         p, worms = self.p, len(obs["stretch"])
-        felt = np.tanh(self.stretch @ obs["stretch"].reshape(worms, -1).T / self.stretch_mV[:, None])
-        current = self.most_pA[:, None] * felt
-        force = obs["touch_N"]
+        force, strain = obs["touch_N"], obs["stretch"].reshape(worms, -1)
         new = dict(state)
+        new["stretch"] = state["stretch"] + (strain - state["stretch"]) * np.float32(self.follow)
+        felt = self.stretch @ strain.T + self.phasic[:, None] * (self.stretch @ (strain - new["stretch"]).T)
+        current = self.most_pA[:, None] * np.tanh(felt / self.stretch_mV[:, None])
         if len(felt_now := np.flatnonzero(force.any(1) | state["touch"].any(1))):
             old, now = state["touch"][felt_now], force[felt_now]
             kept = old + (now - old) * min(1.0, self.period_s / p["touch_tau_s"])
@@ -285,6 +300,12 @@ def _places(connectome: Connectome) -> Array:
 def _bump(at: Array, middle: float, width: float) -> Array:
     weight = np.exp(-0.5 * ((at - middle) / width) ** 2)
     return np.asarray(weight / weight.sum())
+
+
+def _ahead(at: Array, x: float, reach: float) -> Array:
+    """Weights that fall off from x toward 0, to 1/e within `reach`."""
+    weight = np.where(at <= x, np.exp((at - x) / reach), 0.0)
+    return np.asarray(weight / max(weight.sum(), 1e-9))
 
 
 def _span(at: Array, low: float, high: float) -> Array:

@@ -14,8 +14,8 @@ from bestiary.tasks._states import SMOOTH_S, along_body_L_per_s
 from bestiary.tasks._trial import Track
 
 
-def _dominant(track: Track) -> tuple[float, float, Array]:
-    """(frequency Hz, wavenumber 1/L signed, modulation (n,) 1/mm) of the strongest component of the curvature."""
+def _dominant(track: Track) -> tuple[float, float, Array, float]:
+    """Of the strongest component: frequency Hz, wavenumber 1/L signed, modulation (n,) 1/mm, ripple rad."""
     k = track.curvature_per_m * 1e-3
     dynamic = k - k.mean(0)
     period = float(np.median(np.diff(track.time_s)))
@@ -27,8 +27,10 @@ def _dominant(track: Track) -> tuple[float, float, Array]:
     phase = np.unwrap(np.angle(spectrum[best, inner]))
     place = (np.arange(k.shape[1]) + 1)[inner] / (k.shape[1] + 1)
     weight = np.abs(spectrum[best, inner])
-    slope = float(np.polyfit(place, phase, 1, w=weight)[0]) if weight.max() > 0 else 0.0
-    return float(hz[best]), -slope / (2 * np.pi), dynamic.std(0)
+    line = np.polyfit(place, phase, 1, w=weight) if weight.max() > 0 else np.zeros(2)
+    off = (phase - np.polyval(line, place)) ** 2
+    ripple = float(np.sqrt((weight @ off) / max(weight.sum(), 1e-12)))
+    return float(hz[best]), -float(line[0]) / (2 * np.pi), dynamic.std(0), ripple
 
 
 def log_frequency(track: Track) -> float:
@@ -39,6 +41,11 @@ def log_frequency(track: Track) -> float:
 def wavenumber_L(track: Track) -> float:
     """Waves per body length, positive from nose to tail."""
     return _dominant(track)[1]
+
+
+def ripple_rad(track: Track) -> float:
+    """RMS departure of the phase along the body from a straight line, rad: a wave that stands in part has much."""
+    return _dominant(track)[3]
 
 
 def bending_per_mm(track: Track) -> float:
@@ -97,7 +104,7 @@ def speeding_mm_per_s(track: Track, sham: Track) -> float:
 MEASURES: dict[str, Callable[[Track], float]] = {
     f.__name__: f
     for f in (
-        *(log_frequency, wavenumber_L, bending_per_mm, asymmetry_per_mm, tail_share, body_speed_mm_per_s),
+        *(log_frequency, wavenumber_L, ripple_rad, bending_per_mm, asymmetry_per_mm, tail_share, body_speed_mm_per_s),
         *(backing_mm_per_s, unasked_mm_per_s),
         *(_bouts.bout_displacement_mm, _bouts.bout_duration_ms, _bouts.bout_peak_mm_per_s, _bouts.tail_beat_Hz),
         *(_bouts.strouhal, _bouts.bend_L),

@@ -261,6 +261,26 @@ def test_the_worm_ships_what_its_search_gave() -> None:
     )
 
 
+def test_stretch_is_felt_most_when_it_changes() -> None:
+    body = bestiary.load("bodies", "worm").BODY()
+    obs = {s.name: np.full(s.shape, s.rest) for s in body.senses}
+    obs["stretch"] = np.full_like(obs["stretch"], 1e-7)  # far below saturation, where currents are linear
+    obs["stretch"][:2] *= -1
+
+    def felt(without: list[str]) -> Any:
+        interface = bestiary.animal("worm", without=without).interface
+        state, out = interface.init(), []
+        for _ in range(200):
+            state, current = interface.encode(state, obs)
+            out.append(current)
+        return np.array(out), interface
+
+    (lasting, _), (both, interface) = felt(["phasic-stretch"]), felt([])
+    assert lasting[0].any() and lasting[-1] == pytest.approx(lasting[0])
+    assert both[0] == pytest.approx(lasting[0] * (1 + interface.phasic * (1 - interface.follow)), rel=1e-3)
+    assert both[-1] == pytest.approx(lasting[-1], rel=1e-3)
+
+
 def test_touch_receptors_quiet_the_opposing_pool() -> None:
     """The brain alone, without noise, 0.5 s of current into the receptors of either half."""
     quiet = {"noise_mV": 0.0, "noise_motor_mV": 0.0}
