@@ -14,8 +14,8 @@ from bestiary.brains._mushroom_body import MushroomBody
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-# Of FC2, on the ring: the fly keeps the bar ahead. In the middle of the fan-shaped body, where PFL3 steer by the sine of
-# the error (r 0.98 to 0.99 from 135 to 270 degrees); towards its edges they do worse (0.68 at 0)
+# Of FC2, on the ring: the fly keeps the bar ahead. In the middle of the fan-shaped body PFL3 steer by
+# the sine of the error (r 0.98 to 0.99 from 135 to 270 degrees); towards its edges they do worse (0.68 at 0)
 GOAL_RAD = np.pi
 TURN_S = 0.05  # set by hand, half a stride
 WEDGES, SURROUND = 24, (2, 3, 4)  # of the horizon; wedges away on each side
