@@ -325,3 +325,12 @@ def test_an_environment_left_open_ends_in_silence():
     path = os.pathsep.join(p for p in sys.path if p)
     ended = subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": path}, capture_output=True)
     assert (ended.returncode, ended.stderr) == (0, b"")
+
+
+def test_a_worm_that_swims_rolls_above_the_ground_drawn_beneath_it():
+    on, off = (make("bestiary/WormCrawl-v0", medium=medium) for medium in ("agar", "water"))
+    length = on.body.length_m / on.body.units.length
+    plane = on.model.geom_type == mujoco.mjtGeom.mjGEOM_PLANE
+    assert plane.sum() == 1
+    assert (on.model.geom_pos[plane, 2] - off.model.geom_pos[plane, 2]).item() == pytest.approx(length)
+    np.testing.assert_array_equal(on.model.geom_pos[~plane], off.model.geom_pos[~plane])
