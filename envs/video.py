@@ -218,9 +218,10 @@ class Stage:
         n = len(names)
         if groups is not None:
             ordered = [groups[i] for i in self._order]
+            y = float(top)
             for group in dict.fromkeys(ordered):
                 first, count = ordered.index(group), ordered.count(group)
-                y = top + height * (first + count / 2) / n
+                y = max(top + height * (first + count / 2) / n, y + 11)  # names of small groups do not meet
                 self._pen.text(
                     (left - 6, y), _fit(group, left - 6 - self.body[0], self._small), _INK, self._small, "rm"
                 )
