@@ -197,7 +197,7 @@ class SpikingPart:
 
         All but a little is compiled and holds no lock of Python's."""
         names = ("F", "I")
-        F, I = (state[k] if self.in_place else np.array(state[k]) for k in names)  # noqa: E741
+        F, I = (state[k] if self.in_place else np.array(state[k]) for k in names)  # noqa: E741  # the current, as in the published model
         seed, number = state["key"].tolist()
         flush = number % max(1, round(FLUSH_S / self.control_s)) == 0
         calm = self._tileable and bool(np.count_nonzero(state["count"]) <= self._calm)

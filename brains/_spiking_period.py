@@ -98,7 +98,7 @@ def period(kernel: Any, counted: bool) -> Any:
     @numba.njit(nogil=True)
     def call(
         F: Array,
-        I: Array,  # noqa: E741
+        I: Array,  # noqa: E741  # the current, as in the published model
         before: Any,
         after: Any,
         steps: int,

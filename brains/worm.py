@@ -156,7 +156,7 @@ class WormBrain:
     names: tuple[str, ...] = field(init=False)
     groups: tuple[str, ...] = field(init=False)
     rest_nS: Array = field(init=False)
-    membrane_nS: Array = field(init=False)
+    membrane_nS: Array = field(init=False)  # (n,) of leak and synapses alone; rest_nS is with gap junctions
     _start: dict[str, Array] = field(init=False)
     _most: Array = field(init=False)
     _lean: Array = field(init=False)

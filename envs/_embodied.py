@@ -120,10 +120,11 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
         self.data = mujoco.MjData(self.model)
         self._warned = self.data.warning.number  # seen as it is, without asking for it anew in every period
         self.bound = self.body.bind(self.model)
-        if medium is not None and not getattr(self.body.set_medium(self.bound, self.model, medium), "on_surface", True):
-            # who swims rolls, and would dip into a ground just beneath
-            drawn = (self.model.geom_type == mujoco.mjtGeom.mjGEOM_PLANE) & (self.model.geom_contype == 0)
-            self.model.geom_pos[drawn, 2] -= self.body.length_m / self.body.units.length
+        if medium is not None:
+            given = self.body.set_medium(self.bound, self.model, medium)
+            if not getattr(given, "on_surface", True):  # who swims rolls, and would dip into a ground just beneath
+                drawn = (self.model.geom_type == mujoco.mjtGeom.mjGEOM_PLANE) & (self.model.geom_contype == 0)
+                self.model.geom_pos[drawn, 2] -= self.body.length_m / self.body.units.length
         self.observation_space = spaces.Dict(  # type: ignore[assignment]
             {s.name: spaces.Box(s.low, s.high, s.shape, np.float32) for s in self.body.senses}
         )

@@ -58,7 +58,7 @@ class Neuron:
         return None
 
     def constants(self, dt_s: float) -> dict[str, Value]:
-        """What the functions take besides states and input, for a step of dt_s."""
+        """What the functions take besides states and input, for a step of dt_s; each model gives its own."""
         raise NotImplementedError
 
     def initial(self) -> dict[str, Value]:
@@ -80,6 +80,7 @@ class Synapse:
     release: ClassVar[Callable[..., Any]]
 
     def constants(self, dt_s: float, membrane_tau_s: Value | None) -> dict[str, Value]:
+        """What the functions take besides states; each model gives its own."""
         raise NotImplementedError
 
 
