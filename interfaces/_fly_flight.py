@@ -58,17 +58,26 @@ class Command:
 class SteeredFlight:
     """A closed-loop fly that flies: an animal whose cord begins, steers and ends `Flight`.
 
-    While the unit `flight` is above 50 Hz the wings beat and the legs are tucked; else the cord's own action moves the
-    fly. `stroke_L` and `stroke_R`, which DNg02 drives (Namiki 2022 Curr Biol 32:1189), say where it goes: wings that
-    beat wider on one side roll and turn a fly to the other, so the right unit's rate less the left one's is a turn to
-    the left, and their mean a climb. Both gains are `tuned`; wing beat and reflexes stay the controller's. animal: is
+    While the unit `flight` is above 50 Hz the controller has the wings; all else, the legs that jump and are then drawn
+    up too, is the cord's own action. `stroke_L` and `stroke_R`, which DNg02 drives (Namiki 2022 Curr Biol 32:1189), say
+    where it goes: wings that beat wider on one side roll and turn a fly to the other, so the right unit's rate less the
+    left one's is a turn to the left, and their mean a climb. A flight that begins with a claw on the ground rises at
+    rise_m_per_s for rise_s. All four numbers are `tuned`; wing beat and reflexes stay the controller's. animal: is
     asked once in each of its own control periods; one whose control is scripted does not fly.
     """
 
     clock = Clock(**CLOCK)
 
-    def __init__(self, animal: Any, turn_rad_per_s_per_Hz: float = 0.1, climb_m_per_s_per_Hz: float = 0.001) -> None:
+    def __init__(
+        self,
+        animal: Any,
+        turn_rad_per_s_per_Hz: float = 0.1,
+        climb_m_per_s_per_Hz: float = 0.001,
+        rise_m_per_s: float = 0.2,
+        rise_s: float = 0.1,
+    ) -> None:
         self.flight, self.animal = Flight(Fly()), animal
+        self.rise, self.rise_s = rise_m_per_s, rise_s
         self.turn, self.climb = turn_rad_per_s_per_Hz, climb_m_per_s_per_Hz
         self.every = round(animal.clock.control_s / self.clock.control_s)
         left, right, flight = (int(animal.index(name)[0]) for name in ("stroke_L", "stroke_R", "flight"))
@@ -86,7 +95,7 @@ class SteeredFlight:
 
     def reset(self, episode_seed: int = 0) -> None:
         self.animal.reset(episode_seed)
-        self.steps, self.flies = 0, False
+        self.steps, self.flies, self.rises = 0, False, 0.0
 
     def act(self, obs: dict[str, Array]) -> Array:
         """(78,) action, once per control period of `clock`."""
@@ -96,11 +105,16 @@ class SteeredFlight:
             before, self.flies = self.flies, flight > 50 and not self.animal.control.scripted
             if self.flies and not before:
                 self.flight.reset()
-            self.command = Command(
-                up_m_per_s=self.climb * (left + right) / 2, turn_rad_per_s=self.turn * (right - left)
-            )
+                self.rises = self.rise_s if obs["claw_contact_N"].any() else 0.0
+            up = self.climb * (left + right) / 2 + (self.rise if self.rises > 0 else 0.0)
+            self.command = Command(up_m_per_s=up, turn_rad_per_s=self.turn * (right - left))
+            self.rises -= self.animal.clock.control_s
         self.steps += 1
-        return self.flight.act(obs, self.env.last_pose, self.command) if self.flies else np.asarray(self.action)
+        action = np.array(self.action)
+        if self.flies:
+            wings = self.flight.motors
+            action[wings] = self.flight.act(obs, self.env.last_pose, self.command)[wings]
+        return action
 
 
 class Flight:

@@ -47,26 +47,26 @@ def fly(seconds, command=None, start=None, posture="fly", heading=0.0, held=Fals
     return poses, np.array(forces)
 
 
-def steered(seconds, stimulate=(), **options):
-    """(degrees turned to the left, mm above the start, whether it came down) in a flight that a fly's cord begins."""
+def steered(seconds, stimulate=("flight:light=2@0-0.04",), task="flight", **options):
+    """(degrees turned to the left, mm above the start, whether it came down, `upright`) of a fly flown by its cord."""
     bare = ("visual", "compass", "mushroom-body", "background")
-    lit = ["flight:light=2@0-0.04", *stimulate]
-    policy = SteeredFlight(bestiary.animal("fly", connectome="circuits", without=bare, stimulate=lit, **options))
-    env = EmbodiedEnv("fly", "flight", "air", clock=policy.clock, body_options={"eyes": False})
+    policy = SteeredFlight(bestiary.animal("fly", connectome="circuits", without=bare, stimulate=stimulate, **options))
+    env = EmbodiedEnv("fly", task, "air", clock=policy.clock, body_options={"eyes": False})
     policy.watch(env)
     obs, info = env.reset(seed=0)
     policy.reset(info["episode_seed"])
-    first, down = float(env.last_pose["heading_rad"]), False
+    first, down = env.last_pose, False
     while env.time_s < seconds and not down:
         obs, _, down, _, info = env.step(policy.act(obs))
-    turned = np.degrees(np.angle(np.exp(1j * (float(env.last_pose["heading_rad"]) - first))))
-    return float(turned), 1e3 * info["altitude_error_m"], bool(down)
+    last = env.last_pose
+    turned = np.degrees(np.angle(np.exp(1j * (last["heading_rad"] - first["heading_rad"]))))
+    return float(turned), 1e3 * float(last["com_m"][2] - first["com_m"][2]), bool(down), float(last["upright"])
 
 
 @pytest.mark.parametrize(("side", "sign"), [("L", -1), ("R", 1)])
 def test_dng02_of_one_side_turns_it_to_the_other(side, sign):
-    lit = [f"DNg02*_{side}:light=1"]
-    turned, high_mm, _ = steered(0.12, lit)
+    lit = ["flight:light=2@0-0.04", f"DNg02*_{side}:light=1"]
+    turned, high_mm, *_ = steered(0.12, lit)
     assert sign * turned > 10 and abs(high_mm) < 5
     assert abs(steered(0.06, lit, silence=["DNg02"])[0]) < 2
 
@@ -75,6 +75,11 @@ def test_the_cord_begins_the_flight_and_without_its_unit_or_a_brain_it_falls():
     assert abs(steered(0.1)[1]) < 3
     assert steered(0.1, lesion=["flight"])[2]
     assert steered(0.1, control="brain-off")[2]
+
+
+def test_a_jump_goes_on_as_a_flight():
+    _, high_mm, _, upright = steered(0.12, ["DNp01:light=2@0.02-0.03"], "locomotion")
+    assert high_mm > 8 and upright > 0.4
 
 
 def track(poses, name):
