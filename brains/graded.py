@@ -71,9 +71,9 @@ class GradedNetwork:
     frozen: dict[str, Array] | None = field(default=None)
 
     def equilibrium(self, clamp: dict[int, float] | None = None) -> dict[str, Array]:
-        """`v_eq` (mV), `membrane_nS`, `input_nS`, `plateau_nS`, each (n,): where all synapses and plateaus stand at half.
+        """`v_eq` (mV), `membrane_nS`, `input_nS`, `plateau_nS`, each (n,), with all synapses and plateaus at half.
 
-        membrane_nS is of leak and synapses; input_nS what an electrode in the cell finds, through its gap junctions too.
+        membrane_nS: leak and synapses. input_nS: what an electrode in the cell finds, through its gap junctions too.
         clamp: neurons held at this many mV from their own free equilibrium, their release following: the set point of
         the others while command neurons are active or silent.
         """
