@@ -20,7 +20,8 @@ class Flight:
     being that of altitude in body lengths plus that of speed in body lengths per second over 100.
 
     seconds: length of the episode. altitude_L: of the start and of the goal, in body lengths. speed_L_per_s: along the
-    heading; 0 is hovering. The episode ends on the ground: `info["ended"]` says so.
+    heading; 0 is hovering. gust_m_per_s: speed that it has at the start, in a direction drawn from the sphere. The
+    episode ends on the ground: `info["ended"]` says so.
 
     info: altitude_m, altitude_error_m, speed_error_m_per_s, drift_m (sideways from the first heading), forward_m,
     speed_m_per_s, distance_m, crashed.
@@ -29,11 +30,14 @@ class Flight:
     seconds: float = 2.0
     altitude_L: float = 10.0
     speed_L_per_s: float = 0.0
+    gust_m_per_s: float = 0.0
 
     def __post_init__(self) -> None:
         check_positive(self, "seconds", "altitude_L")
         if not math.isfinite(self.speed_L_per_s):
             raise ValueError(f"Flight: speed_L_per_s must be finite, got {self.speed_L_per_s}")
+        if not 0 <= self.gust_m_per_s < math.inf:
+            raise ValueError(f"Flight: gust_m_per_s must be 0 or more, got {self.gust_m_per_s}")
 
     def furnish(self, spec: mujoco.MjSpec, body: Body) -> None:
         ground(spec, body, 3 * self.altitude_L * body.length_m)
@@ -44,6 +48,9 @@ class Flight:
         heading, level_m = float(rng.uniform(-np.pi, np.pi)), level(body)
         start = getattr(body, "launch", body.place)
         start(bound, model, data, np.array([0, 0, level_m + self.altitude_L * body.length_m]), heading)
+        if self.gust_m_per_s:
+            way = rng.standard_normal(3)  # even over the sphere; the root's free joint comes first
+            data.qvel[:3] = self.gust_m_per_s / body.units.length * way / math.sqrt(way @ way)
         mujoco.mj_kinematics(model, data)
         mujoco.mj_comPos(model, data)
         com_m = body.pose(bound, data)["com_m"].copy()

@@ -77,6 +77,17 @@ def test_the_cord_begins_the_flight_and_without_its_unit_or_a_brain_it_falls():
     assert steered(0.1, control="brain-off")[2]
 
 
+def test_a_gust_at_the_start_is_drawn():
+    env = EmbodiedEnv("fly", "flight", "air", body_options={"eyes": False}, task_options={"gust_m_per_s": 0.1})
+    blown = []
+    for seed in (0, 1):
+        env.reset(seed=seed)
+        root = env.data.qvel[:3] * env.body.units.length
+        assert np.linalg.norm(root) == pytest.approx(0.1)
+        blown.append(root.copy())
+    assert np.abs(blown[0] - blown[1]).max() > 0.01
+
+
 def test_a_jump_goes_on_as_a_flight():
     _, high_mm, _, upright = steered(0.12, ["DNp01:light=2@0.02-0.03"], "locomotion")
     assert high_mm > 8 and upright > 0.4
