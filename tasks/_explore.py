@@ -153,8 +153,12 @@ def alternation(track: Track) -> tuple[float, float]:
 
 
 def _freezes(track: Track, within_s: float, least_s: float, slow_m_per_s: float) -> bool:
-    """Slower than slow_m_per_s for least_s or more, from a moment within within_s of the threat on."""
+    """Slower than slow_m_per_s for least_s or more, from a moment within within_s of the threat on, though it moved in
+    the second before: one that never moves does not freeze."""
     since, still = track.info["threat_s"], _speed(track) < slow_m_per_s
+    start = int((since >= 0).argmax())
+    if start and still[max(start - round(1 / period_s(track)), 0) : start].all():
+        return False
     need = least_s / period_s(track)
     return any(r.stop - r.start >= need and since[r.start] <= within_s for r in runs(still & (since >= 0)))
 

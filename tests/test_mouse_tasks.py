@@ -303,13 +303,13 @@ def test_freezing_fleeing_and_neither():
     t = np.arange(0, 6, 0.01)
     since = np.where(t >= 2, t - 2, -1.0)
     speeds = {"freeze": np.where(t < 2.3, 0.1, 0.0), "flee": np.where((t > 2.3) & (t < 2.9), 0.5, 0.05),
-              "none": np.full_like(t, 0.1)}  # fmt: skip
+              "none": np.full_like(t, 0.1), "stood before": np.zeros_like(t)}  # fmt: skip
     found = {}
     for name, v in speeds.items():
         com = np.stack([np.cumsum(v) * 0.01, 0 * t, 0 * t], 1)
         here = track(t, com, {"threat_s": since})
         found[name] = (_explore.freezing(here)[0], _explore.fleeing(here)[0], _explore.threat_response(here)[0])
-    assert found == {"freeze": (1, 0, 1), "flee": (0, 1, 1), "none": (0, 0, 0)}
+    assert found == {"freeze": (1, 0, 1), "flee": (0, 1, 1), "none": (0, 0, 0), "stood before": (0, 0, 0)}
 
 
 def walking(phases, hz=4.0, duty=0.6, speed=0.2):
