@@ -33,6 +33,7 @@ WHISK_HZ = 8.0  # M26; `whisk-rhythm` stands for the oscillator of vIRt (Takatoh
 EDGES = [
     # Evans 2018 Nature 558:590: the colliculus excites dorsal PAG, whose threshold and recurrence make an escape
     *((f"SC_{s}", "dPAG_flee", 1.1) for s in "LR"),
+    *((f"SC_{s}", f"SC_{s}", 0.9) for s in "LR"),  # amplifies and sustains the drive to it (likewise)
     ("dPAG_flee", "dPAG_flee", 1.6),
     *((f"sweep_{s}", "PAG_freeze", 1.2) for s in "LR"),  # Tovote 2016 Nature 534:206; De Franceschi 2016
     *((f"SC_{s}", "PAG_freeze", 0.25) for s in "LR"),

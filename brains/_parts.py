@@ -107,7 +107,7 @@ class Composite:
             (kind or key) if key == first else key for key, p in self.parts.items() for kind in p.table.kinds.tolist()
         )
         self.shown = np.concatenate([_shown(p.table) + self._slice[k].start for k, p in self.parts.items()])
-        self.rest_nS = np.ones(ends[-1], np.float32)
+        self.input_nS = np.ones(ends[-1], np.float32)
         self.cord, self.clock, self.control = cord, clock, None
         if lesion or silence:
             gone, quiet = (self.select(list(q)) if q else np.empty(0, int) for q in (lesion, silence))

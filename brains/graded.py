@@ -71,9 +71,9 @@ class GradedNetwork:
     frozen: dict[str, Array] | None = field(default=None)
 
     def equilibrium(self, clamp: dict[int, float] | None = None) -> dict[str, Array]:
-        """`v_eq` (mV), `rest_nS`, `input_nS`, `plateau_nS`, each (n,): where all synapses and plateaus stand at half.
+        """`v_eq` (mV), `membrane_nS`, `input_nS`, `plateau_nS`, each (n,), with all synapses and plateaus at half.
 
-        rest_nS is of leak and synapses; input_nS what an electrode in the cell finds, through its gap junctions too.
+        membrane_nS: leak and synapses. input_nS: what an electrode in the cell finds, through its gap junctions too.
         clamp: neurons held at this many mV from their own free equilibrium, their release following: the set point of
         the others while command neurons are active or silent.
         """
@@ -99,7 +99,7 @@ class GradedNetwork:
                 rhs[at] = free["v_eq"][at] + dv
             v_eq = np.linalg.solve(a, rhs)
         half, seen = v_eq + self.offset_mV + self.quiet_mV, 1 / np.diag(np.linalg.inv(np.diag(rest) + laplacian))
-        return {"v_eq": v_eq, "half": half, "rest_nS": rest, "input_nS": seen, "plateau_nS": g_p}
+        return {"v_eq": v_eq, "half": half, "membrane_nS": rest, "input_nS": seen, "plateau_nS": g_p}
 
     def release_at_rest(self) -> Array:
         """s (n,) at the equilibrium: where phi is 1/2, less in quiet neurons."""
@@ -127,10 +127,10 @@ class GradedNetwork:
             "beta": self.beta_per_mV,
             "rise": self.rise_per_s,
             "decay": self.decay_per_s,
-            "adapt": self.adaptation * eq["rest_nS"] * 4 * self.plateau_slope_mV,
+            "adapt": self.adaptation * eq["membrane_nS"] * 4 * self.plateau_slope_mV,
             "adapt_step": (1 - np.exp(-dt_s / self.adaptation_tau_s)) * np.ones(len(c)),
             "ou_keep": np.exp(-dt_s / self.noise_tau_s) * np.ones(len(c)),
-            "ou_kick": self.noise_mV * eq["rest_nS"] * np.sqrt(1 - np.exp(-2 * dt_s / self.noise_tau_s)),
+            "ou_kick": self.noise_mV * eq["membrane_nS"] * np.sqrt(1 - np.exp(-2 * dt_s / self.noise_tau_s)),
             "plateau_mV": np.full(len(c), self.plateau_mV),
             "dt": np.full(1, dt_s),
             "inhibitory_mV": np.full(1, self.reversal_mV.min()),

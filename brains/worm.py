@@ -115,7 +115,7 @@ def network(connectome: Connectome, p: Mapping[str, float], without: tuple[str, 
     # Set points: motor neurons are half active while the command neurons of their direction are.
     rest = net.equilibrium()
     leaning = of(*FORWARD).astype(float) - of(*BACKWARD)
-    drive = leaning * p["arousal_mV"] * rest["rest_nS"]
+    drive = leaning * p["arousal_mV"] * rest["membrane_nS"]
     ahead, aback = of(*GROUPS["b"], *GROUPS["head"]), of(*GROUPS["a"])
     forward, backward = settled(net, ahead, drive), settled(net, aback, -drive)
     offset = np.where(ahead, forward, np.where(aback, backward, rest["v_eq"])) - rest["v_eq"]
@@ -155,8 +155,8 @@ class WormBrain:
     constant: ClassVar[tuple[str, ...]] = ("release_rest", "release_max")  # of what `read` gives
     names: tuple[str, ...] = field(init=False)
     groups: tuple[str, ...] = field(init=False)
-    rest_nS: Array = field(init=False)
-    membrane_nS: Array = field(init=False)  # (n,) of leak and synapses alone; rest_nS is with gap junctions
+    input_nS: Array = field(init=False)
+    membrane_nS: Array = field(init=False)  # (n,) of leak and synapses alone; input_nS is with gap junctions
     _start: dict[str, Array] = field(init=False)
     _most: Array = field(init=False)
     _lean: Array = field(init=False)
@@ -170,8 +170,8 @@ class WormBrain:
         eq = self.net.equilibrium()
         put(self, "names", tuple(self.connectome.ids[rows].tolist()))
         put(self, "groups", tuple(self.connectome.kinds[rows].tolist()))
-        put(self, "rest_nS", eq["input_nS"].astype(np.float32))
-        put(self, "membrane_nS", eq["rest_nS"].astype(np.float32))
+        put(self, "input_nS", eq["input_nS"].astype(np.float32))
+        put(self, "membrane_nS", eq["membrane_nS"].astype(np.float32))
         start = {"v": eq["forward"], "s": eq["tone"], "noise": np.zeros(n), "w": np.full(n, 0.5)}
         put(self, "_start", {k: x.astype(np.float32) for k, x in start.items()})
         # a removed neuron releases nothing onto muscle either: nothing takes it from its rest

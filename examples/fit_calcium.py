@@ -48,7 +48,7 @@ class Model:
         self.seen = np.array([at[name] for name in names])
         eq = net.equilibrium()
         fixed = {k: jnp.asarray(v) for k, v in net.compiled(DT_S).items()}
-        kick = NOISE_MV * eq["rest_nS"] * np.sqrt(1 - np.exp(-2 * DT_S / net.noise_tau_s))
+        kick = NOISE_MV * eq["membrane_nS"] * np.sqrt(1 - np.exp(-2 * DT_S / net.noise_tau_s))
         fixed["ou_kick"] = jnp.asarray(kick, jnp.float32)
         post, pre = (jnp.asarray(x) for x in np.nonzero(net.synapse_nS))
         a, b = (jnp.asarray(x) for x in np.nonzero(np.triu(net.gap_nS)))

@@ -24,7 +24,7 @@ class Brain(Protocol):
 
     names: tuple[str, ...]
     groups: tuple[str, ...]  # kind of each neuron, for plots and films
-    rest_nS: Array  # (n,) input conductance at rest: turns a wanted depolarisation into a current, and scales light
+    input_nS: Array  # (n,) input conductance at rest: turns a wanted depolarisation into a current, and scales light
 
     def init(self, seed: int) -> Any:
         """The state at rest; seed: of its noise."""
@@ -152,7 +152,7 @@ class Animal:
         light = np.asarray(light, np.float32)
         if not (np.abs(light) <= 2).all():
             raise BestiaryError(f"light must lie in [-2, 2] rest conductances, got {float(np.abs(light).max()):g}")
-        self._lit[rows] = light * self.brain.rest_nS[rows]
+        self._lit[rows] = light * self.brain.input_nS[rows]
 
     def act(self, obs: Mapping[str, Array]) -> Array:
         """Action (n_motors,) float32 in [-1, 1] for observation `obs`; the brain moves on by one control period.
@@ -182,7 +182,7 @@ class Animal:
                     if stimulus.kind == "current":
                         current[rows] += stimulus.amount
                     else:
-                        light[rows] += stimulus.amount * self.brain.rest_nS[rows]
+                        light[rows] += stimulus.amount * self.brain.input_nS[rows]
         self._state = self.brain.advance(self._state, current, light)
         self._reading = self.control.activity(self.brain.read(self._state))
         self._steps += 1

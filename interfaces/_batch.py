@@ -207,7 +207,7 @@ class _Pack:
                         if stimulus.kind == "current":
                             current[k, rows] += stimulus.amount
                         else:
-                            light[k, rows] += stimulus.amount * self.brain.rest_nS[rows]
+                            light[k, rows] += stimulus.amount * self.brain.input_nS[rows]
         self.state = self.many.advance(self.state, current, light)
         self.steps += 1
         action = self.interface.decode_many(self.brain.read_many(self.many, self.state))  # type: ignore[attr-defined]

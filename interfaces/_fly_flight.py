@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 
 from bestiary.bodies._base import Array
-from bestiary.bodies.fly import HOVER_PITCH_RAD
+from bestiary.bodies.fly import HOVER_PITCH_RAD, Fly
+from bestiary.envs._clock import Clock
 
 __all__ = ["CLOCK", "EFFECT", "Command", "Flight", "SteeredFlight"]
 
@@ -55,31 +56,65 @@ class Command:
 
 
 class SteeredFlight:
-    """`Flight` under the command of an animal's cord: `stroke_L` and `stroke_R`, which DNg02 drives (Namiki 2022).
+    """A closed-loop fly that flies: an animal whose cord begins, steers and ends `Flight`.
 
-    As wings that beat wider on one side roll and turn a fly to the other, the right unit's rate less the left one's is
-    a turn to the left. The gain is `tuned`; reflexes and wing beat stay the controller's. animal: a closed-loop fly; it
-    is asked once in each of its own control periods.
+    While the unit `flight` is above 50 Hz the controller has the wings; all else, the legs that jump and are then drawn
+    up too, is the cord's own action. `stroke_L` and `stroke_R`, which DNg02 drives (Namiki 2022 Curr Biol 32:1189), say
+    where it goes: wings that beat wider on one side roll and turn a fly to the other, so the right unit's rate less the
+    left one's is a turn to the left, and their mean a climb. A flight that begins with a claw on the ground rises at
+    rise_m_per_s for rise_s. All four numbers are `tuned`; wing beat and reflexes stay the controller's. animal: is
+    asked once in each of its own control periods; one whose control is scripted does not fly.
     """
 
-    def __init__(self, body: Any, animal: Any, turn_rad_per_s_per_Hz: float = 0.1) -> None:
-        self.flight, self.animal, self.turn = Flight(body), animal, turn_rad_per_s_per_Hz
-        self.every = round(animal.clock.control_s / self.flight.period_s)
-        self.rows = [int(animal.index(f"stroke_{side}")[0]) for side in "LR"]
-        self.reset()
+    clock = Clock(**CLOCK)
+
+    def __init__(
+        self,
+        animal: Any,
+        turn_rad_per_s_per_Hz: float = 0.1,
+        climb_m_per_s_per_Hz: float = 0.001,
+        rise_m_per_s: float = 0.2,
+        rise_s: float = 0.1,
+    ) -> None:
+        self.flight, self.animal = Flight(Fly()), animal
+        self.rise, self.rise_s = rise_m_per_s, rise_s
+        self.turn, self.climb = turn_rad_per_s_per_Hz, climb_m_per_s_per_Hz
+        self.every = round(animal.clock.control_s / self.clock.control_s)
+        left, right, flight = (int(animal.index(name)[0]) for name in ("stroke_L", "stroke_R", "flight"))
+        self.rows = [left, right, flight]
+
+    def watch(self, env: Any) -> None:
+        """env: where it will fly; the controller reads the true pose there."""
+        self.env = env.unwrapped
+
+    def index(self, query: Any) -> Array:
+        return np.asarray(self.animal.index(query))
+
+    def probe(self) -> dict[str, Any]:
+        return dict(self.animal.probe())
 
     def reset(self, episode_seed: int = 0) -> None:
         self.animal.reset(episode_seed)
-        self.flight.reset()
-        self.command = Command()
+        self.steps, self.flies, self.rises = 0, False, 0.0
 
-    def act(self, obs: dict[str, Array], pose: dict[str, Array]) -> Array:
-        """(78,) action, as `Flight.act`."""
-        if self.flight.steps % self.every == 0:
-            self.animal.act(obs)
-            left, right = self.animal.probe()["rate_Hz"][self.rows].tolist()
-            self.command = Command(turn_rad_per_s=self.turn * (right - left))
-        return self.flight.act(obs, pose, self.command)
+    def act(self, obs: dict[str, Array]) -> Array:
+        """(78,) action, once per control period of `clock`."""
+        if self.steps % self.every == 0:
+            self.action = self.animal.act(obs)
+            left, right, flight = self.animal.probe()["rate_Hz"][self.rows].tolist()
+            before, self.flies = self.flies, flight > 50 and not self.animal.control.scripted
+            if self.flies and not before:
+                self.flight.reset()
+                self.rises = self.rise_s if obs["claw_contact_N"].any() else 0.0
+            up = self.climb * (left + right) / 2 + (self.rise if self.rises > 0 else 0.0)
+            self.command = Command(up_m_per_s=up, turn_rad_per_s=self.turn * (right - left))
+            self.rises -= self.animal.clock.control_s
+        self.steps += 1
+        action = np.array(self.action)
+        if self.flies:
+            wings = self.flight.motors
+            action[wings] = self.flight.act(obs, self.env.last_pose, self.command)[wings]
+        return action
 
 
 class Flight:

@@ -16,16 +16,18 @@ from bestiary.brains.connectome import Connectome
 from bestiary.envs._clock import Clock
 from bestiary.interfaces._fly_central import CompassSense, OdourSense
 from bestiary.interfaces._fly_eyes import EyeEncoder
+from bestiary.interfaces._fly_flight import SteeredFlight
 from bestiary.interfaces._fly_motor import Motor, Proprioception, Template
 from bestiary.interfaces._fly_senses import FlySenses
 from bestiary.interfaces._fly_tripod import tripod
 
-__all__ = ["BENCH", "CLOCK", "COMPONENTS", "DEMO", "PATTERN", "FlyInterface", "assemble"]
+__all__ = ["BENCH", "CLOCK", "COMPONENTS", "DEMO", "PATTERN", "POLICIES", "FlyInterface", "assemble"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 CLOCK = {"control": "0.002", "brain": "0.0001", "physics": "0.0002"}
 DEMO = {"task": "foray", "seconds": 8.0}  # what `bestiary run` shows
+POLICIES = {"flight": SteeredFlight}  # what an assay can put around the animal
 _SUGAR_100_HZ = 21.7  # mV (pA across 1 nS) that the receptors read as about 100 Hz
 # closed loops that `bestiary bench fly` times; in both the fly walks; body_options: of the body
 BENCH: dict[str, dict[str, Any]] = {

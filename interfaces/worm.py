@@ -138,7 +138,7 @@ class WormInterface:
         def cells(*which: str) -> Array:
             return np.isin(types, which) | np.isin(connectome.ids[rows], which)
 
-        gain = p["chemical_mV"] * brain.rest_nS
+        gain = p["chemical_mV"] * brain.input_nS
         none = np.zeros(n)
         chemical = {
             "nacl_mol_per_m3": (gain * cells("ASEL"), gain * cells("ASER")),
@@ -157,7 +157,7 @@ class WormInterface:
             follow=min(1.0, period_s / p["phasic_tau_s"]),
             stretch_mV=limit.astype(np.float32),
             most_pA=rest * limit.astype(np.float32),
-            touch=(touch * brain.rest_nS[:, None]).astype(np.float32),
+            touch=(touch * brain.input_nS[:, None]).astype(np.float32),
             nmj=_junctions(connectome, muscles, p).astype(np.float32),
             chemical={k: (a.astype(np.float32), b.astype(np.float32)) for k, (a, b) in chemical.items()},
             p=p,

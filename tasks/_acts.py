@@ -149,3 +149,11 @@ def wingbeat_Hz(track: Track, joint: str = "wing_yaw_left") -> float:
     size = 8 * len(angle)
     power = np.abs(np.fft.rfft(angle * np.hanning(len(angle)), size)) ** 2
     return float(np.fft.rfftfreq(size, period_s(track))[1:][power[1:].argmax()])
+
+
+def stroke_deg(track: Track, joint: str = "wing_yaw_left", from_s: float | None = None) -> float:
+    """Amplitude of a wing's stroke, deg: of the sine that has its spread; NaN where there is no such joint."""
+    if joint not in track.joints:
+        return math.nan
+    angle = track.pose["joint_rad"][within(track, from_s, None), track.joints.index(joint)]
+    return math.degrees(math.sqrt(2) * float(angle.std())) if len(angle) else math.nan

@@ -84,14 +84,16 @@ def run_paired(
     """Runs assays with the animal and with controls: trial i of all has seed `seed + i`, and of a control that is drawn
     at random draw i.
 
-    controls: names; None takes those that each assay lists. n: trials of each, None for the assay's own. progress:
-    (runs done, runs in all). The rest as in `run_assay`. Raises DataError where an assay has no controls, LookupError
-    for an unknown one.
+    controls: names, also of lesions that an assay lists; None takes those that each assay lists, less lesions. n:
+    trials of each, None for the assay's own. progress: (runs done, runs in all). The rest as in `run_assay`. Raises
+    DataError where an assay has no controls, LookupError for an unknown one.
     """
     assays = [chosen(find(animal, name) if isinstance(name, str) else name) for name in names]
-    asked = {a.name: [k for k, v in a.controls.items() if isinstance(v, int)] for a in assays}
+    asked: dict[str, dict[str, Any]] = {
+        a.name: {k: v for k, v in a.controls.items() if isinstance(v, int)} for a in assays
+    }
     if controls is not None:
-        asked = {a.name: list(controls) for a in assays}
+        asked = {a.name: {k: a.controls.get(k, 1) for k in controls} for a in assays}
     for name, these in asked.items():
         if not these:
             raise DataError(f"assay {name!r} lists no controls: name some, such as degree-preserving")
@@ -103,10 +105,12 @@ def run_paired(
     }  # fmt: skip
     for assay in assays:
         found: dict[str, Result] = {}
-        for name in ("intact", *asked[assay.name]):
-            draws = (n or assay.n) if control(name).draws else 1
-            instead = None if name == "intact" else name
-            found[name] = run_assay(animal, assay, control=instead, control_draws=draws, **fixed)
+        for name, what in {"intact": {}, **asked[assay.name]}.items():
+            if isinstance(what, int):
+                draws = (n or assay.n) if control(name).draws else 1
+                found[name] = run_assay(animal, assay, control=name, control_draws=draws, **fixed)
+            else:
+                found[name] = run_assay(animal, assay, options=what, **fixed)
             done += 1
             if progress is not None:
                 progress(done, total)

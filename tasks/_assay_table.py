@@ -53,7 +53,8 @@ class Assay:
 
     controls: what `run_controls` puts in the animal's place: the name of a control with the number of its draws, or any
     other name with options of the animal ("no DNa02": silence = [...]). paired: ids of the rows that `run_paired` holds
-    against them; none: all that it can. keep: what of every track is kept whole (`_catalogue.KEPT`).
+    against them; none: all that it can. keep: what of every track is kept whole (`_catalogue.KEPT`). policy: what is
+    put around the animal, of `POLICIES` in its interface: a controller that the cord steers, say.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Assay:
     controls: dict[str, Any] = field(default_factory=dict)
     paired: tuple[str, ...] = ()
     keep: tuple[str, ...] = ()
+    policy: str = ""
 
 
 def assays(animal: str) -> dict[str, Assay]:

@@ -12,6 +12,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import Any
 
+import bestiary
 from bestiary.errors import BestiaryError, DataError, UnknownNeuronError
 from bestiary.tasks._assay_table import ANIMAL, WORLD, Assay
 from bestiary.tasks._catalogue import KEPT, measure
@@ -37,6 +38,7 @@ class Trial:
     keep: tuple[str, ...]
     measures: dict[str, tuple[str, dict[str, Any]]]
     parameters: Any
+    policy: str = ""
 
     @classmethod
     def of(
@@ -75,6 +77,7 @@ class Trial:
             assay.keep,
             measures,
             common["parameters"],
+            assay.policy,
         )
 
     def run(self, factory: Factory) -> tuple[dict[str, Any], str]:
@@ -82,12 +85,14 @@ class Trial:
         from bestiary.tasks._trial import run_trial
 
         try:
-            policy = _kept(_POLICIES, self, (self.build, factory), lambda: self._policy(factory))
+            policy = _kept(_POLICIES, self, (self.build, self.policy, factory), lambda: self._policy(factory))
             rows = {name: policy.index(name) for name in self.record}
         except (UnknownNeuronError, DataError) as error:  # a part of the brain that is not there: its rows say so
             return {}, str(error)
         clock = getattr(policy, "clock", None)
         env = _kept(_ENVS, self, (self.world, clock), lambda: self._env(clock))
+        if hasattr(policy, "watch"):
+            policy.watch(env)
 
         def note(action: Any, obs: Any, reward: float, info: dict[str, Any]) -> None:
             reading = policy.probe()
@@ -111,7 +116,13 @@ class Trial:
         return values | {name: KEPT[name](track) for name in self.keep}, track.ended
 
     def _policy(self, factory: Factory) -> Any:
-        return factory(self.animal, parameters=self.parameters, **json.loads(self.build))
+        animal = factory(self.animal, parameters=self.parameters, **json.loads(self.build))
+        if not self.policy:
+            return animal
+        known = getattr(bestiary.load("interfaces", self.animal), "POLICIES", {})
+        if self.policy not in known:
+            raise LookupError(f"no policy {self.policy!r}; {bestiary.nearest(self.policy, known, 'policy')}")
+        return known[self.policy](animal)
 
     def _env(self, clock: Any) -> Any:
         from bestiary.envs import EmbodiedEnv

@@ -95,6 +95,7 @@ MEASURES: dict[str, Measure] = {
         _acts.short_mode_share,
         _acts.short_takeoff,
         _acts.wingbeat_Hz,
+        _acts.stroke_deg,
         _bout_types.bout_type_share,
         _bouts.bout_interval_s,
         _bouts.bout_displacement_mm,

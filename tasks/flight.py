@@ -69,7 +69,7 @@ class Flight:
             "speed_error_m_per_s": speed - self.speed_L_per_s * length,
             "drift_m": float((com - state["start_m"])[:2] @ aside),
         }
-        crashed = info["altitude_m"] < 0.5 * length
+        crashed = info["altitude_m"] < length  # one that sits on its tail is 0.6 lengths high
         info["crashed"] = float(crashed)
         off = abs(error_m) / length + abs(info["speed_error_m_per_s"]) / length / 100
         if crashed:

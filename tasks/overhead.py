@@ -21,10 +21,11 @@ class Overhead(OpenField):
     """An open field, and at at_s (None: half way through) a dark disc above it. Options, reward and
     info of `OpenField`, and:
 
-    kind: "loom", on a collision course from straight above (Yilmaz & Meister 2013 Curr Biol 23:2011), from start_deg to
-    end_deg with l/v of lv_s, there stays for stay_s and is gone; "sweep", of start_deg all the time, passes overhead
-    from one side to the other at deg_per_s (De Franceschi 2016 Curr Biol 26:2150); "none", the sham. dark: its grey.
-    elevation_deg: of a loom's course, 90 from above; from the left or the right, drawn, where it is less.
+    kind: "loom", on a collision course from straight above, from start_deg to end_deg with l/v of lv_s, there stays for
+    stay_s and is gone, 2 to 20 deg in 0.25 s and 0.25 s there in Yilmaz & Meister 2013 (Curr Biol 23:2011; times from
+    memory); "sweep", of sweep_deg all the time, passes overhead from one side to the other at deg_per_s (De Franceschi
+    2016 Curr Biol 26:2150); "none", the sham. dark: its grey. elevation_deg: of a loom's course, 90 from above; from
+    the left or the right, drawn, where it is less.
 
     info: loom_deg (angle of the disc from the place of the head at onset, 0 while there is none), threat_s (since
     onset; -1 before it; a sham has the same schedule), loom_side (1 left, -1 right), turned_away_rad.
@@ -34,10 +35,11 @@ class Overhead(OpenField):
     side_m: float = 1.0
     kind: str = "loom"
     at_s: float | None = None
-    lv_s: float = 0.04
-    start_deg: float = 5.0
-    end_deg: float = 50.0
-    stay_s: float = 0.5
+    lv_s: float = 0.0048
+    start_deg: float = 2.0
+    end_deg: float = 20.0
+    stay_s: float = 0.25
+    sweep_deg: float = 5.0
     deg_per_s: float = 21.0
     elevation_deg: float = 90.0
     dark: float = 0.0
@@ -84,7 +86,7 @@ class Overhead(OpenField):
         """Of the disc; 0 while there is none."""
         if self.kind == "none" or not self.onset_s <= time_s < self.onset_s + self._over_s():
             return 0.0
-        return self.start_deg if self.kind == "sweep" else math.degrees(self.disc.angle_rad(time_s))
+        return self.sweep_deg if self.kind == "sweep" else math.degrees(self.disc.angle_rad(time_s))
 
     def move(self, state: dict[str, Any], model: mujoco.MjModel, data: mujoco.MjData, time_s: float) -> None:
         angle = self.angle_deg(time_s)

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -183,6 +184,14 @@ def test_the_shipped_assays_can_be_read(animal):
     first = next(iter(known))
     with pytest.raises(LookupError, match=first):
         tables.find(animal, first + "l")
+
+
+def test_an_assay_puts_a_policy_around_the_animal():
+    flight = tables.find("fly", "flight")
+    assert flight.policy in bestiary.load("interfaces", "fly").POLICIES
+    unknown = replace(flight, policy="flihgt", arms={"intact": flight.arms["intact"]}, rows=flight.rows[:1])
+    with pytest.raises(LookupError, match="flight"):
+        assay.run_assay("fly", unknown, n=1, jobs=1, factory=lambda *args, **options: None)
 
 
 def test_the_flys_assays_cover_the_facts_of_behaviour():

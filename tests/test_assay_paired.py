@@ -31,10 +31,11 @@ def small(**changes):
 
 def test_controls_run_in_the_animals_trials_each_with_another_draw():
     """The scripted animal moves when intact and lies still under any control."""
-    made, seen = [], []
+    made, lesions, seen = [], [], []
 
     def factory(name, **options):
         made.append((options.get("control"), options.get("control_seed", 0)))
+        lesions.append(list(options.get("lesion", ())))
         return wave_animal(name, **options)
 
     found = run_paired("worm", [small()], n=3, seed=5, jobs=1, factory=factory, progress=lambda *at: seen.append(at))
@@ -47,6 +48,8 @@ def test_controls_run_in_the_animals_trials_each_with_another_draw():
     assert less["low95"] <= less["value"] <= less["high95"] and row["finding"] == "wiring matters"
     assert all(len(line) <= 120 for line in str(found).splitlines())
     json.dumps(found.as_dict(), allow_nan=False)
+    cut = run_paired("worm", [small()], ["no AVA"], n=1, jobs=1, factory=factory)
+    assert list(cut.rows[0]["controls"]) == ["no AVA"] and made[-1] == (None, 0) and lesions[-1] == ["AVAL"]
     with pytest.raises(DataError, match="lists no controls"):
         run_paired("worm", [small(controls={})])
 

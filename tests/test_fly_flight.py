@@ -8,6 +8,7 @@ import pytest
 
 import bestiary
 from bestiary.bodies.fly import Fly
+from bestiary.envs import EmbodiedEnv
 from bestiary.interfaces._fly_flight import CLOCK, Command, Flight, SteeredFlight
 
 PERIOD_S = float(CLOCK["control"])
@@ -46,27 +47,39 @@ def fly(seconds, command=None, start=None, posture="fly", heading=0.0, held=Fals
     return poses, np.array(forces)
 
 
-def steered(seconds, **options):
-    """Heading in degrees, to the left, after a flight that the cord of a fly steers."""
-    body = Fly(physics_s=CLOCK["physics"], control_s=CLOCK["control"], eyes=False)
-    model = body.spec().compile()
-    data, bound = mujoco.MjData(model), body.bind(model)
-    body.place(bound, model, data, np.zeros(3), height_m=0.02, posture="fly")
+def steered(seconds, stimulate=("flight:light=2@0-0.04",), task="flight", **options):
+    """(degrees turned to the left, mm above the start, whether it came down, `upright`) of a fly flown by its cord."""
     bare = ("visual", "compass", "mushroom-body", "background")
-    policy = SteeredFlight(body, bestiary.animal("fly", connectome="circuits", without=bare, **options))
-    for _ in range(round(seconds / PERIOD_S)):
-        pose = body.pose(bound, data)
-        body.apply(bound, data, policy.act(body.sense(bound, data, Still()), pose))
-        mujoco.mj_step(model, data, round(PERIOD_S / model.opt.timestep))
-    assert abs(pose["com_m"][2] - 0.02) < 5e-3
-    return float(np.degrees(pose["heading_rad"]))
+    policy = SteeredFlight(bestiary.animal("fly", connectome="circuits", without=bare, stimulate=stimulate, **options))
+    env = EmbodiedEnv("fly", task, "air", clock=policy.clock, body_options={"eyes": False})
+    policy.watch(env)
+    obs, info = env.reset(seed=0)
+    policy.reset(info["episode_seed"])
+    first, down = env.last_pose, False
+    while env.time_s < seconds and not down:
+        obs, _, down, _, info = env.step(policy.act(obs))
+    last = env.last_pose
+    turned = np.degrees(np.angle(np.exp(1j * (last["heading_rad"] - first["heading_rad"]))))
+    return float(turned), 1e3 * float(last["com_m"][2] - first["com_m"][2]), bool(down), float(last["upright"])
 
 
 @pytest.mark.parametrize(("side", "sign"), [("L", -1), ("R", 1)])
 def test_dng02_of_one_side_turns_it_to_the_other(side, sign):
-    lit = [f"DNg02*_{side}:light=1"]
-    assert sign * steered(0.12, stimulate=lit) > 10
-    assert abs(steered(0.06, stimulate=lit, silence=["DNg02"])) < 2
+    lit = ["flight:light=2@0-0.04", f"DNg02*_{side}:light=1"]
+    turned, high_mm, *_ = steered(0.12, lit)
+    assert sign * turned > 10 and abs(high_mm) < 5
+    assert abs(steered(0.06, lit, silence=["DNg02"])[0]) < 2
+
+
+def test_the_cord_begins_the_flight_and_without_its_unit_or_a_brain_it_falls():
+    assert abs(steered(0.1)[1]) < 3
+    assert steered(0.1, lesion=["flight"])[2]
+    assert steered(0.1, control="brain-off")[2]
+
+
+def test_a_jump_goes_on_as_a_flight():
+    _, high_mm, _, upright = steered(0.12, ["DNp01:light=2@0.02-0.03"], "locomotion")
+    assert high_mm > 8 and upright > 0.4
 
 
 def track(poses, name):

@@ -173,6 +173,8 @@ def test_wingbeat():
     track = replace(track, pose=track.pose | {"joint_rad": angle}, joints=("head", "wing_yaw_left"))
     assert acts.wingbeat_Hz(track) == pytest.approx(218, abs=1)
     assert math.isnan(acts.wingbeat_Hz(track, "head")) and math.isnan(acts.wingbeat_Hz(track, "tail"))
+    assert acts.stroke_deg(track, from_s=0.02) == pytest.approx(math.degrees(1), rel=0.02)
+    assert math.isnan(acts.stroke_deg(track, "tail"))
 
 
 def test_a_summary_tells_what_the_body_can_do():

@@ -229,9 +229,11 @@ def test_gratings_drift_over_one_eye_at_their_frequency():
 
 
 def test_a_disc_grows_above_or_sweeps_past():
-    task = Overhead(at_s=0.2, start_deg=5, end_deg=60)
+    task = Overhead(at_s=0.2, start_deg=5, end_deg=60, lv_s=0.04, stay_s=0.5)
     angles = [task.angle_deg(t) for t in np.arange(0, 3, 0.05)]
     assert angles[0] == 0 and max(angles) == pytest.approx(60) and angles[-1] == 0
+    published = Overhead(at_s=0.2)
+    assert published.angle_deg(0.201) < 2.1 and published.angle_deg(0.45) == pytest.approx(20, rel=0.05)
     env = made(task, whiskers=False)
     before = stand(env, 10)[0]["luminance"]
     after = stand(env, 110)[0]["luminance"]

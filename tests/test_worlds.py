@@ -19,10 +19,11 @@ from bestiary.tasks.groom import Groom
 from bestiary.tasks.loom import Loom
 from bestiary.tasks.odour import Odour
 from bestiary.tasks.optomotor import Optomotor
+from bestiary.tasks.spot import Spot
 from bestiary.tasks.terrain import Terrain
 
 NEW = ["terrain", "odour", "feed", "groom", "loom", "optomotor", "compass", "turn", "flight", "open_field",
-       "overhead", "beam", "labyrinth", "tmaze", "treadmill"]  # fmt: skip
+       "overhead", "beam", "labyrinth", "tmaze", "treadmill", "spot"]  # fmt: skip
 L = StubBody().length_m
 
 
@@ -386,6 +387,22 @@ def test_bars_stand_at_their_bearings_and_go_out():
     assert fixate._info["heading_error_rad"] == pytest.approx(math.radians(70))
     with pytest.raises(ValueError, match="goal_deg"):
         Compass(goal_deg="tree")
+
+
+def test_a_small_ball_goes_to_and_fro_beside_the_head():
+    env = made("spot", side=-1, from_s=0.01, size_deg=10, distance_L=3)
+    pose, ball = env.pose(), env.model.geom("spot")
+    heading = math.atan2(*(pose["midline_m"][0] - pose["midline_m"][-1])[1::-1])
+    for time_s, bearing in ((0.02, 21), (0.51, 70), (0.56, 65), (1.01, 20)):
+        env.task.move(env._state, env.model, env.data, time_s)
+        mujoco.mj_kinematics(env.model, env.data)
+        away = env.data.geom("spot").xpos * env.body.units.length - pose["midline_m"][0]
+        assert np.linalg.norm(away) == pytest.approx(3 * L)
+        assert math.degrees(heading - math.atan2(away[1], away[0])) % 360 == pytest.approx(bearing)
+        assert 2 * math.degrees(math.asin(ball.size[0] * env.body.units.length / (3 * L))) == pytest.approx(10)
+    assert math.isnan(env.task.bearing_deg(0.0, -1)) and math.isnan(Spot(sham=True).bearing_deg(2.0, 1))
+    with pytest.raises(ValueError, match="far_deg"):
+        Spot(near_deg=80)
 
 
 def test_flight_pays_for_altitude_and_speed_and_ends_on_the_ground():

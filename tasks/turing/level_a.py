@@ -175,7 +175,7 @@ def cell_types(brain: Any) -> int | None:
     for f in dataclasses.fields(holder):
         value = getattr(holder, f.name)
         if f.name[0] != "_" and isinstance(value, np.ndarray) and value.shape == (n,) and value.dtype.kind == "f":
-            if f.name in ("offset_mV", "quiet_mV", "rest_nS"):
+            if f.name in ("offset_mV", "quiet_mV", "input_nS", "membrane_nS"):
                 continue  # these follow from the wiring
             columns.append(value)
     return len(np.unique(np.round(np.stack(columns, 1), 6), axis=0)) if columns else None

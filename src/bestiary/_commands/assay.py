@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +124,7 @@ def _paired(options: Any, names: list[str], known: dict[str, Any]) -> tuple[dict
     others = ("control", "control_n", "rewired", "refits")
     if not options.controls or any(getattr(options, name) for name in others):
         raise BestiaryError(f"--paired goes with --controls NAMES (or all), and not with {', '.join(others)}")
-    asked = _asked(options)
+    asked = _asked(options, {k for name in names for k in known[name].controls})
     if asked is not None and (many := [name for name, k in asked.items() if k > 1]):
         raise BestiaryError(f"with --paired every trial is a draw: write {many[0]}, and --n for their number")
     if asked is None and options.assay == "all":
@@ -144,8 +144,8 @@ def _paired(options: Any, names: list[str], known: dict[str, Any]) -> tuple[dict
     return {"paired": found.as_dict()}, f"controls, paired seeds\n{found}"
 
 
-def _asked(options: Any) -> dict[str, int] | None:
-    """Controls and their draws from the command line; None for those that the assays list."""
+def _asked(options: Any, lesions: Collection[str] = ()) -> dict[str, int] | None:
+    """Controls and their draws from the command line; None for those that the assays list. lesions: further names."""
     if options.rewired is not None:
         return {options.control or "degree-preserving": options.rewired}
     from bestiary.interfaces._controls import CONTROLS
@@ -155,8 +155,9 @@ def _asked(options: Any) -> dict[str, int] | None:
     asked = {}
     for text in given:
         name, _, k = text.partition("=")
-        if name not in CONTROLS:
-            raise LookupError(f"no control {name!r}; {bestiary.nearest(name, ['all', *CONTROLS], 'control')}")
+        if name not in CONTROLS and name not in lesions:
+            known = ["all", *CONTROLS, *lesions]
+            raise LookupError(f"no control {name!r}; {bestiary.nearest(name, known, 'control')}")
         if not (k or "1").isdigit() or int(k or 1) < 1:
             raise BestiaryError(f"cannot read the control {text!r}; write NAME or NAME=DRAWS, degree-preserving=20")
         asked[name] = int(k or 1)
