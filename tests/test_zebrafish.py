@@ -268,7 +268,7 @@ def test_prey_on_one_side_turns_the_eyes_in_and_the_fish_to_it_through_the_tectu
         rate = animal.probe()["rate_Hz"]
         left, right = (float(rate[animal.index(f"MeL_{side}")][0]) for side in "LR")
         seen[lesion] = (np.degrees(infos[-1]["converged_rad"]), left - right)
-    assert seen[()][0] > 20 and seen[()][1] > 20
+    assert seen[()][0] > 20 and seen[()][1] > 5  # Hz: it turns by less than the azimuth (tectum)
     assert abs(seen["tectum",][0]) < 3 and abs(seen["tectum",][1]) < 1
 
 
