@@ -24,7 +24,11 @@ Edge = tuple[str, str, float]
 
 AZIMUTHS_DEG = tuple(range(0, 121, 15))  # in each eye from straight ahead to the side, of the tectum's prey neurons
 NEUTRAL, GAS = 0.55, 1.4  # command of the bladder at which the fish neither sinks nor rises; strength of its reflex
-BINOCULAR_DEG, TURNED_IN_DEG = 15.0, 24.0  # where eyes see what asks for no turn; by how much they turn in for a hunt
+TURNED_IN_DEG = 21.0  # by how much each eye turns in for a hunt: what both see there is straight ahead
+NEAR_IN_DEG, STRIKE_DEG = (
+    10.0,
+    30.0,
+)  # likewise half a millimetre away, where disparity is larger; both eyes' zone there
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,38 +220,46 @@ def artr(clock: Clock) -> Circuit:
 def tectum(clock: Clock) -> Circuit:
     """Prey and danger (Bianco 2011; Semmelhack 2014 eLife 3:e04878; Temizer 2015 Curr Biol 25:1823).
 
-    `prey_L45` sees small ultraviolet spots 45 deg to the left of the left eye's straight ahead, `near_L` large ones in
-    the zone that both eyes share when they are turned in. Prey cells compete, so that one spot wins; those of one eye
-    drive TeO of the other side. Hunt holds on by itself and turns the eyes in; Strike answers to what is near for both
-    eyes during a hunt (Bianco 2015; Henriques 2019 Curr Biol 29:3887). Loom answers to a dark thing past its critical
+    `prey_L45` sees small ultraviolet spots 45 deg to the left of the left eye's straight ahead, `near_L45` larger ones,
+    as prey is within a millimetre, and only in a hunt. Of each kind cells compete, so that one spot wins, and what is
+    near wins over what is far; those of one eye drive TeO of the other side. Near gathers what one eye has near in
+    front. Hunt holds on by itself and turns the eyes in; Strike answers to Near of both eyes during a hunt (Bianco
+    2015; Henriques 2019 Curr Biol 29:3887). Loom answers to a dark thing past its critical
     size, Avoid to large spots at the side; a hunt holds Avoid down.
     """
     prey = [(eye, a) for eye in "LR" for a in AZIMUTHS_DEG]
-    names = [f"prey_{e}{a}" for e, a in prey] + [f"{k}_{s}" for k in ("near", "spot", "loom") for s in "LR"]
-    names += [f"{k}_{s}" for k in ("TeO", "Avoid", "Loom") for s in "LR"] + ["Hunt", "Strike"]
+    names = [f"{k}_{e}{a}" for k in ("prey", "near") for e, a in prey]
+    names += [f"{k}_{s}" for k in ("spot", "loom") for s in "LR"]
+    names += [f"{k}_{s}" for k in ("TeO", "Near", "Avoid", "Loom") for s in "LR"] + ["Hunt", "Strike"]
     edges: list[Edge] = []
     for eye, a in prey:
-        me, side = f"prey_{eye}{a}", _other(eye)
-        if a > BINOCULAR_DEG:
-            edges.append((me, f"TeO_{side}", (a - BINOCULAR_DEG) / 100))
-        edges += [(me, "Hunt", 1.6), (me, me, 0.3)]
+        far, near, side = f"prey_{eye}{a}", f"near_{eye}{a}", _other(eye)
+        # a fish turns about its middle, 1 mm behind its nose: by less than the azimuth that the nose has to prey
+        if a > TURNED_IN_DEG:
+            edges.append((far, f"TeO_{side}", ((a - TURNED_IN_DEG) / 140) ** 1.25))
+        if a > NEAR_IN_DEG:
+            edges.append((near, f"TeO_{side}", (a - NEAR_IN_DEG) / 150))
+        if a <= STRIKE_DEG:
+            edges.append((near, f"Near_{side}", 1.5))
+        edges += [(far, "Hunt", 1.6), (far, far, 0.3), (near, "Hunt", 1.6), ("Hunt", near, 0.5)]
         for other, b in prey:  # cells that may look at one thing do not compete: what one eye, turned in, sees further
             # out the other sees further in
             same = abs(a - b) <= 15 if other == eye else abs(a + b - 2 * TURNED_IN_DEG) <= 20
             if not same:
-                edges.append((me, f"prey_{other}{b}", -1.5))
+                edges += [(far, f"prey_{other}{b}", -1.5), (near, f"prey_{other}{b}", -1.5)]
+            if not (same or (other != eye and a + b <= 2 * TURNED_IN_DEG)):  # near: disparity is larger
+                edges.append((near, f"near_{other}{b}", -0.8))
     for side in "LR":  # named by the side of the brain: what the other eye sees
         eye = _other(side)
         edges += [(f"spot_{eye}", f"Avoid_{side}", 1.5), (f"loom_{eye}", f"Loom_{side}", 2.0)]
         edges += [(f"Avoid_{side}", "Hunt", -3.0), (f"Loom_{side}", "Hunt", -3.0), ("Hunt", f"Avoid_{side}", -2.0)]
         edges += [(f"Avoid_{side}", f"TeO_{side}", -1.0)]  # nobody turns to what is large before it hunts
-        edges += [(f"near_{eye}", "Hunt", 0.5), (f"near_{eye}", "Strike", 1.0)]
-        edges += [(f"near_{eye}", f"near_{side}", 0.2), ("Loom_" + side, "Strike", -3.0)]
+        edges += [(f"Near_{side}", "Strike", 1.2), (f"Loom_{side}", "Strike", -3.0)]
     edges += [("Hunt", "Hunt", 0.5), ("Hunt", "Strike", 0.8)]
-    taus = {"Hunt": 0.25, "TeO_L": 0.05, "TeO_R": 0.05, "Loom_L": 0.005, "Loom_R": 0.005, "Strike": 0.03}
+    taus = {"Hunt": 0.25, "TeO_L": 0.03, "TeO_R": 0.03, "Loom_L": 0.005, "Loom_R": 0.005, "Strike": 0.03}
     table = circuit_table(names, edges, "tectal prey and loom pathways, strengths fitted")
-    biases = {"Hunt": -0.45, "Strike": -1.85}
-    bias = np.array([biases.get(n, 0.0) for n in names], np.float32)
+    biases = {"Hunt": -0.45, "Strike": -2.0, "near": -0.5}
+    bias = np.array([biases.get(n.split("_")[0], 0.0) for n in names], np.float32)
     return Circuit(table, weigh, bias, clock, taus_s=np.array([taus.get(n, 0.02) for n in names]))
 
 
@@ -271,7 +283,7 @@ def passivity(clock: Clock) -> Circuit:
     edges: list[Edge] = [("Effort", "NE", 1.5), ("swum", "NE", -2.0), ("NE", "Astro", 30.0)]
     table = circuit_table(names, edges, "futile swimming after Mu 2019, strengths fitted")
     bias = np.array([0, 0, -0.2, -0.5], np.float32)
-    return Circuit(table, weigh, bias, clock, taus_s=np.array([0.02, 0.02, 1.0, 8.0]))
+    return Circuit(table, weigh, bias, clock, taus_s=np.array([0.02, 0.02, 1.0, 12.0]))
 
 
 def descending(clock: Clock) -> Circuit:

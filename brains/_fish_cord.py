@@ -35,8 +35,9 @@ DELAY_S = {"fast": 2e-4, "slow": 5e-4}  # times 1 + the distance in segments
 INHIBITION, EXCITATION = 0.125, 0.0625  # of one edge: C^2 x strength x speedmix = 0.25 x (1 or 0.5) x 0.5
 REACH = {"V2a fast": 15, "V2a slow": 3, "": 13}  # segments; V2a skip the nearest two
 # What descends and what leaves, beside the segments. `bout` starts swimming; `speed` adds fast drive; `bias` turns the
-# first cycle of a bout to its side; `bend` is a C-bend to its side; `fine` makes the next bouts smaller, their turn not
-PORTS = tuple(f"{name}_{side}" for name in ("bout", "speed", "bias", "bend", "fine") for side in "LR")
+# first cycle of a bout to its side; `bend` is a C-bend to its side; `fine` makes the next bouts smaller, their turn
+# not; `hold` makes it last longer
+PORTS = tuple(f"{name}_{side}" for name in ("bout", "speed", "bias", "bend", "fine", "hold") for side in "LR")
 CRANIAL = ("LR_L", "LR_R", "MR_L", "MR_R", "FIN_L", "FIN_R", "SB")  # rectus muscles of the eyes, fins, swim bladder
 UNIT_MV = 20.0  # of drive that counts as 1
 # How much more each segment bends in a J-turn than in other turns: none at the neck, 5 times at the tip (McElligott &
@@ -210,7 +211,7 @@ class FishCord:
         """At rest, somewhere between two bouts."""
         k = self._k
         rng = np.random.default_rng(seed)
-        gate = np.zeros(8, np.float32)
+        gate = np.zeros(9, np.float32)
         gate[0], gate[7] = rng.uniform(0, 0.6), self.p["bias_s"]
         return {
             "r": (1e-3 * rng.random(k["n"])).astype(np.float32),
@@ -218,7 +219,8 @@ class FishCord:
             "mean": np.zeros(k["n"], np.float32),
             "motor": np.zeros(2 * SEGMENTS, np.float32),
             "plant": np.zeros(len(self.table) - k["n"] - 2 * SEGMENTS, np.float32),
-            # accumulator, drive, its first value, s since the start, bias, bend side, s since the bend, bias time
+            # accumulator, drive, its first value, s since the start, bias, bend side, s since the bend, bias time,
+            # share of a J-turn
             "gate": gate,
             "key": np.array([rng.integers(2**32), 0], np.uint32),
             "at": np.zeros(1, np.int64),
@@ -260,7 +262,7 @@ class FishCord:
         motor = p["muscle"] * (k["to_motor"] @ mean[k["used"]])
         early = math.exp(-float(gate[3]) / float(gate[7])) if vigour else 0.0
         turn = p["bias_muscle"] * float(gate[4]) * early * vigour
-        shape = 1 + min(math.sqrt(float(gate[7]) / p["bias_s"]) - 1, 1.0) * J_SHAPE  # 1 along the tail in other bouts
+        shape = 1 + float(gate[8]) * J_SHAPE  # 1 along the tail in other bouts
         motor[:SEGMENTS] += shape * max(turn, 0.0)
         motor[SEGMENTS:] += shape * max(-turn, 0.0)
         if gate[5] and gate[6] <= p["bend_s"]:
@@ -302,7 +304,8 @@ class FishCord:
                 # J-turns: the end of the tail is held to one side for longer, which turns more and pushes less
                 # in recorded fish (zebrafish-bouts) the size of a turn does not hang on how far the bout goes (r = 0)
                 gate[:5] = 0.0, vigour, vigour, 0.0, bias * p["vigour"] / vigour
-                gate[7] = p["bias_s"] * finer**2
+                hold = 1 + max(0.0, (port["hold_L"] + port["hold_R"]) / 2)
+                gate[7:] = p["bias_s"] * finer**2 * hold, min(finer - 1, 1.0)
         escaping = gate[5] != 0 and gate[6] > p["bend_s"]
         held = gate[5] != 0 and gate[6] <= p["bend_s"]
         return gate, 0.0 if held else float(gate[1]), float(escaping)

@@ -21,7 +21,7 @@ from bestiary.envs._clock import Clock
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-TAU_S = {"Mauthner": 2e-3, "MiD2cm": 10e-3, "MiD3cm": 14e-3, "PHP": 5e-3, "viii": 1e-3, "relay": 15e-3}
+TAU_S = {"Mauthner": 2e-3, "MiD2cm": 25e-3, "MiD3cm": 29e-3, "PHP": 5e-3, "viii": 1e-3, "relay": 40e-3}
 THRESHOLD = {"Mauthner": 1.0, "MiD2cm": 0.4, "MiD3cm": 0.4, "PHP": 0.15, "viii": 0.0, "relay": 0.0}
 REFRACTORY_S, SPIKE_HZ, UNIT_MV = 0.02, 1000.0, 20.0
 DEPRESS, RECOVER_S = 0.08, 60.0  # share of the synapse's strength that a full tap uses up, and how it comes back
@@ -31,7 +31,7 @@ def mauthner_table() -> Connectome:
     names = [f"{k}_{s}" for k in ("viii", "PHP", "relay", "Mauthner", "MiD2cm", "MiD3cm") for s in "LR"]
     edges: list[Edge] = []
     for s, o in (("L", "R"), ("R", "L")):
-        edges += [(f"viii_{s}", f"Mauthner_{s}", 2.2), (f"viii_{s}", f"relay_{s}", 5.0)]
+        edges += [(f"viii_{s}", f"Mauthner_{s}", 2.2), (f"viii_{s}", f"relay_{s}", 11.0)]
         edges += [(f"relay_{s}", f"MiD2cm_{s}", 1.0), (f"relay_{s}", f"MiD3cm_{s}", 1.0)]
         edges += [
             (f"viii_{s}", f"PHP_{s}", 1.0),

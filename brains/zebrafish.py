@@ -112,12 +112,12 @@ def build(
 WORDS = {
     "ARTR_L": "type=ARTR & side=L",
     "ARTR_R": "type=ARTR & side=R",
-    "tectum": "TeO_L,TeO_R,Avoid_L,Avoid_R,Loom_L,Loom_R,Hunt,Strike",
+    "tectum": "TeO_L,TeO_R,Near_L,Near_R,Avoid_L,Avoid_R,Loom_L,Loom_R,Hunt,Strike",
     "vSPN_L": "type=vSPN & side=L",
     "vSPN_R": "type=vSPN & side=R",
     "lateral_line": "flow_L,flow_R",
-    "eye_L": "ds_*_L,rot_*_L,loom_L,spot_L,light_L,prey_L*,near_L",
-    "eye_R": "ds_*_R,rot_*_R,loom_R,spot_R,light_R,prey_R*,near_R",
+    "eye_L": "ds_*_L,rot_*_L,loom_L,spot_L,light_L,prey_L*,near_L*",
+    "eye_R": "ds_*_R,rot_*_R,loom_R,spot_R,light_R,prey_R*,near_R*",
 }
 
 

@@ -14,7 +14,7 @@ import bestiary
 from bestiary.bodies._fish_retina import PIXEL_DEG, fish_retina
 from bestiary.bodies.zebrafish import Zebrafish
 from bestiary.brains import zebrafish as brains
-from bestiary.brains._fish_circuits import AZIMUTHS_DEG, BINOCULAR_DEG, NEUTRAL
+from bestiary.brains._fish_circuits import AZIMUTHS_DEG, NEUTRAL, TURNED_IN_DEG
 from bestiary.brains._fish_cord import FishCord, segments_to_joints
 from bestiary.brains._parts import Composite
 from bestiary.brains.connectome import Connectome
@@ -78,7 +78,6 @@ class FishInterface:
     floor: Mapping[str, list[Array]]
     around: list[Array]
     bins: Array
-    front: Array
     upper: Array
     clock: Clock
     deaf: ClassVar[tuple[str, ...]] = ("luminance", "uv")  # it does without, where the body has no eyes
@@ -101,9 +100,8 @@ class FishInterface:
                 for a, f in zip(azimuth, level, strict=True)
             ]
         ).astype(np.float32)
-        front = np.stack([(a < NEAR_DEG) & f for a, f in zip(azimuth, level, strict=True)]).astype(np.float32)
         upper = np.stack([w[:, 2] > 0 for w in ways])  # what looms comes from above; floors have stripes
-        return cls(len(brain.names), names, floor, around, bins, front, upper, clock)
+        return cls(len(brain.names), names, floor, around, bins, upper, clock)
 
     def init(self) -> dict[str, Any]:
         n = self.upper.shape[1]
@@ -170,8 +168,6 @@ class FishInterface:
         ground = ground + np.float32(LOOK_S / FLOOR_S) * (light - ground)
         floor, crept = light - ground, state["crept"]
         state["ground"], state["crept"] = ground, crept + keep * (floor - crept)
-        ahead2 = [PIXEL_DEG**2 * float(front @ seen) for front, seen in zip(self.front, uv, strict=True)]
-        near = min(ahead2) > SMALL_DEG2  # both eyes have something near in front, which is then prey at any size
         for e, eye in enumerate("LR"):
             for way, back, pairs in (("fwd", "back", self.floor["fwd"][e]), ("left", "right", self.floor["left"][e])):
                 m = _motion(floor[e], crept[e], pairs)
@@ -191,14 +187,12 @@ class FishInterface:
             if uv[e].any():
                 area = PIXEL_DEG**2 * (self.bins[e] @ uv[e])  # deg^2 in the view of each prey neuron
                 whole = area + np.r_[area[1:], 0] + np.r_[0, area[:-1]]  # a large spot silences all cells that see some
-                size = np.where(np.array(AZIMUTHS_DEG) <= BINOCULAR_DEG, area, whole)
-                if near:
-                    size[np.array(AZIMUTHS_DEG) <= NEAR_DEG] = 0
+                size = np.where(np.array(AZIMUTHS_DEG) <= TURNED_IN_DEG, area, whole)
                 small = area / (area + 4.0) / (1 + (size / PREY_DEG2) ** 3)
-                for azimuth, share in zip(AZIMUTHS_DEG, small.tolist(), strict=True):
-                    self._give(drive, f"prey_{eye}{azimuth}", UNIT_MV * 1.5 * share)
-                share = (ahead2[e] / NEAR_DEG2) ** 3
-                self._give(drive, f"near_{eye}", UNIT_MV * 1.5 * share / (1 + share))
+                close = area / np.maximum(whole, 1e-3) / (1 + (NEAR_DEG2 / np.maximum(whole, 1e-3)) ** 3)
+                for azimuth, far, by in zip(AZIMUTHS_DEG, small.tolist(), close.tolist(), strict=True):
+                    self._give(drive, f"prey_{eye}{azimuth}", UNIT_MV * 1.5 * far)
+                    self._give(drive, f"near_{eye}{azimuth}", UNIT_MV * 1.5 * by)
                 large = float(whole[2:].max())
                 self._give(drive, f"spot_{eye}", UNIT_MV * max(0.0, (large - SMALL_DEG2) / (large + SMALL_DEG2)))
         glow = light.mean(1)
@@ -231,7 +225,7 @@ SWEEP_RAD_PER_S, QUIET_S = (
     1.5,
     0.1,
 )  # its own turning blinds loom and rotation cells so long (corollary discharge, assumed)
-NEAR_DEG, NEAR_DEG2 = 36.0, 45.0  # the zone that both eyes see when turned in, and the area of prey at a strike
+NEAR_DEG2 = 50.0  # where cells of near prey are half awake: 0.9 mm before the nose (tuned)
 SMALL_DEG2 = 20.0  # area of a spot of 5 deg: smaller is prey alone, larger is danger (Z36)
 PREY_DEG2 = 60.0  # where prey cells are half silent: what a hunting fish comes near to is not lost (tuned)
 

@@ -42,7 +42,8 @@ class Optomotor:
 
     Eyes that cast rays see the grating itself (the field `luminance`, NaN where the world is left as it is); drawn
     are panels. info: pattern_deg_per_s (+ to the left, 0 while it stands; ground: 0), pattern_m_per_s (ground),
-    slip_deg_per_s (pattern less turn), turned_rad (since from_s), forward_m, speed_m_per_s, distance_m.
+    slip_deg_per_s (pattern less turn), turned_rad (since from_s), along_m (ground, since from_s: way along its axis,
+    + where direction 1 moves to), forward_m, speed_m_per_s, distance_m.
     """
 
     seconds: float = 5.0
@@ -128,9 +129,14 @@ class Optomotor:
             "heading": heading_rad(pose),
             "first": heading_rad(pose),
             "turned": 0.0,
+            "along": 0.0,
             "unit_m": body.units.length,
             "level_m": level(body),
         }
+
+    def _bearing_rad(self, state: dict[str, Any]) -> float:
+        """Where direction 1 moves to, on the ground."""
+        return float(state["heading"] if self.with_heading else state["first"]) + math.radians(self.way_deg)
 
     def _on(self, time_s: float) -> bool:
         return self.from_s < time_s <= self.to_s
@@ -139,7 +145,7 @@ class Optomotor:
         if self.where == "drum":
             turn_mocap(model, data, "drum", state["shift"])
             return
-        bearing = (state["heading"] if self.with_heading else state["first"]) + math.radians(self.way_deg)
+        bearing = self._bearing_rad(state)
         turn_mocap(model, data, "stripes", bearing)
         way = np.array([math.cos(bearing), math.sin(bearing)])
         gone_m = state["shift"] % (self.period_L * state["length_m"])
@@ -158,8 +164,8 @@ class Optomotor:
             out[there] = self._grey((np.arctan2(at[:, 1], at[:, 0]) - state["shift"]) / math.radians(self.period_deg))
             return out
         there = position_m[:, 2] <= state["level_m"] + 0.02 * state["length_m"]
-        ahead = state["heading"] if self.with_heading else state["first"]
-        bearing = ahead + math.radians(self.way_deg)
+        bearing = self._bearing_rad(state)
+        ahead = bearing - math.radians(self.way_deg)
         at = position_m[there, :2] - (state["com_m"][:2] if self.with_heading else 0)
         along = at @ [math.cos(bearing), math.sin(bearing)]
         gone = np.full(len(along), state["shift"])
@@ -170,14 +176,18 @@ class Optomotor:
         return out
 
     def judge(self, state: dict[str, Any], pose: dict[str, Array], time_s: float) -> tuple[float, bool, dict[str, Any]]:
-        period_s = time_s - state["time_s"]
+        period_s, before_m = time_s - state["time_s"], state["com_m"]
         step_m, info = advance(state, pose, time_s)
         now = heading_rad(pose)
         turn = wrapped(now - state["heading"])
         state["heading"] = now
         on = self._on(time_s)
-        state["turned"] += turn if on else 0.0
-        drum = self.where == "drum"
+        drum, gone_m = self.where == "drum", pose["com_m"] - before_m
+        if on:
+            state["turned"] += turn
+            if not drum:
+                bearing = self._bearing_rad(state)
+                state["along"] += float(gone_m[0] * math.cos(bearing) + gone_m[1] * math.sin(bearing))
         per_s = state["sign"] * self.temporal_Hz * (
             math.radians(self.period_deg) if drum else self.period_L * state["length_m"]
         )  # fmt: skip
@@ -191,6 +201,7 @@ class Optomotor:
             "pattern_m_per_s": 0.0 if drum else speed,
             "slip_deg_per_s": math.degrees(speed - (turning if self.loop == "closed" else 0.0)) if drum and on else 0.0,
             "turned_rad": state["turned"],
+            "along_m": state["along"],
         }
         reward = state["sign"] * (math.degrees(turn) if drum else step_m / state["length_m"]) if on else 0.0
         return reward, False, info

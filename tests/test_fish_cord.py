@@ -139,6 +139,13 @@ def test_fine_bouts_are_smaller_and_their_turn_lasts_longer():
     assert small[7] == pytest.approx(4 * plain[7])
 
 
+def test_a_hold_makes_the_turn_of_a_bout_last_longer_and_no_j_turn_of_it():
+    drive = {"bout_L": 1.0, "bout_R": 1.0, "bias_L": 1.0, "hold_L": 1.5, "hold_R": 1.5}
+    gates = [s["gate"] for s in driven(cord(), 1.2, lambda t: drive, seed=1)]
+    first = next(g for g in gates if g[1] > 0)
+    assert first[7] == pytest.approx(2.5 * shipped("zebrafish")["bias_s"]) and first[8] == 0
+
+
 def test_a_cord_between_bouts_stands_still_and_starts_again():
     pulse = driven(cord(), 1.2, lambda t: {"bout_L": 1.0, "bout_R": 1.0} if t < 0.7 else {})
     moving = np.array([s["r"].any() for s in pulse])

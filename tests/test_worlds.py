@@ -356,6 +356,18 @@ def test_the_ground_glides_along_the_first_heading():
     assert np.isnan(sample(env, "luminance", [0, 0, 1e-3]))[0]
 
 
+@pytest.mark.parametrize("direction", [1, -1])
+def test_the_way_along_a_gratings_axis_has_a_sign_of_its_own(direction):
+    env = made("optomotor", where="ground", direction=direction, temporal_Hz=1.0, from_s=0.5)
+    first, turned = env._state["first"], env._state["first"] + 2.0
+    way = np.array([math.cos(first), math.sin(first), 0])
+    start_m = env._state["com_m"].copy()
+    for time_s, gone_m in ((0.4, 1e-4), (0.6, 3e-4), (0.8, 2e-4)):  # what is gone before it moves does not count
+        pose = {"midline_m": np.zeros((2, 3)), "com_m": start_m + gone_m * way, "heading_rad": np.array(turned)}
+        info = env.task.judge(env._state, pose, time_s)[-1]
+    assert info["along_m"] == pytest.approx(1e-4)
+
+
 def test_bars_stand_at_their_bearings_and_go_out():
     env = made("compass", bars_deg=(0.0, 120.0), bar_deg=40.0, goal_deg=-30.0, dark_s=(2.0, 3.0), jump_s=4.0)
     axis = env.pose()["midline_m"][0] - env.pose()["midline_m"][-1]

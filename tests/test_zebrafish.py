@@ -134,8 +134,7 @@ def test_a_tap_makes_a_c_bend_away_and_its_latency_hangs_on_the_mauthner_cells()
         bend = np.degrees([i["bend_rad"] for i in infos])
         assert bend.max() > 60  # away from the left
         latency.append(int((bend > 10).argmax()) - 50)
-    assert 3 <= latency[0] <= 15 < latency[1] + 5
-    assert latency[1] > latency[0] + 4
+    assert 3 <= latency[0] <= 15 < latency[1]
 
 
 @pytest.mark.parametrize("side", [1, -1])
@@ -269,7 +268,7 @@ def test_prey_on_one_side_turns_the_eyes_in_and_the_fish_to_it_through_the_tectu
         rate = animal.probe()["rate_Hz"]
         left, right = (float(rate[animal.index(f"MeL_{side}")][0]) for side in "LR")
         seen[lesion] = (np.degrees(infos[-1]["converged_rad"]), left - right)
-    assert seen[()][0] > 20 and seen[()][1] > 20
+    assert seen[()][0] > 20 and seen[()][1] > 5  # Hz: it turns by less than the azimuth (tectum)
     assert abs(seen["tectum",][0]) < 3 and abs(seen["tectum",][1]) < 1
 
 
@@ -291,9 +290,24 @@ def test_a_strike_needs_prey_near_for_both_eyes_and_a_hunt():
             state = part.advance(state, drive)
         return float(state["r"][names.index("Strike")])
 
-    both = {"near_L": 1.5, "near_R": 1.5}
+    one = {"near_L15": 1.5, "near_L30": 1.5}
+    both = {"near_L15": 1.5, "near_R15": 1.5}
     assert strike(**both, prey_L30=1.0) > 0.3
-    assert strike(near_L=1.5, prey_L30=1.0) < 0.05 and strike(**both, spot_L=1.5, spot_R=1.5, loom_L=2.0) == 0
+    assert strike(**one, prey_L30=1.0) < 0.05 and strike(**both, spot_L=1.5, spot_R=1.5, loom_L=2.0) == 0
+
+
+def test_near_prey_wins_over_far_prey_once_a_hunt_is_on():
+    part = tectum(CLOCK)
+    names = part.table.ids.tolist()
+    at = {n: i for i, n in enumerate(names)}
+    state, seen = part.init(0), []
+    for near in (0.0, 1.5):
+        drive = np.zeros(len(names), np.float32)
+        drive[at["prey_R60"]], drive[at["near_L60"]] = part.unit_mV, near * part.unit_mV
+        for _ in range(1500):
+            state = part.advance(state, drive)
+        seen.append(float(state["r"][at["TeO_L"]] - state["r"][at["TeO_R"]]))  # the right eye's less the left eye's
+    assert seen[0] > 0.1 and seen[1] < -0.1
 
 
 def test_the_bladders_reflex_lifts_a_fish_that_is_too_deep():
