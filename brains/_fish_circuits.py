@@ -25,10 +25,8 @@ Edge = tuple[str, str, float]
 AZIMUTHS_DEG = tuple(range(0, 121, 15))  # in each eye from straight ahead to the side, of the tectum's prey neurons
 NEUTRAL, GAS = 0.55, 1.4  # command of the bladder at which the fish neither sinks nor rises; strength of its reflex
 TURNED_IN_DEG = 21.0  # by how much each eye turns in for a hunt: what both see there is straight ahead
-NEAR_IN_DEG, STRIKE_DEG = (
-    10.0,
-    30.0,
-)  # likewise half a millimetre away, where disparity is larger; both eyes' zone there
+NEAR_IN_DEG = 10.0  # likewise half a millimetre away, where disparity is larger
+STRIKE_DEG = 30.0  # zone of both eyes there
 
 
 @dataclass(frozen=True, eq=False)
