@@ -363,7 +363,9 @@ def test_an_assay_stands_beside_the_published_value(tmp_path, monkeypatch):
 
     monkeypatch.setattr(_assay_controls, "run_controls", run_controls)
     monkeypatch.setattr(_assay, "run_assay", run_assay)
-    monkeypatch.setattr(_assay_table, "assays", lambda animal: {"crawl": SimpleNamespace(about="crawling")})
+    monkeypatch.setattr(
+        _assay_table, "assays", lambda animal: {"crawl": SimpleNamespace(about="crawling", controls={})}
+    )
     got = report("assay", "worm", "crawl", "--n", "3", "--seed", "5", "--control", "brain-off", "--out", tmp_path)
     assert got["assays"]["crawl"]["rows"] == [row]
     assert (asked["name"], asked["n"], asked["seed"], asked["control"]) == ("crawl", 3, 5, "brain-off")
@@ -384,6 +386,7 @@ def test_an_assay_stands_beside_the_published_value(tmp_path, monkeypatch):
     assert "did you mean 'weight-shuffle'" in call("assay", "worm", "--controls", "weight-shufle=2")[2]
     assert "degree-preserving=20" in call("assay", "worm", "--controls", "weight-shuffle=x")[2]
     assert call("assay", "worm", "--rewired", "2", "--refits", "one.json")[0] == 2
+    assert call("assay", "worm", "--rewired", "1", "--refits", "one.json,two.json")[0] == 2
     assert "goes with --controls" in call("assay", "worm", "--paired")[2]
     assert "every trial is a draw" in call("assay", "worm", "--paired", "--controls", "weight-shuffle=2")[2]
     assert call("assay", "worm", "--n", "0")[0] == 2

@@ -27,10 +27,8 @@ def command(options: Any) -> Outcome:
     for name, least in (("n", 1), ("jobs", 1), ("rewired", 1), ("control_n", 1)):
         if (value := getattr(options, name)) is not None and value < least:
             raise BestiaryError(f"{name} must be at least {least}, got {value}")
-    if options.refits and len(options.refits) != options.rewired:
-        raise BestiaryError(
-            f"{len(options.refits)} refits for {options.rewired or 0} rewired connectomes: give one each"
-        )
+    if (refits := words(options.refits)) and len(refits) != options.rewired:
+        raise BestiaryError(f"{len(refits)} refits for {options.rewired or 0} rewired connectomes: give one each")
     names = list(known) if options.assay == "all" else [options.assay]
     if options.paired:
         report, text = _paired(options, names, known)
@@ -100,7 +98,7 @@ def _controls(options: Any, names: list[str]) -> tuple[dict[str, Any], str]:
             options.animal,
             names,
             _asked(options),
-            parameters=options.refits or None,
+            parameters=words(options.refits) or None,
             intact_parameters=options.parameters,
             n=options.n,
             control_n=options.control_n,
