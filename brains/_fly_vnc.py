@@ -8,7 +8,7 @@ muscles of middle and hind legs are counterparts and not the same.
 `bestiary.animal("fly", connectome="circuits+vnc")` puts it between the cord's pattern units and its legs: a unit
 drives premotor neurons by the movement that their largest motor pool makes (`FUNCTIONS`, the authors' labels), motor
 neurons answer through the measured synapses, and what antagonistic pools say (`ANTAGONISTS`) lifts a leg, presses it
-down, takes it ahead and pushes it back along the step template of `bestiary.interfaces._fly_motor`. Measured are the
+down, takes it ahead and pushes it back along the step template of `bestiary.interfaces._fly_template`. Measured are the
 counts, muscles and transmitters; which units drive whom, how strongly, and what a pool does to the template is `tuned`,
 with the labels of the same matrix: so the matrix is asked to keep its pools apart, not to make a rhythm.
 """

@@ -17,8 +17,10 @@ from bestiary.envs._clock import Clock
 from bestiary.interfaces._fly_central import CompassSense, OdourSense
 from bestiary.interfaces._fly_eyes import EyeEncoder
 from bestiary.interfaces._fly_flight import SteeredFlight
-from bestiary.interfaces._fly_motor import Motor, Proprioception, Template
+from bestiary.interfaces._fly_motor import Motor
+from bestiary.interfaces._fly_proprioception import Proprioception
 from bestiary.interfaces._fly_senses import FlySenses
+from bestiary.interfaces._fly_template import Template
 from bestiary.interfaces._fly_tripod import tripod
 
 __all__ = ["BENCH", "CLOCK", "COMPONENTS", "DEMO", "PATTERN", "POLICIES", "FlyInterface", "assemble"]

@@ -13,8 +13,11 @@ import pytest
 fly = pytest.importorskip("bestiary.bodies.fly")
 
 from bestiary import assets  # noqa: E402
+from bestiary.bodies.fly import LEGS  # noqa: E402
 from bestiary.brains import _fly_cord as cord  # noqa: E402
-from bestiary.interfaces._fly_motor import LEGS, Motor, Proprioception, Template  # noqa: E402
+from bestiary.interfaces._fly_motor import Motor  # noqa: E402
+from bestiary.interfaces._fly_proprioception import Proprioception  # noqa: E402
+from bestiary.interfaces._fly_template import Template  # noqa: E402
 from bestiary.tasks.terrain import Terrain  # noqa: E402
 
 PERIOD_S = 0.002
@@ -288,3 +291,12 @@ def test_jump_leaves_the_ground_within_ten_milliseconds():
     assert claws[50] < 0.15e-3
     assert claws[56] > 0.2e-3
     assert out["height_m"][60] - out["height_m"][49] > 1.5e-3
+
+
+@pytest.mark.parametrize(("unit", "fore"), [("TTM", 0.0), ("raise", 5.0)])
+def test_a_jump_without_flight_comes_down_on_its_feet(unit: str, fore: float):
+    """Standing, by the giant fibre's muscle, and walking, in the long mode."""
+    lit = {f"{unit}*": 200.0}
+    out = run(lambda t: {"fore": fore} | (lit if 0.1 <= t < 0.1015 else {}), 0.26)
+    assert out["claws_m"][:, :, 2].min(1).max() > 0.5e-3
+    assert out["upright"][-1] > 0.9

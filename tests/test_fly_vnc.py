@@ -16,7 +16,8 @@ from bestiary.brains._fly_cord import FlyCord
 from bestiary.envs._clock import Clock
 from bestiary.errors import DataError
 from bestiary.interfaces._controls import control
-from bestiary.interfaces._fly_motor import Motor, Template
+from bestiary.interfaces._fly_motor import Motor
+from bestiary.interfaces._fly_template import Template
 
 ROOT = Path(os.environ.get("BESTIARY_DATA", Path(__file__).parents[2] / "shared" / "data"))
 FOLDER = ROOT / "fly" / "fanc_premotor_motor"
