@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import numpy as np
 
 from bestiary.bodies._base import Array
@@ -53,20 +55,7 @@ class Motor:
         self.period_s = period_s
         parts = ("head", "rostrum", "haustellum", "labrum", "antenna", "abdomen")
         mouth = ("rostrum", "haustellum", "labrum_left", "labrum_right", "head")
-        taken: tuple[str, ...] = (
-            "table",
-            "origin",
-            "low",
-            "step",
-            "where",
-            "centre",
-            "half",
-            "neutral",
-            "lead_s",
-            "spring",
-            "rest_rad",
-        )
-        taken += ("ways", "users", "holds", "leans", "kick", "tuck")
+        taken = (f.name for f in fields(t) if f.name in Fixed._fields)
         heights, press, slow = (np.array([by[leg[:2]] for leg in LEGS]) for by in (HEIGHTS, PRESS_MM, SLOW_MM))
         self._fixed = Fixed(
             **{name: getattr(t, name) for name in taken},
