@@ -154,7 +154,7 @@ class Stage:
 
     size: (width, height). body: (width, height) of the picture that `draw` gets. neurons: their names, in the order
     of the values. muscles: motor names; rows of muscles are told by the letters before the number ("MDL01" is of row
-    "MDL"). groups: a group per neuron ("sensory", ...), for the order and the labels. title: a line above.
+    "MDL"). groups: a group per neuron ("sensory", ...), for the order and the labels. title, foot: a line above, below.
     voltage_limits_mV: of the colours; None follows the values. rates: values are roots of firing rates, 1 at 100 Hz.
     """
 
@@ -167,6 +167,7 @@ class Stage:
         muscles: Sequence[str] = (),
         groups: Sequence[str] | None = None,
         title: str = "",
+        foot: str = "",
         seconds: float = 10.0,
         voltage_limits_mV: tuple[float, float] | None = None,
         rates: bool = False,
@@ -182,6 +183,7 @@ class Stage:
         self._pen = ImageDraw.Draw(self._paper)
         self._small, self._font = ImageFont.load_default(10), ImageFont.load_default(13)
         self._pen.text((body[0] + 12, 8), title, _INK, self._font)
+        self._pen.text((body[0] + 12, height - 17), _fit(foot, width - body[0] - 24, self._small), _FAINT, self._small)
         rows: dict[str, list[int]] = {}
         for i, name in enumerate(muscles):
             rows.setdefault(name.rstrip("0123456789"), []).append(i)
@@ -272,7 +274,8 @@ class Film:
 
     env: an EmbodiedEnv made with render_mode="rgb_array", or a wrapper of one. animal: see `Recorder`; the probe
     called `voltage` is drawn, and pose()["muscle"] where the body has it. fps: of the file. slow_motion: how many
-    times slower than life. size: (width, height) of the file. groups: see `Stage`; None takes `animal.groups`.
+    times slower than life. size: (width, height) of the file. groups, title, foot: see `Stage`; without groups those of
+    the animal.
     """
 
     def __init__(
@@ -286,6 +289,7 @@ class Film:
         size: tuple[int, int] = (960, 540),
         groups: Sequence[str] | None = None,
         title: str = "",
+        foot: str = "",
         seconds: float = 10.0,
         voltage: str = "voltage_mV",
     ) -> None:
@@ -306,6 +310,7 @@ class Film:
             muscles=muscles,
             groups=groups,
             title=title,
+            foot=foot,
             seconds=seconds,
             rates=self._rates,
         )

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import bestiary
+from bestiary._commands.run import _foot, basis
 from bestiary.assets import rows
 from bestiary.envs import EmbodiedEnv
 from bestiary.errors import UnknownNeuronError
@@ -94,3 +95,13 @@ def test_no_row_of_the_links_is_lost_to_a_misspelt_name() -> None:
     for part, query in ends:
         if part in parts and not query.startswith(LARGE_ONLY):
             assert len(parts[part].table.select(query)), (part, query)
+
+
+def test_a_run_says_what_its_brain_rests_on() -> None:
+    rows = basis(bestiary.animal("fly", connectome="circuits", without=BLIND))
+    by = {r["part"]: r for r in rows}
+    assert by["central"]["edges"] == ["functional_fit", "EM_mirrored"] and by["central"]["neurons"] > 700
+    assert by["cord"]["edges"] == ["tuned"]
+    assert by["compass"]["about"] == "not there: taken out"
+    assert _foot(rows) == "functional_fit: central · tuned: cord"
+    assert _foot([{"part": str(i), "edges": ["EM_cell"]} for i in range(5)]) == "EM_cell: 5 parts"

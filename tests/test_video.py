@@ -74,6 +74,8 @@ def test_a_stage_puts_neurons_of_a_group_together_and_muscles_in_rows():
     x, y, wide, tall = stage._muscle
     changed = np.abs(active.astype(int) - silent)[y : y + 4 * tall, x : x + wide].max((1, 2)) > 50
     assert changed[: tall - 2].all() and not changed[tall:].any()
+    plain, told = (Stage((400, 240), (240, 240), foot=foot).draw(body, 0.0) for foot in ("", "cord: tuned"))
+    assert (told != plain)[-17:, 252:].any() and (told == plain)[:-17].all()
     with pytest.raises(ValueError, match="no room"):
         Stage((300, 240), (240, 240))
 

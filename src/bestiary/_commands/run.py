@@ -7,7 +7,7 @@ import dataclasses
 import json
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -179,6 +179,7 @@ def close_loop(options: Any, env: Any, animal: Any, folder: Path, setup_s: float
     }
     report = {
         **asked,
+        "brain": basis(animal),
         "quantities": {name: {"value": value, "unit": unit} for name, (value, unit) in quantities.items()},
         "divergence": track.divergence if track is not None else "",
         "ended": track.ended if track is not None else "",
@@ -210,7 +211,9 @@ def _film(
 
         env.render()
         path = folder / (f"{options.animal}-from-{began_s:g}s.mp4" if began_s else f"{options.animal}.mp4")
-        return Film(path, env, animal, slow_motion=options.slow_motion, title=_title(options)), path
+        return Film(
+            path, env, animal, slow_motion=options.slow_motion, title=_title(options), foot=_foot(basis(animal))
+        ), path
     except (RenderError, ImportError) as error:
         missing.append(f"no video: {error}; `bestiary doctor` looks for what is missing")
         return None
@@ -248,13 +251,41 @@ def _title(options: Any) -> str:
     return " · ".join(p for p in parts if p)
 
 
+def basis(animal: Any) -> list[dict[str, Any]]:
+    """Of a brain made of parts: neurons, provenance of the edges, the commonest first, and source of each; of a part
+    that is missing, why."""
+    tables = {name: part.table for name, part in getattr(animal.brain, "parts", {}).items()}
+    missing = animal.about.get("missing") or {}
+    rows = []
+    for name, found in tables.items():
+        counts = found.provenance.counts()
+        tags = sorted(counts, key=counts.__getitem__, reverse=True)
+        rows.append({"part": name, "neurons": len(found), "edges": tags, "about": found.source})
+    return rows + [{"part": k, "neurons": 0, "edges": [], "about": f"not there: {why}"} for k, why in missing.items()]
+
+
+def _foot(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Which parts rest on what, by the commonest provenance of their edges: for the film."""
+    by: dict[str, list[str]] = {}
+    for row in rows:
+        if row["edges"]:
+            by.setdefault(row["edges"][0], []).append(row["part"])
+    each = (f"{tag}: {', '.join(names) if len(names) < 4 else f'{len(names)} parts'}" for tag, names in by.items())
+    return " · ".join(each)
+
+
 def _text(options: Any, quantities: dict[str, tuple[float, str]], report: dict[str, Any]) -> str:
-    rows: list[tuple[str, Any, str]] = [(name, value, unit) for name, (value, unit) in quantities.items()]
-    lines = [f"{_title(options)} · seed {options.seed}", table(rows)]
+    found = [(name, value, unit) for name, (value, unit) in quantities.items()]
+    lines = [f"{_title(options)} · seed {options.seed}", table(found)]
     if report["divergence"]:
         lines.append(f"it diverged: {report['divergence']}")
     if report["ended"]:
         lines.append(f"it ended early: {report['ended']}")
+    if report["brain"]:
+        lines += [
+            "brain",
+            table([(r["part"], r["neurons"], ", ".join(r["edges"]), r["about"]) for r in report["brain"]]),
+        ]
     files = [(k, ", ".join(map(str, v)) if isinstance(v, list) else v) for k, v in report["files"].items() if v]
     return "\n".join([*lines, "files", table(files)])
 
