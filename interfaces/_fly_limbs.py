@@ -43,7 +43,7 @@ LEAN_MM_PER_HZ, CROUCH_MM_PER_HZ = 0.009, 0.006
 RELAX_S = 0.04  # in which a leg that has landed gives way again
 GIVES_MM = 0.4  # by which a leg whose pools press it down not at all gives way in stance
 RAISE_S, RAISE_ACTION = 0.016, -0.045  # wings go up by 1.5 rad: the pulse, and the action of both yaw motors in it
-KICK_S = 0.012  # in which a jump stretches the legs
+KICK_S = 0.006  # in which a jump stretches the legs; then they are drawn up
 TOUCH_HZ = 50.0  # of a contact unit: below it the claw is in the air, and the rate is what fades of the last touch
 
 

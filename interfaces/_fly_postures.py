@@ -56,7 +56,7 @@ CYCLE = 48  # steps of a program's table
 LEAN_MM = {"T1": -0.05, "T2": 0.0, "T3": 0.35}  # how far ahead the body goes over the legs that stay
 # How far from the end of its range each joint stays in a jump: middle claws are 0.3 mm ahead of the centre of mass, and
 # pushed as far as they go they threw the fly on its back
-SHORT_RAD = {"T2": np.array([0, 0, 0.5, 0, 0, 1.0, 0]), "T3": np.zeros(7)}
+SHORT_RAD = {"T2": np.array([0, 0, 0.5, 0, 0, 0.7, 0]), "T3": np.zeros(7)}
 
 
 def grooming_ways(
