@@ -307,7 +307,7 @@ def build(
         connectome = read_connectome(connectome)
     module = bestiary.load("interfaces", name)
     body = bestiary.load("bodies", name).BODY
-    clock = Clock(**module.CLOCK) if clock is None else clock if isinstance(clock, Clock) else Clock(**clock)
+    clock = Clock.of(module.CLOCK if clock is None else clock)
     lesion, silence, without = _tuple(lesion), _tuple(silence), _tuple(without)
     check_components(without, module.COMPONENTS)
     chosen = control_of(control, control_seed)
