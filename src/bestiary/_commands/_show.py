@@ -7,11 +7,14 @@ import json
 import math
 import os
 import sys
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import bestiary
+from bestiary.errors import BestiaryError
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,17 @@ def bar(total: float | None, text: str, unit: str = "s", form: str | None = None
 def say(text: str) -> None:
     """A remark on stderr."""
     print(f"bestiary: {text}", file=sys.stderr, flush=True)
+
+
+def folder_for(files: str | Path) -> Path:
+    """The folder, made where it is missing. BestiaryError, before any work is lost, where nothing can be written."""
+    folder = Path(files)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise BestiaryError(f"cannot write into {folder} ({error.strerror}): give --out another place") from error
+    return folder
 
 
 def words(given: Iterable[str]) -> tuple[str, ...]:
