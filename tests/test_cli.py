@@ -142,6 +142,15 @@ BAD = {
     "size of an animal": ["estimate", "worm", "--dt-ms", "1"],
     "a folder as connectome": ["export", ".", "a.csv"],
     "a stimulus after the end": ["run", "worm", "--seconds", "2", "--stimulate", "AVA:20pA@5-8"],
+    "bench of a network": ["bench", "turing", "--repeats", "0"],
+    "bench of many on it": ["bench", "scale", "--device", "tpu"],
+    "stimulus number": ["run", "worm", "--stimulate", "AVA:1.2.3pA@1-2"],
+    "assay parameters": ["assay", "worm", "crawl", "--parameters", "nowhere.json"],
+    "screen seconds": ["screen", "worm", "--lesion-each", "AVA", "--assay", "touch", "--seconds", "-1"],
+    "screen drive": ["screen", "worm", "--stimulate-each", "AVA", "--assay", "touch", "--drive", "foo"],
+    "screen drive of lesions": ["screen", "worm", "--lesion-each", "AVA", "--assay", "touch", "--drive", "5pA"],
+    "screen among": ["screen", "worm", "--lesion-each", "AVA", "--assay", "touch", "--among", "AVB"],
+    "assay of pairs": ["screen", "worm", "--stimulate-pairs", "--assay", "touch"],
     "bench python": ["bench", "engine", "--brian2", "nowhere/python"],
 }
 
@@ -432,3 +441,5 @@ def test_an_assay_stands_beside_the_published_value(tmp_path, monkeypatch):
     assert "goes with --controls" in call("assay", "worm", "--paired")[2]
     assert "every trial is a draw" in call("assay", "worm", "--paired", "--controls", "weight-shuffle=2")[2]
     assert call("assay", "worm", "--n", "0")[0] == 2
+    row["n"] = 0
+    assert call("assay", "worm")[0] == 1, "nothing could be measured"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import json
 import math
@@ -119,6 +120,13 @@ def known_animal(name: str, folder: str = "bodies") -> None:
     """LookupError with the nearest name, before anything heavy is imported."""
     if name not in (names := bestiary.animals(folder)):
         raise LookupError(f"no animal {name!r}; {bestiary.nearest(name, names, 'animal')}")
+
+
+def refuse_given(options: Any, names: Iterable[str], why: str) -> None:
+    """BestiaryError for those of the options `names` that were given: they would change nothing, and why."""
+    default = {field.name: field.default for field in dataclasses.fields(options)}
+    if given := ["--" + name.replace("_", "-") for name in names if getattr(options, name) != default[name]]:
+        raise BestiaryError(f"{', '.join(given)} would change nothing: {why}")
 
 
 def check_acts(options: Any, *names: str) -> None:

@@ -51,7 +51,10 @@ def command(options: Any) -> Outcome:
 
 def _kept(options: Any, report: dict[str, Any], text: str) -> Outcome:
     """The outcome, written into --out where that was asked for."""
-    outcome = Outcome({"animal": options.animal, "seed": options.seed, "control": options.control, **report}, text)
+    rows = [row for assay in report.get("assays", {}).values() for row in assay["rows"]]
+    nothing = bool(rows) and not any(row["n"] for row in rows)
+    asked = {"animal": options.animal, "seed": options.seed, "control": options.control}
+    outcome = Outcome({**asked, **report}, text, int(nothing))
     if options.out is not None:
         folder = Path(options.out)
         (folder / "assay.json").write_text(outcome.json() + "\n", encoding="utf-8")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import Any
 
-from bestiary._commands._show import Outcome, known_animal, physics, say, size, table
+from bestiary._commands._show import Outcome, known_animal, physics, refuse_given, say, size, table
 from bestiary.errors import BestiaryError
 
 _OF_SIZE = ("model", "rate", "dt_ms", "compartments", "delay_steps", "plastic")  # what an animal has of its own
@@ -17,12 +17,7 @@ def command(options: Any) -> Outcome:
         raise BestiaryError("give an animal, or both --neurons and --synapses")
     if options.animal:
         known_animal(options.animal, "interfaces")
-        given = [f.name for f in fields(options) if f.name in _OF_SIZE and getattr(options, f.name) != f.default]
-        if given:
-            words = ", ".join("--" + name.replace("_", "-") for name in given)
-            raise BestiaryError(
-                f"{words} would change nothing: {options.animal} has its own; they go with --neurons and --synapses"
-            )
+        refuse_given(options, _OF_SIZE, f"{options.animal} has its own; they go with --neurons and --synapses")
         physics()
     from bestiary.tasks import _estimate
 
