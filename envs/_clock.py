@@ -44,16 +44,17 @@ class Clock:
             object.__setattr__(self, f"{name}_s", float(Fraction(getattr(self, name))))
 
     @classmethod
-    def of(cls, given: Clock | Mapping[str, str]) -> Clock:
-        """A clock as it is, or from its periods by name. Raises ClockError."""
+    def of(cls, given: Clock | Mapping[str, str] | None, usual: Mapping[str, str]) -> Clock:
+        """A clock as it is, or from periods by name, with the `usual` ones of those not given. Raises ClockError."""
         if isinstance(given, Clock):
             return given
+        given = {} if given is None else given
         if not isinstance(given, Mapping):
             raise ClockError(f"a clock is a Clock or its periods by name, {{'control': '0.01'}}; got {given!r}")
         for name in given:
             if name not in _NAMES:
                 raise ClockError(f"a clock has no period {name!r}; {bestiary.nearest(name, _NAMES, 'period')}")
-        return cls(**given)
+        return cls(**{**usual, **given})
 
     def _ratio(self, name: str) -> int:
         control, period = Fraction(self.control), Fraction(getattr(self, name))

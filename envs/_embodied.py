@@ -75,7 +75,7 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
     which a brain may seed itself.
 
     animal, task: names of files in bodies/ and tasks/, or a Body and a Task themselves. medium: passed to
-    `body.set_medium`; None keeps the body's own. clock: a Clock or its fields; None takes the body's periods.
+    `body.set_medium`; None keeps the body's own. clock: a Clock or periods by name; those not given are the body's.
     render_mode: None, "rgb_array" or "human". slow_motion: how many times slower than life pictures run; it only
     changes `metadata["render_fps"]` and the pace of the window. width, height: pixels. camera: "follow" (the
     default), "arena" (all of it from above), or the name of a camera of the model. bad_action: "raise", or "clip" to
@@ -115,9 +115,8 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
             raise RenderError(f"a picture is 1 to {_PIXELS} pixels wide and high, got {width} x {height}")
         self.body = _of("bodies", "BODY", animal, body_options)
         self.task = _of("tasks", "TASK", task, task_options)
-        if clock is None:
-            clock = {"control": self.body.control_s, "brain": self.body.physics_s, "physics": self.body.physics_s}
-        self.clock = Clock.of(clock)
+        physics = self.body.physics_s
+        self.clock = Clock.of(clock, {"control": self.body.control_s, "brain": physics, "physics": physics})
         self.medium, self.render_mode, self.slow_motion, self.camera = medium, render_mode, float(slow_motion), camera
         self.metadata = {**self.metadata, "render_fps": 1 / (self.clock.control_s * self.slow_motion)}
         self.width, self.height, self.bad_action = int(width), int(height), bad_action

@@ -263,6 +263,8 @@ def test_names_that_do_not_exist():
 def test_clocks(name):
     with pytest.raises(ClockError, match="nearest physics period"):
         make(name, clock={"control": "0.01", "brain": "0.01", "physics": "0.003"})
+    slower = {"control": str(2 * float(make(name).body.control_s))}  # what is not given is the body's
+    assert make(name, clock=slower).clock.physics == make(name).clock.physics
     with pytest.raises(ClockError, match="did you mean 'control'"):
         make(name, clock={"contrl": "0.01"})
     with pytest.raises(ClockError, match="by name"):
