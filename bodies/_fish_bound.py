@@ -13,6 +13,7 @@ from bestiary.bodies._base import Sense
 from bestiary.bodies._eye import Eye
 from bestiary.bodies._fish_drag import ALONG, UP, resistance, turning
 from bestiary.bodies._fish_retina import LOOKS, fish_retina
+from bestiary.bodies._fish_shape import outline_m
 
 if TYPE_CHECKING:
     from bestiary.bodies.zebrafish import Zebrafish
@@ -148,7 +149,7 @@ class Bound:
             up_sites=ids("site", up_links),
             near_bottom=(body.bottom_m + 0.4 * body.length_m) / u.length,
             bottom=body.bottom_m / u.length,
-            half_height=body.outline_m(body.link_fraction[list(UP)])[1] / u.length,
+            half_height=outline_m(body.link_fraction[list(UP)], body.length_m)[1] / u.length,
             hold=2e-3 / (u.force / u.length),  # N/m: the weight of a larva in water dents it by 10 um
             memory=slice(model.nuserdata - len(rows), model.nuserdata) if body.reactive else slice(0, 0),
             eye=tuple(_eye(model, side, u.length) for side in "LR") if body.eyes else (),

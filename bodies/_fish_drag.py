@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Any
 import mujoco
 import numpy as np
 
+from bestiary import nearest
+from bestiary.bodies._fish_shape import sections
+from bestiary.errors import MediumError
+
 if TYPE_CHECKING:
     from bestiary.bodies.zebrafish import Zebrafish
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-WATER_KG_PER_M3 = 1000.0
+WATER_KG_PER_M3, _WATER_PA_S = 1000.0, 1e-3
 ALONG = (0, 3, 6, 9)  # links that carry the drag along the body, and
 UP = (0, 4, 8)  # the drag up and down: the totals do not depend on how many
 
@@ -43,7 +47,7 @@ def resistance(body: Zebrafish, viscosity_Pa_s: float) -> list[tuple[str, int, f
 
     The names end in the site on which they act. Along the body and up, a few links carry the drag of all.
     """
-    u, n, part = body.units, body.n_links, body.sections()
+    u, n, part = body.units, body.n_links, sections(body)
     half_rho, long = WATER_KG_PER_M3 / 2, part["long"]
     across = body.normal_viscous * viscosity_Pa_s * long
     across2 = half_rho * body.normal_drag * part["height"] * long
@@ -64,7 +68,19 @@ def resistance(body: Zebrafish, viscosity_Pa_s: float) -> list[tuple[str, int, f
 def turning(body: Zebrafish, viscosity_Pa_s: float) -> Array:
     """(3,) torque per turning of the head about its axes, model units: rolling of the whole, 4 pi viscosity r^2 per
     length; nodding and turning of the head as a cylinder."""
-    u, part = body.units, body.sections()
+    u, part = body.units, sections(body)
     end_on = body.normal_viscous * viscosity_Pa_s * body.head_m**3 / 12 / u.torque
     roll = 4 * math.pi * viscosity_Pa_s * (part["height"] ** 2 / 4 * part["long"]).sum() / u.torque
     return np.array([roll, end_on, end_on])
+
+
+def viscosity_Pa_s(medium: Any) -> float:
+    """Of "water" (1 mPa s) or a number in Pa s, 1e-4 to 1. Raises MediumError."""
+    if isinstance(medium, str):
+        if medium != "water":
+            raise MediumError(f"no medium {medium!r} for a fish; {nearest(medium, ['water'], 'medium')}, or Pa s")
+        return _WATER_PA_S
+    good = isinstance(medium, int | float) and not isinstance(medium, bool) and math.isfinite(medium)
+    if not good or not 1e-4 <= medium <= 1:
+        raise MediumError(f"viscosity for a fish must be from 1e-4 to 1 Pa s, got {medium!r}; water is 1e-3")
+    return float(medium)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import mujoco
 import numpy as np
 
+from bestiary.bodies._fish_shape import outline_m
+
 if TYPE_CHECKING:
     from bestiary.bodies.zebrafish import Zebrafish
 
@@ -34,7 +36,7 @@ def _skin(
     n, u = body.n_links, body.units.length
     size = body.length_m / u
     along = np.unique(np.concatenate([(1 - np.cos(np.linspace(0, np.pi, 40))) / 2, np.linspace(0, 1, 50)]))
-    w, h, fin = body.outline_m(along) / u
+    w, h, fin = outline_m(along, body.length_m) / u
     up = fin if fins else h * swell
     vertices = np.stack(
         [

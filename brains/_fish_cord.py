@@ -36,8 +36,8 @@ INHIBITION, EXCITATION = 0.125, 0.0625  # of one edge: C^2 x strength x speedmix
 REACH = {"V2a fast": 15, "V2a slow": 3, "": 13}  # segments; V2a skip the nearest two
 # What descends and what leaves, beside the segments. `bout` starts swimming; `speed` adds fast drive; `bias` turns the
 # first cycle of a bout to its side; `bend` is a C-bend to its side; `fine` makes the next bouts smaller, their turn
-# not; `hold` makes it last longer
-PORTS = tuple(f"{name}_{side}" for name in ("bout", "speed", "bias", "bend", "fine", "hold") for side in "LR")
+# not; `hold` makes a turn last longer; `brief` makes the next bout fade sooner
+PORTS = tuple(f"{name}_{side}" for name in ("bout", "speed", "bias", "bend", "fine", "hold", "brief") for side in "LR")
 CRANIAL = ("LR_L", "LR_R", "MR_L", "MR_R", "FIN_L", "FIN_R", "SB")  # rectus muscles of the eyes, fins, swim bladder
 UNIT_MV = 20.0  # of drive that counts as 1
 # How much more each segment bends in a J-turn than in other turns: none at the neck, 5 times at the tip (McElligott &
@@ -211,8 +211,8 @@ class FishCord:
         """At rest, somewhere between two bouts."""
         k = self._k
         rng = np.random.default_rng(seed)
-        gate = np.zeros(9, np.float32)
-        gate[0], gate[7] = rng.uniform(0, 0.6), self.p["bias_s"]
+        gate = np.zeros(10, np.float32)
+        gate[0], gate[7], gate[9] = rng.uniform(0, 0.6), self.p["bias_s"], 1.0
         return {
             "r": (1e-3 * rng.random(k["n"])).astype(np.float32),
             "past": np.zeros((k["high"], k["n"]), np.float32),
@@ -220,7 +220,7 @@ class FishCord:
             "motor": np.zeros(2 * SEGMENTS, np.float32),
             "plant": np.zeros(len(self.table) - k["n"] - 2 * SEGMENTS, np.float32),
             # accumulator, drive, its first value, s since the start, bias, bend side, s since the bend, bias time,
-            # share of a J-turn
+            # share of a J-turn, how many times sooner it fades
             "gate": gate,
             "key": np.array([rng.integers(2**32), 0], np.uint32),
             "at": np.zeros(1, np.int64),
@@ -283,12 +283,13 @@ class FishCord:
         gate[6] += dt
         if abs(bend) > 0.5 and (not gate[5] or gate[6] > p["bend_rest_s"]):
             gate[:7] = 0.0, p["escape_vigour"], p["escape_vigour"], 0.0, 0.0, math.copysign(1, bend), 0.0
+            gate[9] = 1.0
         if not self.gated:
             gate[3] += dt
             gate[1] = tonic * p["vigour"]
         elif gate[1] > 0:
             gate[3] += dt
-            gate[1] *= math.exp(-dt / p["fade_s"])
+            gate[1] *= math.exp(-dt * float(gate[9]) / p["fade_s"])
             if gate[1] < p["stop"] * gate[2]:
                 gate[1] = 0.0
                 gate[5] = 0.0 if gate[6] > p["bend_rest_s"] else gate[5]
@@ -305,7 +306,8 @@ class FishCord:
                 # in recorded fish (zebrafish-bouts) the size of a turn does not hang on how far the bout goes (r = 0)
                 gate[:5] = 0.0, vigour, vigour, 0.0, bias * p["vigour"] / vigour
                 hold = 1 + max(0.0, (port["hold_L"] + port["hold_R"]) / 2)
-                gate[7:] = p["bias_s"] * finer**2 * hold, min(finer - 1, 1.0)
+                brief = 1 + max(0.0, (port["brief_L"] + port["brief_R"]) / 2)
+                gate[7:] = p["bias_s"] * finer**2 * hold, min(finer - 1, 1.0), brief
         escaping = gate[5] != 0 and gate[6] > p["bend_s"]
         held = gate[5] != 0 and gate[6] <= p["bend_s"]
         return gate, 0.0 if held else float(gate[1]), float(escaping)

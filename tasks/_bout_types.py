@@ -37,14 +37,15 @@ SMALL_MM, SLOW_MM_PER_S, BURST_MM_PER_S = 1.2, 12.0, 40.0
 CAPTURE_MM_PER_S, LONG_MM = 12.0, 1.5  # capture swims are faster than approaches; the long ones go further
 C_DEG, C_S, LATE_S = 100.0, 0.02, 0.015  # a C-start turns the head so far so soon (`c_bends`); short latency is below
 CONVERGED_DEG = 30.0
-_LONGEST_S = 0.5
+_LONGEST_S, _RISE_S = 0.5, 0.2  # of what is looked at, and from its beginning to its fastest
 
 
 def bout_types(track: Track) -> list[str]:
     """The type of every bout of a track, of the last one too: what it does in at most 0.5 s."""
     found = bouts(track)
-    start, peaks = found["start"], found["peak_mm_per_s"]
     period = float(np.median(np.diff(track.time_s)))
+    start = np.maximum(found["start"], found["peak"] - round(_RISE_S / period))  # less the rest before
+    peaks = found["peak_mm_per_s"]
     heading = np.degrees(np.unwrap(track.pose["heading_rad"]))
     eyes = np.degrees(track.pose["eye_rad"][:, 1] - track.pose["eye_rad"][:, 0])
     out = []

@@ -25,7 +25,8 @@ KINDS = ("interval_s", "displacement_mm", "turn_deg")
 
 
 def bouts(track: Track) -> dict[str, Array]:
-    """start (k,) samples, and of the k - 1 whole bouts: interval_s, displacement_mm, turn_deg (+ left)."""
+    """start and peak (k,) samples, peak_mm_per_s (k,); of the k - 1 whole bouts interval_s, displacement_mm, turn_deg
+    (+ left)."""
     from scipy.signal import find_peaks
 
     t = track.time_s
@@ -43,6 +44,7 @@ def bouts(track: Track) -> dict[str, Array]:
     heading = np.unwrap(np.arctan2(head[:, 1], head[:, 0]))
     return {
         "start": at,
+        "peak": peaks,
         "peak_mm_per_s": 1e3 * speed[peaks],
         "interval_s": np.diff(t[at]),
         "displacement_mm": 1e3 * np.linalg.norm(np.diff(track.com_m[at, :2], axis=0), axis=1),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from test_zebrafish import made_up_track
@@ -45,3 +47,20 @@ def test_pooled_bouts_lie_as_near_as_they_do(monkeypatch, tmp_path):
     assert "500 bouts and 1200 recorded" in _bout_pool.text([near])
     _bout_pool.draw(like, tmp_path / "bouts.png")
     assert (tmp_path / "bouts.png").stat().st_size > 10_000
+
+
+def test_the_rest_before_a_bout_is_no_part_of_it():
+    """A fish that drifts a little faster and faster was slowest long before its bout."""
+    track = made_up_track()
+    k = int((track.time_s <= 0.3).sum())  # where the first bout begins
+
+    def rested(x):
+        return np.concatenate([np.repeat(x[:1], 200, axis=0), x[k:]])
+
+    time_s = 0.005 * np.arange(len(track.time_s) - k + 200)
+    com = rested(track.com_m)
+    com[:200, 0] -= 1e-5 * (time_s[200] ** 2 - time_s[:200] ** 2)
+    pose = {key: rested(value) for key, value in track.pose.items()}
+    late = replace(track, time_s=time_s, midline_m=rested(track.midline_m), com_m=com, pose=pose)
+    assert _bouts.bouts(late)["start"][0] < 100
+    assert bout_types(late) == bout_types(track)

@@ -150,3 +150,21 @@ def test_a_cord_between_bouts_stands_still_and_starts_again():
     pulse = driven(cord(), 1.2, lambda t: {"bout_L": 1.0, "bout_R": 1.0} if t < 0.7 else {})
     moving = np.array([s["r"].any() for s in pulse])
     assert moving.any() and not moving[-1] and not pulse[-1]["past"].any()
+
+
+def test_a_brief_bout_fades_sooner_and_is_as_strong():
+    usual, brief = (
+        driven(cord(), 1.2, lambda t, more=more: {"bout_L": 1.0, "bout_R": 1.0, "brief_L": more, "brief_R": more})
+        for more in (0.0, 1.0)
+    )
+    lasts = [next(i for i, g in enumerate(v[v.argmax() :]) if g == 0) for v in map(vigour_of, (usual, brief))]
+    assert max(vigour_of(usual)) == max(vigour_of(brief))
+    assert lasts[1] == pytest.approx(lasts[0] / 2, abs=2)
+
+
+def vigour_of(states):
+    """Drive of the rhythm over time, up to the end of the first bout."""
+    vigour = np.array([s["gate"][1] for s in states])
+    start = np.flatnonzero(vigour)[0]
+    end = start + np.flatnonzero(vigour[start:] == 0)[0]
+    return vigour[: end + 1]

@@ -310,6 +310,21 @@ def test_near_prey_wins_over_far_prey_once_a_hunt_is_on():
     assert seen[0] > 0.1 and seen[1] < -0.1
 
 
+@pytest.mark.parametrize(("spot", "side"), [("R", -1), ("L", 1)])
+def test_a_large_spot_starts_a_burst_away_from_it(spot, side):
+    """Avoid_R hears the left eye. Of the first bout: when, its drive (1 in a usual one) and its bias."""
+    obs = EmbodiedEnv("zebrafish", "locomotion", body_options={"eyes": False}).reset(seed=0)[0]
+    animal = bestiary.animal("zebrafish", stimulate=[f"Avoid_{spot}:20pA@0-1"])
+    for seed in (1, 2):
+        animal.reset(seed)
+        for _ in range(600):
+            animal.act(obs)
+            gate = animal._state["cord"]["gate"]
+            if gate[1] > 0:
+                break
+        assert gate[2] > 1.3 and side * gate[4] > 0
+
+
 def test_the_bladders_reflex_lifts_a_fish_that_is_too_deep():
     animal = bestiary.animal("zebrafish")
     obs = EmbodiedEnv("zebrafish", "locomotion", body_options={"eyes": False}).reset(seed=0)[0]  # it does without eyes
