@@ -19,7 +19,7 @@ LEVELS = 6
 SIZE = 15  # cells a side
 NODES = 2 ** (LEVELS + 1) - 1
 HOME = NODES  # 127, as in the recordings
-_HOME_CELLS = 5  # a mouse and its tail have room
+_HOME_CELLS = 5  # room for a tail
 _LID_M = 0.002
 
 
