@@ -15,7 +15,6 @@ from numba import types
 from numba.extending import intrinsic
 
 BLOCK = 1024
-MOST = 16  # background events of one step on one cell: at a mean of 2.3 more come once in 1e10 steps
 GOLD = np.uint64(0x9E3779B97F4A7C15)
 _FAST = {"contract", "nsz"}  # no reordering: results do not depend on vectors
 

@@ -19,7 +19,6 @@ from bestiary.errors import BestiaryError
 Array = np.ndarray[Any, np.dtype[Any]]
 
 SMALLEST = 0.001
-DENSE = 0.1  # share of a source population that may be inputs of one cell before "K much less than N" fails
 CORRELATIONS_FROM = 1.0  # shares of neurons and of inputs below which correlations are those of another network
 
 

@@ -70,6 +70,7 @@ def network(connectome: Connectome, p: Mapping[str, float], without: tuple[str, 
     strength = np.where(cross | cross.T, p["cross_head"], 1.0)
     cross = np.outer(of(*FORWARD), of(*BACKWARD))
     strength[cross | cross.T] = p["cross_command"]
+    strength[np.outer(of("AVB", *HEAD_D, *HEAD_V, "RMD"), of("RIM"))] = p["rim_strength"]
     sensory = connectome.kinds[rows] == "sensory"
     inter = (connectome.kinds[rows] == "inter") & ~of(*FORWARD, *BACKWARD)
     strength = strength * np.where(sensory, p["sensory_strength"], 1.0)[None, :]
@@ -77,9 +78,13 @@ def network(connectome: Connectome, p: Mapping[str, float], without: tuple[str, 
     strength = strength * np.where(np.outer(~motor, inter), p["inter_strength"], 1.0)
     gap = table("gap")
     np.fill_diagonal(gap, 0)
-    for command, motor in (("AVB", GROUPS["b"]), ("AVA", GROUPS["a"])):
-        joint = np.outer(of(command), of(*motor))
-        gap[joint | joint.T] *= p["command_gap"]
+    for these, those, times in (
+        (("AVB",), GROUPS["b"], p["command_gap"]),
+        (("AVA",), GROUPS["a"], p["command_gap"]),
+        (("RIM",), GROUPS["backward"], p["rim_gap"]),
+    ):
+        joint = np.outer(of(*these), of(*those))
+        gap[joint | joint.T] *= times
 
     plateau, adaptation = np.zeros(n), np.zeros(n)
     for name, classes in GROUPS.items():

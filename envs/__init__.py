@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from bestiary.envs._clock import Clock
@@ -9,23 +10,16 @@ from bestiary.envs._clock import Clock
 if TYPE_CHECKING:
     from bestiary.envs._embodied import EmbodiedEnv
     from bestiary.envs._streams import stream
+    from bestiary.envs.perturb import PerturbBrain
     from bestiary.envs.vector import EmbodiedVectorEnv
 
-__all__ = ["Clock", "EmbodiedEnv", "EmbodiedVectorEnv", "stream"]
+__all__ = ["Clock", "EmbodiedEnv", "EmbodiedVectorEnv", "PerturbBrain", "stream"]
+
+_PLACES = {"EmbodiedEnv": "_embodied", "EmbodiedVectorEnv": "vector", "PerturbBrain": "perturb", "stream": "_streams"}
 
 
 def __getattr__(name: str) -> Any:
-    """The environment and the streams come when they are asked for: brains need the clock, not MuJoCo."""
-    if name == "EmbodiedEnv":
-        from bestiary.envs._embodied import EmbodiedEnv
-
-        return EmbodiedEnv
-    if name == "EmbodiedVectorEnv":
-        from bestiary.envs.vector import EmbodiedVectorEnv
-
-        return EmbodiedVectorEnv
-    if name == "stream":
-        from bestiary.envs._streams import stream
-
-        return stream
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    """What needs MuJoCo or NumPy comes when it is asked for: brains need the clock alone."""
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_PLACES[name]}"), name)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+import bestiary
 from bestiary.errors import ClockError
+
+_NAMES = ("control", "brain", "physics")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +29,7 @@ class Clock:
     physics_s: float = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
-        for name in ("control", "brain", "physics"):
+        for name in _NAMES:
             text = str(getattr(self, name))
             try:
                 value = Fraction(text)
@@ -36,8 +40,21 @@ class Clock:
             object.__setattr__(self, name, text)
         for name in ("brain", "physics"):
             object.__setattr__(self, f"{name}_steps", self._ratio(name))
-        for name in ("control", "brain", "physics"):
+        for name in _NAMES:
             object.__setattr__(self, f"{name}_s", float(Fraction(getattr(self, name))))
+
+    @classmethod
+    def of(cls, given: Clock | Mapping[str, str] | None, usual: Mapping[str, str]) -> Clock:
+        """A clock as it is, or from periods by name, with the `usual` ones of those not given. Raises ClockError."""
+        if isinstance(given, Clock):
+            return given
+        given = {} if given is None else given
+        if not isinstance(given, Mapping):
+            raise ClockError(f"a clock is a Clock or its periods by name, {{'control': '0.01'}}; got {given!r}")
+        for name in given:
+            if name not in _NAMES:
+                raise ClockError(f"a clock has no period {name!r}; {bestiary.nearest(name, _NAMES, 'period')}")
+        return cls(**{**usual, **given})
 
     def _ratio(self, name: str) -> int:
         control, period = Fraction(self.control), Fraction(getattr(self, name))

@@ -25,6 +25,8 @@ _FATAL = {
     "BADCTRL": mujoco.mjtWarning.mjWARN_BADCTRL.value,
 }
 _STATE = mujoco.mjtState.mjSTATE_INTEGRATION
+_BUILT = ("model", "data", "bound", "_warned", "_world", "_picture", "_window")  # what no copy shares
+_PIXELS = 16384  # a side: what graphics libraries can draw into, at most
 _DOWN_S = 1.0  # upside down for so long: a body that stands has fallen
 
 
@@ -32,8 +34,13 @@ def _nothing(_: str) -> None:
     pass
 
 
-def _made(kind: Any, options: dict[str, Any] | None) -> Any:
-    """A body or task from its class. LookupError, with the nearest name, for an option that it does not have."""
+def _of(folder: str, what: str, given: Any, options: dict[str, Any] | None) -> Any:
+    """A body or task from its name and options, or itself. LookupError, with the nearest name, for an unknown one."""
+    if not isinstance(given, str):
+        if options:
+            raise ValueError(f"{type(given).__name__} is made already: give {', '.join(options)} when you make it")
+        return given
+    kind = getattr(bestiary.load(folder, given), what)
     known = [f.name for f in dataclasses.fields(kind) if f.init]
     for name in options or {}:
         if name not in known:
@@ -68,14 +75,17 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
     which a brain may seed itself.
 
     animal, task: names of files in bodies/ and tasks/, or a Body and a Task themselves. medium: passed to
-    `body.set_medium`; None keeps the body's own. clock: a Clock or its fields; None takes the body's periods.
+    `body.set_medium`; None keeps the body's own. clock: a Clock or periods by name; those not given are the body's.
     render_mode: None, "rgb_array" or "human". slow_motion: how many times slower than life pictures run; it only
     changes `metadata["render_fps"]` and the pace of the window. width, height: pixels. camera: "follow" (the
     default), "arena" (all of it from above), or the name of a camera of the model. bad_action: "raise", or "clip" to
     cut actions into [-1, 1] and count the cut ones in `info["clipped"]`. task_options, body_options: arguments of the
-    task's and the body's class, where they were given by name.
+    task's and the body's class, which then are given by name.
 
-    Raises LookupError (unknown name, with the nearest), ClockError, MediumError, RenderError.
+    A copy (`copy`, `pickle`) is a world of its own at the same moment, made anew from these arguments: what somebody
+    wrote into `model` stays behind.
+
+    Raises LookupError (unknown name, with the nearest), ValueError, ClockError, MediumError, RenderError.
     """
 
     metadata: dict[str, Any] = {"render_modes": ["rgb_array", "human"], "render_fps": 100.0}  # noqa: RUF012
@@ -99,17 +109,41 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
             raise ValueError(f"bad_action is 'raise' or 'clip', got {bad_action!r}")
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise RenderError(f"render_mode is None, 'rgb_array' or 'human', got {render_mode!r}")
-        if not slow_motion > 0:
+        if not 0 < slow_motion < math.inf:
             raise ValueError(f"slow_motion is how many times slower than life, above 0; got {slow_motion}")
-        self.body = _made(bestiary.load("bodies", animal).BODY, body_options) if isinstance(animal, str) else animal
-        self.task = _made(bestiary.load("tasks", task).TASK, task_options) if isinstance(task, str) else task
-        if clock is None:
-            clock = {"control": self.body.control_s, "brain": self.body.physics_s, "physics": self.body.physics_s}
-        self.clock = clock if isinstance(clock, Clock) else Clock(**clock)
+        if not (0 < width <= _PIXELS and 0 < height <= _PIXELS):
+            raise RenderError(f"a picture is 1 to {_PIXELS} pixels wide and high, got {width} x {height}")
+        self.body = _of("bodies", "BODY", animal, body_options)
+        self.task = _of("tasks", "TASK", task, task_options)
+        physics = self.body.physics_s
+        self.clock = Clock.of(clock, {"control": self.body.control_s, "brain": physics, "physics": physics})
         self.medium, self.render_mode, self.slow_motion, self.camera = medium, render_mode, float(slow_motion), camera
         self.metadata = {**self.metadata, "render_fps": 1 / (self.clock.control_s * self.slow_motion)}
         self.width, self.height, self.bad_action = int(width), int(height), bad_action
 
+        self._build()
+        self.observation_space = spaces.Dict(  # type: ignore[assignment]
+            {s.name: spaces.Box(s.low, s.high, s.shape, np.float32) for s in self.body.senses}
+        )
+        self.action_space = spaces.Box(-1.0, 1.0, (len(self.body.motors),), np.float32)
+        self._rest = {s.name: s.rest for s in self.body.senses}
+        self._last_step = (
+            round(self.task.seconds / self.clock.control_s) if math.isfinite(self.task.seconds) else math.inf
+        )
+        self._steps = self._down = 0
+        self._phase = "new"  # new, running, or why no step is possible
+        self._state: dict[str, Any] = {}
+        self._obs: dict[str, Array] = {}
+        self.last_pose: dict[str, Array] = {}  # of the last step or reset: `pose` without working it out again
+        self._info: dict[str, Any] = {}
+        if render_mode == "human":
+            from bestiary.envs._render import check_window
+
+            check_window()
+
+    def _build(self) -> None:
+        """What points into MuJoCo's memory: model, data, the body's view of them, and pictures."""
+        medium = self.medium
         spec = self.body.spec()
         self.task.furnish(spec, self.body)
         spec.visual.global_.offwidth, spec.visual.global_.offheight = self.width, self.height
@@ -125,26 +159,20 @@ class EmbodiedEnv(gymnasium.Env[dict[str, Array], Array]):
             if not getattr(given, "on_surface", True):  # who swims rolls, and would dip into a ground just beneath
                 drawn = (self.model.geom_type == mujoco.mjtGeom.mjGEOM_PLANE) & (self.model.geom_contype == 0)
                 self.model.geom_pos[drawn, 2] -= self.body.length_m / self.body.units.length
-        self.observation_space = spaces.Dict(  # type: ignore[assignment]
-            {s.name: spaces.Box(s.low, s.high, s.shape, np.float32) for s in self.body.senses}
-        )
-        self.action_space = spaces.Box(-1.0, 1.0, (len(self.body.motors),), np.float32)
-        self._rest = {s.name: s.rest for s in self.body.senses}
-        self._last_step = (
-            round(self.task.seconds / self.clock.control_s) if math.isfinite(self.task.seconds) else math.inf
-        )
-        self._steps = self._down = 0
-        self._phase = "new"  # new, running, or why no step is possible
-        self._state: dict[str, Any] = {}
-        self._obs: dict[str, Array] = {}
-        self.last_pose: dict[str, Array] = {}  # of the last step or reset: `pose` without working it out again
-        self._info: dict[str, Any] = {}
         self._picture: Any = None
         self._window: Any = None
-        if render_mode == "human":
-            from bestiary.envs._render import check_window
 
-            check_window()
+    def __getstate__(self) -> dict[str, Any]:
+        """For `copy` and `pickle`: a copy has a model of its own, in which the body finds its place anew."""
+        kept = {name: value for name, value in self.__dict__.items() if name not in _BUILT}
+        return {**kept, "moment": None if self._phase in ("new", "closed") else self.get_state()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        moment = state.pop("moment")
+        self.__dict__.update(state)
+        self._build()
+        if moment is not None:
+            self.set_state(moment)
 
     @property
     def time_s(self) -> float:

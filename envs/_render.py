@@ -70,7 +70,11 @@ class Picture:
         self._gl = _context(backend(), width, height)
         self._scene = mujoco.MjvScene(model, 2000)
         self._option = mujoco.MjvOption()
-        self._mjr = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_150.value)
+        try:
+            self._mjr = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_150.value)
+        except mujoco.FatalError as error:
+            self._gl.free()
+            raise RenderError(f"cannot draw {width} x {height} pixels ({error}); ask for fewer") from error
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self._mjr)
         # an environment that nobody closed must be freed before EGL is, or the exit of Python is noisy
         self._at_exit = functools.partial(_close, weakref.ref(self))

@@ -59,8 +59,14 @@ def write_dataset(
     Raises BestiaryError for a name that is taken or that Minari cannot read, DataError where Minari is not installed.
     """
     minari = _minari()
+    from minari.dataset.minari_dataset import parse_dataset_id
+
     if episodes < 1:
         raise BestiaryError(f"a dataset needs one episode or more, got {episodes}")
+    try:
+        parse_dataset_id(name)  # before any episode is lost
+    except ValueError as error:
+        raise BestiaryError(f"Minari refuses the dataset {name!r}: {error}") from error
     with _stored_in(folder):
         try:
             if name in minari.list_local_datasets():

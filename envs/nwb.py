@@ -70,6 +70,7 @@ def write_nwb(recording: Recording | str | Path, path: str | Path) -> Path:
             _add(pynwb, file, recording, name)
     part = path.with_name(f".{path.name}.{os.getpid()}.nwb")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with pynwb.NWBHDF5IO(str(part), "w") as out:
             out.write(file)
         os.replace(part, path)

@@ -42,6 +42,7 @@ class EmbodiedVectorEnv(gymnasium.vector.VectorEnv[dict[str, Array], Array, Arra
     task that sets joints (`Task.move`: a treadmill). `observed`: "together", in few array operations for all bodies,
     where the body can (`Body.leading`), else "one by one".
 
+    max_episode_steps: an episode is truncated there, if its task does not end it before, as `gymnasium.make` does.
     Other arguments are those of EmbodiedEnv; render_mode is None or "rgb_array". Raises what EmbodiedEnv raises.
     """
 
@@ -59,10 +60,13 @@ class EmbodiedVectorEnv(gymnasium.vector.VectorEnv[dict[str, Array], Array, Arra
         *,
         each: Sequence[Mapping[str, Any]] | None = None,
         threads: int = 0,
+        max_episode_steps: int | None = None,
         **options: Any,
     ) -> None:
         if num_envs < 1:
             raise ValueError(f"num_envs is 1 or more, got {num_envs}")
+        if max_episode_steps is not None and max_episode_steps < 1:
+            raise ValueError(f"max_episode_steps is 1 or more, got {max_episode_steps}")
         if options.get("render_mode") not in (None, *self.metadata["render_modes"]):
             raise RenderError(f"render_mode of many is None or 'rgb_array', got {options['render_mode']!r}")
         kinds, self._kind_of = _kinds(each, num_envs)
@@ -98,6 +102,9 @@ class EmbodiedVectorEnv(gymnasium.vector.VectorEnv[dict[str, Array], Array, Arra
             for k in self._kind_of:
                 taken, spare[k] = spare[k], None
                 self.envs.append(taken or make(kinds[k]))
+        if max_episode_steps is not None:
+            for env in self.envs:
+                env._last_step = min(env._last_step, max_episode_steps)
         bodies = [kind.get("body_options") for kind in kinds]
         body_of = np.array([bodies.index(body) for body in bodies])[self._kind_of]
         self._alike = [
@@ -491,7 +498,8 @@ def _kinds(each: Sequence[Mapping[str, Any]] | None, n: int) -> tuple[list[dict[
 
 def _sibling(env: EmbodiedEnv) -> EmbodiedEnv:
     """One more environment of the same model that shares its MjData, as a place to work in."""
-    new = copy.copy(env)
+    new = object.__new__(EmbodiedEnv)  # `copy.copy` would give it a model of its own
+    new.__dict__.update(env.__dict__)
     if dataclasses.is_dataclass(env.bound) and not isinstance(env.bound, type):
         held = {f.name: getattr(env.bound, f.name) for f in dataclasses.fields(env.bound)}
         new.bound = dataclasses.replace(env.bound, **{k: v.fresh() for k, v in held.items() if hasattr(v, "fresh")})

@@ -12,7 +12,7 @@ import gymnasium
 import numpy as np
 
 import bestiary
-from bestiary.envs.perturb import PerturbBrain
+from bestiary.envs import PerturbBrain
 
 
 def main():

@@ -287,9 +287,9 @@ def build(
     the shipped ones, or the path of a file that `bestiary fit` wrote. lesion: neurons removed; silence: neurons whose
     outputs are cut. Both leave every other parameter as in the intact animal. stimulate: `Stimulus` objects or texts
     like "AVA:20pA@5-8", "AVB:light=1@2-4". control: a name from `controls()`; control_seed: of its permutations.
-    without: declared components beside the wiring that are taken out (`card` lists them). clock: periods. backend: what
-    computes the brain, None for the animal's fastest on a CPU; for the worm `kernel` or `brainstate`, for the zebrafish
-    `rate` or `spiking`.
+    without: declared components beside the wiring that are taken out (`card` lists them). clock: a Clock or periods by
+    name, the animal's for those not given. backend: what computes the brain, None for the animal's fastest on a CPU;
+    for the worm `kernel` or `brainstate`, for the zebrafish `rate` or `spiking`.
 
     Raises LookupError for a name that is not known, with the nearest one; ConnectomeError, BestiaryError.
     """
@@ -307,7 +307,7 @@ def build(
         connectome = read_connectome(connectome)
     module = bestiary.load("interfaces", name)
     body = bestiary.load("bodies", name).BODY
-    clock = Clock(**module.CLOCK) if clock is None else clock if isinstance(clock, Clock) else Clock(**clock)
+    clock = Clock.of(clock, module.CLOCK)
     lesion, silence, without = _tuple(lesion), _tuple(silence), _tuple(without)
     check_components(without, module.COMPONENTS)
     chosen = control_of(control, control_seed)

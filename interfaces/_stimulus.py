@@ -9,9 +9,10 @@ from typing import Any
 
 from bestiary.errors import BestiaryError
 
+_NUMBER = r"(?:\d+\.?\d*|\.\d+)"
 _FORM = re.compile(
-    r"^(?P<who>[^:]+):(?P<light>light=)?(?P<amount>[+-]?[\d.]+(?:e[+-]?\d+)?)(?P<unit>pA)?"
-    r"(?:@(?P<start>[\d.]+)(?:-(?P<stop>[\d.]+))?)?$"
+    rf"^(?P<who>[^:]+):(?P<light>light=)?(?P<amount>[+-]?{_NUMBER}(?:e[+-]?\d+)?)(?P<unit>pA)?"
+    rf"(?:@(?P<start>{_NUMBER})(?:-(?P<stop>{_NUMBER}))?)?$"
 )
 
 

@@ -82,6 +82,8 @@ def run_assay(
     n = assay.n if n is None else n
     if n < 1 or jobs < 1:
         raise ValueError(f"an assay needs at least 1 trial per arm and 1 job, got n={n}, jobs={jobs}")
+    if parameters is not None:
+        bestiary.load("brains", animal).parameters(parameters)  # a bad file stops here, and not every trial
     begin = time.perf_counter()
     common = {"parameters": parameters, "options": {**(options or {}), "without": [*without]}}
     needed = {arm: _measures(assay, arm) for arm in assay.arms}

@@ -59,6 +59,8 @@ class Kept:
 
     def __init__(self, folder: str | Path) -> None:
         place = Path(folder) / FOLDER
+        if not Path(folder).is_dir():
+            raise DataError(f"no folder {folder}: `bestiary run` makes one, runs/ANIMAL-TASK-SEED or --out")
         if not (place / "state.npz").is_file():
             raise DataError(
                 f"no checkpoint in {folder}: the run there ended by itself, or was killed before its first checkpoint "

@@ -133,6 +133,24 @@ BAD = {
     "trials": ["stimulate", "p9", "--drive", "P9=1Hz", "--trials", "0"],
     "bench options": ["bench", "worm", "--quick"],
     "bench of many": ["bench", "worm", "--n", "8"],
+    "folder that is a file": ["run", "worm", "--seconds", "1", "--no-video", "--out", __file__],
+    "assay into a file": ["assay", "worm", "crawl", "--out", __file__],
+    "fit into a folder": ["fit", "worm", "--out", "."],
+    "fit below a file": ["fit", "worm", "--out", f"{__file__}/fit.json"],
+    "drawing into a file": ["stimulate", "p9", "--drive", "P9=1Hz", "--out", __file__],
+    "no run there": ["resume", "nowhere"],
+    "size of an animal": ["estimate", "worm", "--dt-ms", "1"],
+    "a folder as connectome": ["export", ".", "a.csv"],
+    "a stimulus after the end": ["run", "worm", "--seconds", "2", "--stimulate", "AVA:20pA@5-8"],
+    "bench of a network": ["bench", "turing", "--repeats", "0"],
+    "bench of many on it": ["bench", "scale", "--device", "tpu"],
+    "stimulus number": ["run", "worm", "--stimulate", "AVA:1.2.3pA@1-2"],
+    "assay parameters": ["assay", "worm", "crawl", "--parameters", "nowhere.json"],
+    "screen seconds": ["screen", "worm", "--lesion-each", "AVA", "--assay", "touch", "--seconds", "-1"],
+    "screen drive": ["screen", "worm", "--stimulate-each", "AVA", "--assay", "touch", "--drive", "foo"],
+    "screen drive of lesions": ["screen", "worm", "--lesion-each", "AVA", "--assay", "touch", "--drive", "5pA"],
+    "screen among": ["screen", "worm", "--lesion-each", "AVA", "--assay", "touch", "--among", "AVB"],
+    "assay of pairs": ["screen", "worm", "--stimulate-pairs", "--assay", "touch"],
     "bench python": ["bench", "engine", "--brian2", "nowhere/python"],
 }
 
@@ -142,6 +160,14 @@ def test_bad_input_is_refused_in_one_line_and_as_json(case, tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)
     code, out, err = call(*BAD[case], "--json")
     assert code == 2 and json.loads(out)["error"] in " ".join(err.split()) and "Traceback" not in err
+
+
+def test_what_the_system_refuses_is_told_without_its_number(monkeypatch):
+    def command(options):
+        raise PermissionError(13, "Permission denied", "/etc/shadow")
+
+    monkeypatch.setattr("bestiary._commands.list.command", command)
+    assert call("list")[::2] == (2, "bestiary: /etc/shadow: Permission denied\n")
 
 
 def test_usage_errors_leave_with_status_2():
@@ -229,6 +255,17 @@ def test_the_seed_names_the_run(ran, tmp_path):
     cut = ["--lesion", "AVA", "--lesion", "AVDL", "--out", tmp_path]
     assert life(report(*QUICK, *cut)) == life(ran[1])
     assert life(report(*QUICK, *cut, "--seed", "4")) != life(ran[1])
+
+
+def test_nothing_of_an_earlier_run_passes_for_this_ones(tmp_path):
+    quick = ["run", "worm", "--seconds", "0.1", "--no-video", "--no-plots", "--out", tmp_path]
+    theirs = tmp_path / "worm.mp4"
+    theirs.write_text("not of a run")
+    assert "replaced" not in call(*quick)[2] and theirs.is_file()
+    (tmp_path / "recording_map.png").write_text("of the run before")
+    err = call(*quick)[2]
+    assert "is replaced" in err and "worm.mp4" in err
+    assert {p.name for p in tmp_path.iterdir()} == {"recording.h5", "summary.json"}
 
 
 def test_what_cannot_act_is_refused():
@@ -374,9 +411,23 @@ def test_an_assay_stands_beside_the_published_value(tmp_path, monkeypatch):
     assert "crawl: crawling" in text and "intact, seed 7: NaN" in text
     assert "a / b 2010" in (tmp_path / "assay.md").read_text()
     assert json.loads((tmp_path / "assay.json").read_text())["seed"] == 5
+
+    def stopped(animal, name, **options):
+        if name == "touch":
+            raise KeyboardInterrupt
+        return run_assay(animal, name, **options)
+
+    monkeypatch.setattr(_assay, "run_assay", stopped)
+    two = {name: SimpleNamespace(about=name, controls={}) for name in ("crawl", "touch")}
+    monkeypatch.setattr(_assay_table, "assays", lambda animal: two)
+    assert call("assay", "worm", "--out", tmp_path / "cut")[0] == 130
+    assert list(json.loads((tmp_path / "cut" / "assay.json").read_text())["assays"]) == ["crawl"]
+    monkeypatch.setattr(_assay, "run_assay", run_assay)
+    monkeypatch.setattr(_assay_table, "assays", lambda animal: {"crawl": two["crawl"]})
     code, _, err = call("assay", "worm", "crawll")
     assert code == 2 and "did you mean 'crawl'?" in err
-    text = call("assay", "worm", "--rewired", "10")[1]
+    text = call("assay", "worm", "--rewired", "10", "--out", tmp_path)[1]
+    assert text.strip() in (tmp_path / "assay.md").read_text(), "controls have a page too"
     assert asked["controls"] == {"degree-preserving": 10} and asked["parameters"] is None
     assert "NOT refitted" in text and "degree-preserving 0/10" in text and "earned by the wiring" in text
     call("assay", "worm", "--controls", "weight-shuffle=20,brain-off")
@@ -390,3 +441,5 @@ def test_an_assay_stands_beside_the_published_value(tmp_path, monkeypatch):
     assert "goes with --controls" in call("assay", "worm", "--paired")[2]
     assert "every trial is a draw" in call("assay", "worm", "--paired", "--controls", "weight-shuffle=2")[2]
     assert call("assay", "worm", "--n", "0")[0] == 2
+    row["n"] = 0
+    assert call("assay", "worm")[0] == 1, "nothing could be measured"

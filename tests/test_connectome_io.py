@@ -72,10 +72,11 @@ def needs(name: str) -> None:
 @pytest.mark.parametrize("name", FORMATS)
 def test_round_trip_of_the_worm(cook, tmp_path, name):
     needs(name)
-    write_connectome(cook, tmp_path / name)
-    same(read_connectome(tmp_path / name, rows=cook.n_edges), cook)
+    path = tmp_path / "new" / name  # a folder that is not there is made
+    write_connectome(cook, path)
+    same(read_connectome(path, rows=cook.n_edges), cook)
     with pytest.raises(ConnectomeError, match="expected 6000"):
-        read_connectome(tmp_path / name, rows=6000)
+        read_connectome(path, rows=6000)
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -45,7 +45,8 @@ def test_a_child_that_dies_is_told():
 def test_a_data_folder_that_is_none_is_a_finding(monkeypatch):
     monkeypatch.setenv("BESTIARY_DATA", "/no/such/folder")
     data = next(f for f in doctor.examine(quick=True).findings if f.name == "data")
-    assert data.state == "broken" and "/no/such/folder" in data.value
+    assert data.state == "broken" and "/no/such/folder" in data.value and "unset it" in data.value
+    assert not data.fix, "it is the user's, and nothing to report"
 
 
 @pytest.mark.parametrize("installed, state", [("3.17.0", "ok"), ("4.0.0", "broken")])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import os
+import pickle
 import subprocess
 import sys
 import warnings
@@ -112,6 +114,39 @@ def test_a_restored_state_goes_on_bit_for_bit(name):
     assert env.reset()[1]["episode_seed"] == other.reset()[1]["episode_seed"]  # the generator went along
 
 
+COPIES = {"copy": copy.copy, "deepcopy": copy.deepcopy, "pickle": lambda env: pickle.loads(pickle.dumps(env))}
+
+
+@every_animal
+@pytest.mark.parametrize("how", COPIES)
+def test_a_copy_lives_on_as_the_first_does_and_apart_from_it(name, how):
+    env = gymnasium.make(name, disable_env_checker=True).unwrapped
+    rng = np.random.default_rng(1)
+    actions = rng.uniform(-1, 1, (40, *env.action_space.shape))
+    fresh = COPIES[how](env)
+    assert fresh.reset(seed=5)[1] == env.reset(seed=5)[1]
+    for action in actions[:20]:
+        env.step(action)
+    two = COPIES[how](env)
+    assert two.spec == env.spec and two.model is not env.model
+    seen = [two.step(action) for action in actions[20:]]
+    for action, (obs, reward, *_, info) in zip(actions[20:], seen, strict=True):
+        got = env.step(action)
+        assert all(np.array_equal(got[0][k], obs[k]) for k in obs)
+        assert (got[1], got[4]) == (reward, info)
+    two.data.warning.number[mujoco.mjtWarning.mjWARN_BADQVEL.value] = 1
+    assert "BADQVEL" in two._divergence() and not env._divergence()
+    assert env.reset()[1] == two.reset()[1]
+
+
+def test_a_copy_of_a_closed_environment_is_closed():
+    env = make()
+    env.reset(seed=0)
+    env.close()
+    with pytest.raises(EpisodeError, match="close"):
+        copy.deepcopy(env).reset()
+
+
 def test_a_state_of_another_animal_is_refused():
     env = make()
     env.reset(seed=0)
@@ -210,8 +245,14 @@ def test_names_that_do_not_exist():
         make(medium="honey")
     with pytest.raises(ValueError, match="bad_action"):
         make(bad_action="ignore")
-    with pytest.raises(ValueError, match="slow_motion"):
-        make(slow_motion=0)
+    for never in (0, np.inf, np.nan):
+        with pytest.raises(ValueError, match="slow_motion"):
+            make(slow_motion=never)
+    for size in ({"width": 0}, {"height": -1}, {"width": 10**6}):
+        with pytest.raises(RenderError, match="pixels"):
+            make(**size)
+    with pytest.raises(ValueError, match="made already: give n"):
+        make(body_options={"n": 4})
     with pytest.raises(ValueError, match="seconds"):
         make(task_options={"seconds": -1})
     with pytest.raises(LookupError, match="did you mean 'seconds'"):
@@ -222,6 +263,12 @@ def test_names_that_do_not_exist():
 def test_clocks(name):
     with pytest.raises(ClockError, match="nearest physics period"):
         make(name, clock={"control": "0.01", "brain": "0.01", "physics": "0.003"})
+    slower = {"control": str(2 * float(make(name).body.control_s))}  # what is not given is the body's
+    assert make(name, clock=slower).clock.physics == make(name).clock.physics
+    with pytest.raises(ClockError, match="did you mean 'control'"):
+        make(name, clock={"contrl": "0.01"})
+    with pytest.raises(ClockError, match="by name"):
+        make(name, clock="0.01")
     clock = Clock(control="0.02", brain="0.01", physics="0.004")
     env = make(name, clock=clock, slow_motion=4.0)
     env.reset(seed=0)

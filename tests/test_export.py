@@ -127,7 +127,6 @@ def test_what_a_kill_left_can_be_exported(tmp_path):
 
 def test_a_minari_dataset_is_what_happened(tmp_path):
     pytest.importorskip("minari", reason="needs minari: pip install 'bestiary[minari]'")
-    animal = bestiary.animal("worm")
     name, options = "bestiary/worm/cook2019-v0", {"task_options": {"seconds": 0.2}, "clock": {"control": "0.02"}}
     animal = bestiary.animal("worm", clock={"control": "0.02"})
     write_dataset(name, "bestiary/WormCrawl-v0", animal, episodes=2, seed=3, folder=tmp_path, **options)
@@ -144,7 +143,7 @@ def test_a_minari_dataset_is_what_happened(tmp_path):
     with pytest.raises(BestiaryError, match="is there already"):
         write_dataset(name, "bestiary/WormCrawl-v0", animal, folder=tmp_path, **options)
     with pytest.raises(BestiaryError, match="Minari refuses"):
-        write_dataset("no version", "bestiary/WormCrawl-v0", animal, folder=tmp_path, **options)
+        write_dataset("no version", "bestiary/WormCrawl-v0", None, folder=tmp_path, **options)  # nobody has to act
     with pytest.raises(DataError, match="no Minari dataset"):
         read_dataset("bestiary/none-v0", tmp_path)
     assert gymnasium.make("bestiary/WormCrawl-v0").unwrapped.task.seconds == 60

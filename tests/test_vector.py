@@ -163,6 +163,13 @@ def test_environments_may_have_tasks_of_their_own(animal, task):
             EmbodiedVectorEnv(2, animal, "locomotion", each=[{}, {"task": "chemotaxis"}])
 
 
+@pytest.mark.parametrize("name", ["bestiary/WormCrawl-v0", "bestiary/FlyWalk-v0", "bestiary/MouseTreadmill-v0"])
+def test_episodes_can_be_cut_as_gymnasium_cuts_them(name):
+    assert compare(name, 8, max_episode_steps=3)[1] == 2 * N
+    with pytest.raises(ValueError, match="max_episode_steps"):
+        make(name, max_episode_steps=0)
+
+
 def test_one_that_diverges_ends_alone_and_says_why():
     envs = make("bestiary/WormCrawl-v0").unwrapped
     envs.reset(seed=0)

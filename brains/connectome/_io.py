@@ -127,6 +127,7 @@ def write_connectome(
 @contextlib.contextmanager
 def _whole_or_nothing(path: Path, suffix: str) -> Iterator[Path]:
     """A file of this writer's own, which takes the place of `path` when it is complete."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}{suffix}")
     try:
         yield part

@@ -346,7 +346,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not ours or os.environ.get("BESTIARY_TRACEBACK"):
             raise
         code = 1 if isinstance(error, DivergenceError) else 2
-        return _refuse(" ".join(str(error).split()), as_json, code, type(error).__name__)
+        return _refuse(_said(error), as_json, code, type(error).__name__)
+
+
+def _said(error: Exception) -> str:
+    """An error in one line; what the system refuses, without its number."""
+    text = str(error)
+    if isinstance(error, OSError) and not isinstance(error, BestiaryError) and error.filename is not None:
+        text = f"{error.filename}: {error.strerror}"
+    return " ".join(text.split())
 
 
 def _parse(given: list[str]) -> Any:

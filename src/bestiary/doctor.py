@@ -16,6 +16,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from bestiary.errors import BestiaryError
+
 # What the child prints on its last line is JSON. MuJoCo reads MUJOCO_GL at import, so each backend gets its own child.
 _DRAW = """
 import json, mujoco
@@ -85,10 +87,12 @@ def examine(*, quick: bool = False) -> Report:
     facts: dict[str, Any] = {}
     findings = []
     for look in looks:
+        name = look.__name__.strip("_")
         try:
             findings.append(look(facts))
+        except BestiaryError as error:  # it names the fix itself
+            findings.append(Finding(name, "broken", str(error)))
         except Exception as error:
-            name = look.__name__.strip("_")
             findings.append(Finding(name, "broken", f"{type(error).__name__}: {error}", "please report this"))
     return Report(tuple(findings), facts)
 

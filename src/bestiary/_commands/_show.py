@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import json
 import math
 import os
 import sys
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import bestiary
+from bestiary.errors import BestiaryError
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,17 @@ def say(text: str) -> None:
     print(f"bestiary: {text}", file=sys.stderr, flush=True)
 
 
+def folder_for(files: str | Path) -> Path:
+    """The folder, made where it is missing. BestiaryError, before any work is lost, where nothing can be written."""
+    folder = Path(files)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise BestiaryError(f"cannot write into {folder} ({error.strerror}): give --out another place") from error
+    return folder
+
+
 def words(given: Iterable[str]) -> tuple[str, ...]:
     """Names that were given one by one or joined with commas."""
     return tuple(word for text in given for word in text.replace(" ", "").split(",") if word)
@@ -105,6 +120,13 @@ def known_animal(name: str, folder: str = "bodies") -> None:
     """LookupError with the nearest name, before anything heavy is imported."""
     if name not in (names := bestiary.animals(folder)):
         raise LookupError(f"no animal {name!r}; {bestiary.nearest(name, names, 'animal')}")
+
+
+def refuse_given(options: Any, names: Iterable[str], why: str) -> None:
+    """BestiaryError for those of the options `names` that were given: they would change nothing, and why."""
+    default = {field.name: field.default for field in dataclasses.fields(options)}
+    if given := ["--" + name.replace("_", "-") for name in names if getattr(options, name) != default[name]]:
+        raise BestiaryError(f"{', '.join(given)} would change nothing: {why}")
 
 
 def check_acts(options: Any, *names: str) -> None:

@@ -9,7 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import bestiary
-from bestiary._commands._show import Outcome, bar, check_acts, known_animal, number, physics, table, words
+from bestiary._commands._show import (
+    Outcome,
+    bar,
+    check_acts,
+    folder_for,
+    known_animal,
+    number,
+    physics,
+    table,
+    words,
+)
 from bestiary.errors import BestiaryError, DataError
 
 _HEAD = ("fact", "quantity", "model", "95 % interval", "n", "published", "unit", "verdict", "source")
@@ -30,26 +40,37 @@ def command(options: Any) -> Outcome:
     if (refits := words(options.refits)) and len(refits) != options.rewired:
         raise BestiaryError(f"{len(refits)} refits for {options.rewired or 0} rewired connectomes: give one each")
     names = list(known) if options.assay == "all" else [options.assay]
+    if options.out is not None:
+        folder_for(options.out)
     if options.paired:
-        report, text = _paired(options, names, known)
-    elif options.rewired is not None or options.controls:
-        report, text = _controls(options, names)
-    else:
-        report, text = _assays(options, names)
-    outcome = Outcome({"animal": options.animal, "seed": options.seed, "control": options.control, **report}, text)
+        return _kept(options, *_paired(options, names, known))
+    if options.rewired is not None or options.controls:
+        return _kept(options, *_controls(options, names))
+    return _kept(options, *_assays(options, names))
+
+
+def _kept(options: Any, report: dict[str, Any], text: str) -> Outcome:
+    """The outcome, written into --out where that was asked for."""
+    rows = [row for assay in report.get("assays", {}).values() for row in assay["rows"]]
+    nothing = bool(rows) and not any(row["n"] for row in rows)
+    asked = {"animal": options.animal, "seed": options.seed, "control": options.control}
+    outcome = Outcome({**asked, **report}, text, int(nothing))
     if options.out is not None:
         folder = Path(options.out)
-        folder.mkdir(parents=True, exist_ok=True)
         (folder / "assay.json").write_text(outcome.json() + "\n", encoding="utf-8")
-        (folder / "assay.md").write_text(markdown(report), encoding="utf-8")
+        page = markdown(report["assays"]) if "assays" in report else f"```\n{text}\n```\n"
+        (folder / "assay.md").write_text(page, encoding="utf-8")
     return outcome
 
 
 def _assays(options: Any, names: list[str]) -> tuple[dict[str, Any], str]:
     from bestiary.tasks._assay import run_assay
 
-    found, texts = {}, []
+    found: dict[str, Any] = {}
+    texts: list[str] = []
     for name in names:
+        if found:  # an assay takes minutes: whoever stops at the next one keeps these
+            _kept(options, {"assays": found}, "\n\n".join(texts))
         with _bar(f"{options.animal} {name}") as note:
             result = run_assay(
                 options.animal,
@@ -83,7 +104,6 @@ def _distributions(kept: dict[str, Any], out: str | None, report: dict[str, Any]
     report["distributions"] = rows
     lines = ["  all bouts together, with 95 % intervals over fish:", _bout_pool.text(rows)]
     if out is not None:
-        Path(out).mkdir(parents=True, exist_ok=True)
         _bout_pool.draw(fish, Path(out) / "bouts.png")
         lines.append(f"  picture: {Path(out) / 'bouts.png'}")
     return lines
@@ -198,9 +218,9 @@ def _range(low: Any, high: Any) -> str:
     return f"{number(low)} to {number(high)}" if known else ""
 
 
-def markdown(report: dict[str, Any]) -> str:
-    """The tables for a README."""
-    rows = [_row(row) for assay in report.get("assays", {}).values() for row in assay["rows"]]
+def markdown(found: dict[str, Any]) -> str:
+    """The rows of assays as one table for a README."""
+    rows = [_row(row) for assay in found.values() for row in assay["rows"]]
     lines = ["| " + " | ".join(_HEAD) + " |", "|" + "---|" * len(_HEAD)]
     lines += ["| " + " | ".join(number(cell).replace("|", "/") for cell in row) + " |" for row in rows]
     return "\n".join(lines) + "\n"

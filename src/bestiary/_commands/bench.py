@@ -8,31 +8,34 @@ from pathlib import Path
 from typing import Any
 
 import bestiary
-from bestiary._commands._show import Outcome, bar, number, physics, size, table
+from bestiary._commands._show import Outcome, bar, number, physics, refuse_given, size, table
 from bestiary.errors import BestiaryError
+
+# the options that each of them does not look at; --seed and --json go with all
+_IDLE = {
+    "animal": ("threads", "brian2", "n", "device"),
+    "engine": ("n", "device", "startup", "body"),
+    "runs": ("quick", "threads", "brian2", "n", "device", "startup", "body"),
+    "scale": ("brian2", "body"),
+    "turing": ("seconds", "repeats", "threads", "brian2", "n", "device", "startup", "body"),
+}
 
 
 def command(options: Any) -> Outcome:
-    if options.name == "engine":
-        if options.body:
-            raise BestiaryError("--body is of an animal, not of the engine")
-        return _engine(options)
-    if options.name == "runs":
-        return _runs(options)
-    if options.name == "scale":
-        return _scale(options)
-    if options.name == "turing":
-        return _turing(options)
-    if options.name not in bestiary.animals("interfaces"):
-        names = [*bestiary.animals("interfaces"), "engine", "runs", "scale", "turing"]
-        raise LookupError(f"no animal {options.name!r}; {bestiary.nearest(options.name, names, 'animal')}")
+    others = {"engine": _engine, "runs": _runs, "scale": _scale, "turing": _turing}
+    if options.name not in (known := [*bestiary.animals("interfaces"), *others]):
+        raise LookupError(f"no animal {options.name!r}; {bestiary.nearest(options.name, known, 'animal')}")
+    refuse_given(options, _IDLE.get(options.name, _IDLE["animal"]), f"it is not of `bestiary bench {options.name}`")
+    return others.get(options.name, _animal)(options)
+
+
+def _animal(options: Any) -> Outcome:
+    """The closed loop of one animal beside its bare parts."""
     seconds = 5.0 if options.seconds is None else options.seconds
     _check(options, seconds)
     own = importlib.util.find_spec(f"bestiary.tasks._bench_{options.name}")  # what this animal alone has to time
-    if (options.quick and own is None) or options.threads is not None or options.brian2 is not None:
-        raise BestiaryError("--quick, --threads and --brian2 are of `bestiary bench engine`")
-    if options.n != 256 or options.device is not None:
-        raise BestiaryError("--n and --device are of `bestiary bench scale`")
+    if own is None:
+        refuse_given(options, ["quick"], f"`bestiary bench {options.name}` has nothing that takes long")
     physics()
     if options.body:
         return _body(options)
@@ -127,14 +130,16 @@ def _body(options: Any) -> Outcome:
 
 
 def _scale(options: Any) -> Outcome:
-    if options.body or options.brian2 is not None:
-        raise BestiaryError("--body and --brian2 are of other benches")
     repeats = min(options.repeats, 2) if options.quick else options.repeats
     seconds = options.seconds if options.seconds is not None else 0.4 if options.quick else 2.0
     _check(options, seconds)
     physics()
+    from bestiary.brains.spiking._device import chosen
     from bestiary.tasks import _bench
     from bestiary.tasks._bench_scale import bench_scale
+
+    if options.device is not None:
+        chosen(options.device)  # a wrong one stops here, and not after the minutes that the rest takes
 
     more = options.startup and not options.quick
     with bar(

@@ -111,7 +111,7 @@ def _parameters(animal: str) -> dict[str, dict[str, Any]]:
     if (file := assets.find(animal, "parameters.json")) is None:
         return {}
     try:
-        return json.loads(file.read_text(encoding="utf-8"))["parameters"]  # type: ignore[no-any-return]
+        return json.loads(file.read_text(encoding="utf-8"))["parameters"]
     except (ValueError, KeyError) as error:
         raise DataError(f"{file} is damaged ({error}); reinstall bestiary") from error
 

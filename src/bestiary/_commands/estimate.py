@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from bestiary._commands._show import Outcome, known_animal, physics, say, size, table
+from bestiary._commands._show import Outcome, known_animal, physics, refuse_given, say, size, table
 from bestiary.errors import BestiaryError
+
+_OF_SIZE = ("model", "rate", "dt_ms", "compartments", "delay_steps", "plastic")  # what an animal has of its own
 
 
 def command(options: Any) -> Outcome:
@@ -15,6 +17,7 @@ def command(options: Any) -> Outcome:
         raise BestiaryError("give an animal, or both --neurons and --synapses")
     if options.animal:
         known_animal(options.animal, "interfaces")
+        refuse_given(options, _OF_SIZE, f"{options.animal} has its own; they go with --neurons and --synapses")
         physics()
     from bestiary.tasks import _estimate
 
@@ -34,7 +37,7 @@ def command(options: Any) -> Outcome:
             options.plastic,
         )
         networks = [(options.model, net)]
-    machines = _estimate.MACHINES
+    machines: tuple[_estimate.Machine, ...] = _estimate.MACHINES
     if options.measure:
         say("measuring this machine")
         machines = (*machines, _estimate.here())

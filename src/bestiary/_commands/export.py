@@ -30,6 +30,8 @@ def connectome(what: str) -> Any:
 
     if Path(what).is_file():
         return read_connectome(what)
+    if Path(what).is_dir():
+        raise BestiaryError(f"{what} is a folder: a recording goes to FILE.nwb, a connectome is ANIMAL:NAME or a file")
     animal, _, name = what.partition(":")
     if animal not in (known := bestiary.animals("interfaces")):
         raise LookupError(f"no animal and no file {what!r}; {bestiary.nearest(animal, known, 'animal')}")
@@ -53,8 +55,9 @@ def _nwb(what: Path, out: Path) -> Outcome:
         if not run.complete:
             say(f"{recording} was cut short: its {run.rows} rows are written")
         write_nwb(run, out)
-        report = {"what": recording, "rows": run.rows, "quantities": run.keys(), "complete": run.complete, "file": out}
-    text = f"{report['rows']} rows of {len(report['quantities'])} quantities, {size(out.stat().st_size)}"
+        rows, quantities, complete = run.rows, run.keys(), run.complete
+    report = {"what": recording, "rows": rows, "quantities": quantities, "complete": complete, "file": out}
+    text = f"{rows} rows of {len(quantities)} quantities, {size(out.stat().st_size)}"
     return Outcome(report, f"{text}\n  written to {out}")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import bestiary
-from bestiary._commands._show import Outcome, bar, known_animal, physics, say, table
+from bestiary._commands._show import Outcome, bar, folder_for, known_animal, physics, say, table
 from bestiary.errors import BestiaryError
 
 
@@ -30,7 +30,7 @@ def command(options: Any) -> Outcome:
                           f"{bestiary.nearest(options.stage, known, 'stage')}")  # fmt: skip
     stage = options.stage or next(iter(known))
 
-    out = Path(options.out or f"runs/fit-{options.animal}-{options.seed}.json")
+    out = _file(options.out or f"runs/fit-{options.animal}-{options.seed}.json")
     with bar(options.budget or known[stage].budget, f"fit {options.animal}", "trials") as progress:
 
         def note(done: int, total: int, loss: float) -> None:
@@ -61,6 +61,14 @@ def command(options: Any) -> Outcome:
     return Outcome({"animal": options.animal, "out": out, **result}, text)
 
 
+def _file(name: str) -> Path:
+    """Where the result goes. BestiaryError, before the search, where no file can be written there."""
+    if (out := Path(name)).is_dir():
+        raise BestiaryError(f"{out} is a folder, and a fit is a file: --out {out / 'fit.json'}")
+    folder_for(out.parent)
+    return out
+
+
 def _learned(options: Any) -> Outcome:
     """K15 of the Turing test: a policy without connectome, by the same command, with seed and budget."""
     from bestiary.tasks.turing import learned
@@ -69,7 +77,7 @@ def _learned(options: Any) -> Outcome:
         raise BestiaryError(
             f"{', '.join(taken)} would change nothing: a learned policy has no connectome; leave it out"
         )
-    out = Path(options.out or f"runs/learned-{options.animal}-{options.seed}.json")
+    out = _file(options.out or f"runs/learned-{options.animal}-{options.seed}.json")
     with bar(None, f"learn {options.animal}", "episodes") as progress:
 
         def note(done: int, total: int, loss: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import math
 import signal
 import time
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import bestiary
-from bestiary._commands._show import Outcome, bar, check_acts, known_animal, physics, say, table, words
+from bestiary._commands._show import Outcome, bar, check_acts, folder_for, known_animal, physics, say, table, words
 from bestiary.errors import BestiaryError, RenderError
 
 if TYPE_CHECKING:
@@ -45,10 +46,15 @@ def command(options: Any) -> Outcome:
     env = environment(options)
     say(f"waking {options.animal}")
     animal = bestiary.animal(options.animal, **animal_options(options))
-    folder = Path(options.out or f"runs/{options.animal}-{options.task}-{options.seed}")
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in ("recording.h5", "summary.json", "diverged.npz"):  # an earlier run's must not pass for this one's
-        (folder / name).unlink(missing_ok=True)
+    for stimulus in animal.stimuli:
+        if stimulus.start_s >= options.seconds:
+            raise BestiaryError(
+                f"--stimulate would change nothing: {', '.join(stimulus.neurons)} from {stimulus.start_s:g} s on, and "
+                f"the run ends at {options.seconds:g} s; --seconds {math.ceil(stimulus.start_s) + 1} sees it"
+            )
+    folder = folder_for(options.out or f"runs/{options.animal}-{options.task}-{options.seed}")
+    if earlier := _forget_results(folder):
+        say(f"the run that was in {folder} is replaced ({', '.join(earlier)}); --out keeps both")
     forget(folder)
     obs, info = env.reset(seed=options.seed)
     animal.reset(info["episode_seed"])
@@ -58,6 +64,18 @@ def command(options: Any) -> Outcome:
         return close_loop(options, env, animal, folder, setup_s)
     finally:
         env.close()
+
+
+def _forget_results(folder: Path) -> list[str]:
+    """Removes what an earlier run wrote, which must not pass for this one's; the names of what was there."""
+    if not (folder / "recording.h5").exists():
+        return []
+    own = ("recording.h5", "summary.json", "diverged.npz", "recording_*.png")
+    films = (f"{animal}{after}.mp4" for animal in bestiary.animals("interfaces") for after in ("", "-from-*s"))
+    found = sorted(path for name in (*own, *films) for path in folder.glob(name))
+    for path in found:
+        path.unlink()
+    return [path.name for path in found]
 
 
 def animal_options(options: Any) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import bestiary
-from bestiary._commands._show import Outcome, bar, check_acts, known_animal, physics, say, table, words
+from bestiary._commands._show import Outcome, bar, check_acts, known_animal, physics, refuse_given, say, table, words
 from bestiary.errors import BestiaryError
+from bestiary.interfaces._stimulus import parse
 
 _SHOWN = 10  # rows of each measure in the text
 
@@ -29,16 +30,22 @@ def command(options: Any) -> Outcome:
         )
     if options.stimulate_pairs:
         kind, what = "pairs", ",".join(words(options.among)) or "all"
+        refuse_given(options, ("assay", "arm", "seconds"), "pairs are of animals on the move, without an assay")
     else:
         ((kind, what),) = asked.items()
+        refuse_given(options, ("among", *(["drive"] * (kind != "stimulate"))), f"it is not of --{kind}-each")
+        if options.seconds is not None and not 0 < options.seconds < math.inf:
+            raise BestiaryError(f"seconds must be above 0, got {options.seconds:g}")
         if not options.assay:
             raise BestiaryError("--assay is missing: `bestiary list` names the assays of an animal")
     brain = "lesion_each", "silence_each", "stimulate_each", "connectome", "parameters", "without"
     if kind != "pairs":  # what neurons answer is heard without muscles too
         check_acts(options, *brain)
     drive = options.drive or ("20pA" if kind == "pairs" else "")
-    if kind == "stimulate" and not drive:
-        raise BestiaryError("--drive is missing: what each is given and when, 20pA@2-4 or light=1@2-4")
+    if kind == "stimulate":
+        if not drive:
+            raise BestiaryError("--drive is missing: what each is given and when, 20pA@2-4 or light=1@2-4")
+        parse(f"EACH:{drive}")
     if kind == "pairs":
         try:
             drive = f"{float(drive.removesuffix('pA')):g}"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import bestiary
-from bestiary._commands._show import Outcome, bar, say, table
+from bestiary._commands._show import Outcome, bar, folder_for, say, table
 from bestiary.errors import BestiaryError, DataError
 
 _SHOWN = 20  # rows of the printed table; --json and summary.json hold all
@@ -35,6 +35,7 @@ def command(options: Any) -> Outcome:
     for query in (*drive, *asked["silence"], *asked["lesion"], *asked["record"]):
         brain.select(query)  # unknown names before any work
     label = Path(options.brain).name if os.path.exists(options.brain) else options.brain
+    folder = folder_for(options.out or f"runs/stimulate-{label}-{options.seed}")
     with bar(options.trials, label, "trials") as progress:
         result = _stimulate.stimulate(
             brain,
@@ -51,8 +52,6 @@ def command(options: Any) -> Outcome:
             on_trial=lambda done: progress.update(done - progress.n),
         )
     wall_s = time.perf_counter() - began
-    folder = Path(options.out or f"runs/stimulate-{label}-{options.seed}")
-    folder.mkdir(parents=True, exist_ok=True)
     rows = result.table()
     files: dict[str, Any] = {}
     if _has("pyarrow", "parquet", needed=False):
