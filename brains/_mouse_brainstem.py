@@ -3,9 +3,10 @@
 Who excites whom is from the papers named in `EDGES`; strengths are `functional_fit` or `tuned`, none is measured. Sides
 are those of the brain: `SC_L` hears the RIGHT eye; `Gi_L` turns the mouse to the left.
 
-Inputs (20 mV is 1): SC_L, SC_R (something dark that grows), sweep_L, sweep_R (something small that passes). Outputs, 0
-to 100 Hz: MLR_L, MLR_R (speed), Gi_L, Gi_R (turn), InC_up, InC_down (pitch of the head), vIRt_L, vIRt_R (whisking: one
-burst a cycle), whisk_set (set-point, 50 Hz is the middle), rear, lick, PAG_freeze, dPAG_flee.
+Inputs (20 mV is 1): SC_L, SC_R (something dark that grows), sweep_L, sweep_R (something small that passes); Sp5b_L,
+Sp5b_R, Sp5f_L, Sp5f_R (trigeminal nuclei, of their own side: bends of whiskers at the back and in front). Outputs, 0 to
+100 Hz: MLR_L, MLR_R (speed), Gi_L, Gi_R (turn), InC_up, InC_down (pitch of the head), vIRt_L, vIRt_R (whisking: one
+burst a cycle), whisk_set (set-point, 50 Hz is the middle), rear, lick, PAG_freeze, dPAG_flee, narrow (paws drawn in).
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 OUTPUTS = ("MLR_L", "MLR_R", "Gi_L", "Gi_R", "InC_up", "InC_down", "vIRt_L", "vIRt_R", "whisk_set", "rear", "lick",
            "PAG_freeze", "dPAG_flee")  # fmt: skip
 INPUTS = ("SC_L", "SC_R", "sweep_L", "sweep_R")
+TRIGEMINAL = ("Sp5b_L", "Sp5b_R", "Sp5f_L", "Sp5f_R")
 WHISK_HZ = 8.0  # M26; `whisk-rhythm` stands for the oscillator of vIRt (Takatoh 2022 Nature 609:560)
 
 EDGES = [
@@ -65,25 +67,34 @@ EDGES = [
     ("dPAG_flee", "rear", -3.0),
     *((f"MLR_{s}", "rear", -0.6) for s in "LR"),
     ("rear", "rear", 0.8),
+    # walls along both flanks, not one ahead: it draws its paws in and goes straight on (assumed; whiskers tell rodents
+    # whether a gap is wide enough: Krupa 2001 J Neurosci 21:5752, memory)
+    *((f"Sp5b_{s}", f"flank_{s}", 8.0) for s in "LR"),
+    *((f"Sp5f_{s}", f"flank_{s}", -8.0) for s in "LR"),
+    *((f"flank_{s}", "narrow", 4.0) for s in "LR"),
+    *(("narrow", f"Gi_{s}", -1.0) for s in "LR"),
+    ("narrow", "rear", -3.0),
 ]
 BIAS = {
     "Go": 0.35, "MLR": 0.0, "Gi": 0.0, "vIRt": -0.25, "whisk_set": 0.35, "rear": -1.0, "lick": 0.0,
-    "dPAG_flee": -0.55, "PAG_freeze": -0.45,
+    "dPAG_flee": -0.55, "PAG_freeze": -0.45, "narrow": -4.2,
 }  # fmt: skip
 TAU_S = {"Go": 0.3, "MLR": 0.05, "Gi": 0.06, "InC_up": 0.1, "InC_down": 0.1, "vIRt": 0.01,
          "whisk_set": 0.1, "rear": 0.2, "lick": 0.05,
-         "dPAG_flee": 0.05, "PAG_freeze": 0.3, "SC": 0.02, "sweep": 0.05}  # fmt: skip
+         "dPAG_flee": 0.05, "PAG_freeze": 0.3, "SC": 0.02, "sweep": 0.05, "flank": 0.2, "narrow": 0.3}  # fmt: skip
 NOISE = {"Go": 0.35, "Gi": 0.35, "InC_up": 0.35, "InC_down": 0.35, "rear": 0.65}
 NOISE_S = 0.6
 
 
 def brainstem_table() -> Connectome:
     """The units and their edges."""
-    names = [*INPUTS, "Go", *OUTPUTS]
+    names = [*INPUTS, "Go", *OUTPUTS, *TRIGEMINAL, "flank_L", "flank_R", "narrow"]
     source = "commands of the mouse's brainstem after the literature, strengths fitted or tuned"
     table = circuit_table(names, [e for e in EDGES if e[2]], source)
-    kinds = np.where(np.isin(table.names, INPUTS), "sensory", np.where(np.isin(table.names, OUTPUTS), "descending", ""))
-    return replace(table, kinds=np.where(kinds == "", "inter", kinds))
+    kinds = np.full(len(table), "inter", dtype="<U10")
+    kinds[np.isin(table.names, (*INPUTS, *TRIGEMINAL))] = "sensory"
+    kinds[np.isin(table.names, (*OUTPUTS, "narrow"))] = "descending"
+    return replace(table, kinds=kinds)
 
 
 @dataclass(frozen=True, eq=False)

@@ -106,7 +106,7 @@ def units() -> list[Unit]:
     out += [Unit("righting", "righting", "motor", bias_mV=-3)]  # from 46 deg off upright
     out += [Unit(w, "tilt", "sensory", tau_s=0.02) for w in ("nose_up", "nose_down", "lean_L", "lean_R")]
     out += [Unit(f"spin_{s}", "spin", "sensory") for s in "LR"]
-    out += [Unit("unsteady", "unsteady", "motor", bias_mV=-3)]
+    out += [Unit("unsteady", "unsteady", "motor", bias_mV=-3), Unit("narrow", "narrow", "motor", tau_s=0.1)]
     return out
 
 

@@ -7,9 +7,10 @@ mesoscale connectome spread over cells (`projectome`), or fitted. What ships: `s
 Contract with the interface (sides are those of the BRAIN; thalamus and colliculus hear the other side of the body):
 inputs `VPM_<side>_<whisker>_slow*|_rapid*` and `LGN_<side>_<channel>_c<column>_r<row>_*` (part `loop`; 1 mV of drive is
 1 Hz of their spikes; whiskers in the order of `WHISKERS`, channels `CHANNELS`, 8 columns from front to back and 4 rows
-from below of the opposite eye's field); `SC_L`, `SC_R`, `sweep_L`, `sweep_R` (part `brainstem`; 20 mV is 1); `OSN_L`,
-`OSN_R` (part `olfactory`, likewise; of their own nostril). Outputs, 0 to 100 Hz: see `_mouse_brainstem.OUTPUTS`. Rows
-of assets/mouse/links.csv, and of cord_links.csv where there is one, join parts; the cord's part is called `cord`.
+from below of the opposite eye's field); `SC_L`, `SC_R`, `sweep_L`, `sweep_R`, `Sp5b_L` to `Sp5f_R` (part `brainstem`;
+20 mV is 1); `OSN_L`, `OSN_R` (part `olfactory`, likewise; of their own nostril). Outputs, 0 to 100 Hz: see
+`_mouse_brainstem.OUTPUTS`. Rows of assets/mouse/links.csv, and of cord_links.csv where there is one, join parts; the
+cord's part is called `cord`.
 """
 
 from __future__ import annotations

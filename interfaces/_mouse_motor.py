@@ -32,6 +32,7 @@ GRID_MM = (np.linspace(-30, 30, 16), np.linspace(-9, 9, 5), np.linspace(-6, 14, 
 RISE = {"F": (0.39, 0.004), "H": (-0.3, 0.012)}  # sine at which hand and foot rise ahead: middle, more per mm ahead
 CANALS_S = 0.028  # of turning that counts as much as a tilt
 CROUCH_MM = 5.0
+NARROW_MM = 7.0  # by which paws are drawn in between two walls
 HALT_HZ, HALT_MM = 20.0, 3.0  # of `unsteady`, from where on a mouse steps in its place; how much wider then
 WRITHE_S = 0.12  # of one writhe of righting; its two postures were found by search (righting.csv)
 STRETCH_MM = 18.0  # behind the middle of its stance, from where a paw is felt to be far behind
@@ -202,7 +203,7 @@ class Motor:
         *(f"RGF_{paw}" for paw in PAWS),
         *(f"load_{paw}" for paw in PAWS),
         *("speed", "stop", "turn_L", "turn_R", "rear", "crouch", "nod", "lick", "FN_L", "FN_R"),
-        *("nose_up", "nose_down", "lean_L", "lean_R", "righting", "fast", "spin_L", "spin_R", "unsteady"),
+        *("nose_up", "nose_down", "lean_L", "lean_R", "righting", "fast", "spin_L", "spin_R", "unsteady", "narrow"),
     )
 
     def __init__(self, template: Template, period_s: float, parameters: Mapping[str, float]) -> None:
@@ -313,7 +314,7 @@ def _limbs(
                 origin[i, 1]
                 + aside * (lean_L - lean_R) / 100
                 + vy * clock[i, 4] / 2
-                + (wide + HALT_MM * halt) * (-1 if i % 2 else 1)
+                + (wide + HALT_MM * halt - NARROW_MM * min(rate[27] / 100, 1.0)) * (-1 if i % 2 else 1)
             )
             # by a cubic that leaves and meets the ground at the ground's own speed
             there, out = s * s * (3 - 2 * s), s * (1 - s) * (1 - 2 * s) * air * clock[i, 1] * blend

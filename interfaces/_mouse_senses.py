@@ -6,6 +6,7 @@ the papers named.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -66,6 +67,21 @@ def _afferents(moment, stiff, before, bend, speed, period_s, blend, cells, drive
             rate[side, w, 1] = 1 + 150 * rapid / (rapid + 8)
     for row, side, w, kind in cells:
         drive[row] += rate[side, w, kind]
+
+
+@functools.cache
+def _stiffness() -> Array:
+    return whisker_array().stiffness_Nm_per_rad
+
+
+BACK, FRONT = (np.array([w[-1:] in ends for w in WHISKERS]) for ends in (("a", "1"), ("3", "4")))
+
+
+def flanked(moment_Nm: Array) -> Array:
+    """(4,) mV of Sp5b_L, Sp5b_R, Sp5f_L, Sp5f_R from moments (2, 24, 2): half at a bend of 0.25 rad, as of VPM."""
+    bend = np.maximum(np.hypot(moment_Nm[..., 0], moment_Nm[..., 1]) / _stiffness() - 0.04, 0)
+    felt = bend / (bend + 0.25)
+    return np.asarray(UNIT_MV * np.concatenate([felt[:, BACK].mean(1), felt[:, FRONT].mean(1)]))
 
 
 class EyeSense:

@@ -11,11 +11,12 @@ import numpy as np
 from bestiary.bodies.mouse import Mouse
 from bestiary.brains import _mouse_cord as cord
 from bestiary.brains import mouse as brains
+from bestiary.brains._mouse_brainstem import TRIGEMINAL
 from bestiary.brains._parts import Composite
 from bestiary.brains.connectome import Connectome
 from bestiary.envs._clock import Clock
 from bestiary.interfaces._mouse_motor import Motor, Proprioception, Template
-from bestiary.interfaces._mouse_senses import EyeSense, WhiskerSense, senses, smelt
+from bestiary.interfaces._mouse_senses import EyeSense, WhiskerSense, flanked, senses, smelt
 
 __all__ = ["BENCH", "CLOCK", "COMPONENTS", "DEMO", "INTERFACE", "PATTERN", "MouseInterface", "assemble"]
 
@@ -63,6 +64,7 @@ class MouseInterface:
     whiskers: WhiskerSense | None
     eyes: EyeSense | None
     nose: Array  # rows of OSN_L and OSN_R, empty without them
+    flanks: Array  # rows of TRIGEMINAL, likewise
 
     @classmethod
     def of(cls, body: Mouse, brain: Composite, template: Template, clock: Clock) -> MouseInterface:
@@ -77,7 +79,8 @@ class MouseInterface:
             else None
         )
         nose = brain.select(["OSN_L", "OSN_R"]) if "olfactory" in names else np.empty(0, int)
-        return cls(len(brain.names), places, felt, whiskers, seen, nose)
+        flanks = brain.select(list(TRIGEMINAL)) if "brainstem" in names and has["whiskers"] else np.empty(0, int)
+        return cls(len(brain.names), places, felt, whiskers, seen, nose, flanks)
 
     @property
     def deaf(self) -> tuple[str, ...]:
@@ -99,6 +102,8 @@ class MouseInterface:
         commands = drive[self.places["brainstem"]] if "brainstem" in self.places else np.empty(0, np.float32)
         if self.whiskers and "whisker_Nm" in obs:
             new["whiskers"] = self.whiskers.encode(state["whiskers"], obs, loop)
+        if len(self.flanks) and "whisker_Nm" in obs:
+            drive[self.flanks] = flanked(obs["whisker_Nm"])
         if len(self.nose):
             drive[self.nose] = smelt(obs["odour"])
         if self.eyes and "luminance" in obs:

@@ -12,6 +12,7 @@ from bestiary.bodies._base import Array, Body
 from bestiary.tasks._arena import floor_of, level
 
 GREY = (0.62, 0.61, 0.6, 0.45)  # films look through; eyes do not
+CLEAR = (1.0, 1.0, 1.0, 0.0)  # neither films nor eyes see it
 _SMOOTH = 0.2  # friction of walls: plastic that paws do not climb (assumed)
 _CONTACT = ("friction", "solref", "solimp", "condim")
 

@@ -13,13 +13,14 @@ import numpy as np
 from bestiary.bodies._base import Array, Body
 from bestiary.tasks._arena import ground
 from bestiary.tasks._motion import advance, check_positive, start_at
-from bestiary.tasks._walls import contact_of, nose_m, walls
+from bestiary.tasks._walls import CLEAR, box, contact_of, nose_m, walls
 
 LEVELS = 6
 SIZE = 15  # cells a side
 NODES = 2 ** (LEVELS + 1) - 1
 HOME = NODES  # 127, as in the recordings
-_HOME_CELLS = 4
+_HOME_CELLS = 5  # room for a tail
+_LID_M = 0.002
 
 
 def parent(node: int) -> int:
@@ -83,9 +84,10 @@ class Labyrinth:
     the port to a nose that comes near, at most once in again_s.
 
     seconds: length of the episode. width_m: of the whole, 0.61 (24 inches) in Rosenberg 2021; corridor_m: of its
-    corridors (1 1/8 inches, from memory); height_m: of the walls. port: the node with the water, an end (63 to 126);
-    116 is that of the recordings (from memory); None: no water. start_node: 0 to 6, where the nose starts instead of
-    the home, in the corridor that leads there.
+    corridors (1 1/8 inches, from memory); height_m: of the walls, on which a clear lid lies (theirs is enclosed; eLife
+    10:e66175, figure 1). port: the node with the water, an end (63 to 126); 116 is that of the recordings (from
+    memory); None: no water. start_node: 0 to 6, where the nose starts instead of the home, in the corridor that leads
+    there.
 
     info: node (the last one entered, 127 the home), decisions (nodes entered, the home not counted), visited (share of
     the nodes), drinks, port_m (from nose to port, straight; -1 without), forward_m, speed_m_per_s, distance_m.
@@ -125,6 +127,8 @@ class Labyrinth:
         cage = [(back, low, 0, low), (back, high, 0, high), (back, low, back, high)]
         every = [tuple((np.array(line) - shift) * self.cell_m) for line in (*lines(), *cage)]
         walls(spec, body, every, self.height_m, self.cell_m - self.corridor_m, (0.62, 0.6, 0.57, 1))
+        half = self.width_m / 2
+        box(spec, body, "lid", (-half, -half, self.height_m), (half, half, self.height_m + _LID_M), CLEAR)
         if self.port is not None:
             unit = body.units.length
             x, y = self.port_place_m() / unit

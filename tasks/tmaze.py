@@ -13,23 +13,29 @@ from bestiary.tasks._arena import ground
 from bestiary.tasks._motion import advance, check_positive, start_at
 from bestiary.tasks._walls import walls
 
+_TAIL = 1.5  # body lengths from the foot of the stem to the trunk: room for a tail
+
 
 @dataclass(frozen=True)
 class TMaze:
-    """A T that is walked without end: a choice is made when the animal is past the middle of an arm; the next one
-    counts once it has been back in the stem. Reward: 1 for a choice other than the one before (the first pays nothing).
+    """Runs in a T: a choice is made when the animal is past the middle of an arm. It is then put back, standing, at the
+    foot of the stem (Deacon & Rawlins 2006 Nat Protoc 1:7, without their 30 s in the arm and their partition); or,
+    with put_back False, it walks on, and the next choice counts once it has been back in the stem. Reward: 1 for a
+    choice other than the one before (the first pays nothing).
 
-    seconds: length of the episode. stem_m, arm_m: from the junction. width_m: of the corridors. height_m: of walls.
-    The start is at the foot of the stem. info: arm (1 in the left one, -1 right, 0 elsewhere), choices, choice (the
-    last one, 0 before), alternations (choices that differ from the one before), forward_m, speed_m_per_s, distance_m.
+    seconds: length of the episode. stem_m, arm_m: from the junction. width_m: of the corridors (arms of 30 by 10 cm:
+    theirs). height_m: of walls. info: arm (1 in the left one, -1 right, 0 elsewhere), choices, choice (the last one, 0
+    before), alternations (choices that differ from the one before), forward_m, speed_m_per_s, distance_m.
     """
 
     seconds: float = 120.0
     stem_m: float = 0.30
-    arm_m: float = 0.25
-    width_m: float = 0.08
-    height_m: float = 0.15
+    arm_m: float = 0.30
+    width_m: float = 0.10
+    height_m: float = 0.20
+    put_back: bool = True
     fall_ends: ClassVar[bool] = False
+    alone: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_positive(self, "seconds", "stem_m", "arm_m", "width_m", "height_m")
@@ -47,8 +53,14 @@ class TMaze:
     def start(
         self, body: Body, bound: Any, model: mujoco.MjModel, data: mujoco.MjData, rng: np.random.Generator
     ) -> dict[str, Any]:
-        place = np.array([-self.stem_m + 0.8 * body.length_m, rng.uniform(-0.005, 0.005), 0])
-        return self.begin(start_at(body, bound, model, data, place, float(rng.uniform(-0.1, 0.1))))
+        place = np.array([-self.stem_m + _TAIL * body.length_m, rng.uniform(-0.005, 0.005), 0])
+        state = self.begin(start_at(body, bound, model, data, place, float(rng.uniform(-0.1, 0.1))))
+        return state | {"standing": data.qpos.copy(), "tone": data.act.copy(), "due": False}
+
+    def move(self, state: dict[str, Any], model: mujoco.MjModel, data: mujoco.MjData, time_s: float) -> None:
+        if state["due"]:
+            data.qpos[:], data.qvel[:], data.act[:] = state["standing"], 0, state["tone"]
+            state["due"], state["free"] = False, True
 
     def begin(self, state: dict[str, Any]) -> dict[str, Any]:
         """The task's state for an account of motion."""
@@ -70,7 +82,7 @@ class TMaze:
             reward = float(state["choice"] == -arm)
             state["alternations"] += int(reward)
             state["choices"] += 1
-            state["free"], state["choice"] = False, arm
+            state["free"], state["choice"], state["due"] = False, arm, self.put_back
         info |= {"arm": float(arm)} | {k: float(state[k]) for k in ("choices", "choice", "alternations")}
         return reward, False, info
 

@@ -454,6 +454,21 @@ def test_a_smell_turns_the_mouse_to_the_nostril_that_smells_more_and_its_nose_do
         without.select("OSN_L")
 
 
+def test_walls_along_both_flanks_call_for_a_narrow_stance():
+    brain = mouse.build(None, CLOCK, None, without=["loop"])
+
+    def narrow(**felt):
+        drive = np.zeros(len(brain.names), np.float32)
+        for name, share in felt.items():
+            drive[brain.select(name)] = 20 * share
+        return responses(brain, drive, 2.0)[brain.select("narrow")[0]]
+
+    sides = {"Sp5b_L": 0.3, "Sp5b_R": 0.3}
+    assert narrow(**sides, Sp5f_L=0.12, Sp5f_R=0.12) > 80  # as measured in a corridor of 29 mm
+    assert narrow(Sp5b_L=0.5, Sp5f_L=0.3) < 5  # one wall
+    assert narrow(**sides, Sp5f_L=0.4, Sp5f_R=0.5) == 0 == narrow()  # a wall ahead; none
+
+
 def test_connectomes_by_name():
     with pytest.raises(LookupError, match="did you mean 'microcircuit'"):
         mouse.build("microcirkuit", CLOCK, None)

@@ -185,6 +185,16 @@ def test_every_paw_steps_and_carries():
     assert (down > 0.3).all() and (down < 0.9).all() and len(PAWS) == 4
 
 
+def test_narrow_draws_the_paws_in():
+    def width_m(**drive):
+        walker = Walker()
+        walker.run(0.5, speed=0.5, **drive)
+        paws = np.array([p["claws_m"][:, 1] for p in walker.run(0.8, speed=0.5, **drive)])
+        return (paws[:, ::2] - paws[:, 1::2]).mean(0)
+
+    assert (width_m(narrow=10.0) < width_m() - 0.005).all()
+
+
 @pytest.mark.parametrize(("side", "sign"), [("L", 1), ("R", -1)])
 def test_gi_turns_it_to_its_own_side(side, sign):
     walker = Walker()

@@ -12,6 +12,7 @@ import pytest
 from bestiary.bodies._mouse_retina import mouse_retina
 from bestiary.bodies.mouse import WHISKERS, Mouse
 from bestiary.envs import EmbodiedEnv
+from bestiary.interfaces._mouse_senses import flanked
 from bestiary.tasks import _explore, _quadruped, _replay, _units
 from bestiary.tasks._assay_table import assays
 from bestiary.tasks._catalogue import MEASURES
@@ -91,6 +92,27 @@ def test_a_standing_mouse_fits_into_the_corridors():
     env = made(Labyrinth(start_node=3), eyes=False, whiskers=False)
     stand(env, 30)
     assert env.pose()["upright"] > 0.95 and env.pose()["height_m"] < 0.03
+
+
+@pytest.mark.parametrize("task", [Labyrinth(), TMaze()])
+def test_a_start_has_room_for_the_tail(task):
+    env = made(task, eyes=False)
+    names = {env.model.geom(int(g)).name for pair in env.data.contact.geom[: env.data.ncon] for g in pair}
+    assert not {n for n in names if n.startswith("wall")}
+
+
+def test_a_lid_that_eyes_do_not_see_keeps_it_in_the_labyrinth():
+    env = made(Labyrinth(start_node=3))
+    assert env.model.geom_rgba[env.model.geom("lid").id, 3] == 0  # a clear geom stops no ray
+    env.data.qvel[env.bound.root[2]] = 200.0  # cm/s, up
+    stand(env, 60)
+    assert env.pose()["height_m"] < 0.05
+
+
+def test_whiskers_tell_a_corridor_by_their_back_rows():
+    obs = stand(made(Labyrinth(start_node=3), eyes=False), 40)[0]
+    back, front = flanked(obs["whisker_Nm"]).reshape(2, 2)
+    assert (back > front + 1).all()
 
 
 @pytest.mark.skipif(not (DATA / "rosenberg_labyrinth").is_dir(), reason="recorded labyrinth not at hand")
@@ -286,6 +308,24 @@ def test_choices_alternate_in_a_t_maze():
     way = np.concatenate([np.linspace((*a, 0.02), (*b, 0.02), 20) for a, b in itertools.pairwise(legs)])
     told = _replay.replay(TMaze(), track(np.arange(len(way)) * 0.05, way))
     assert _explore.alternation(told) == (1, 2) and told.info["choice"][-1] == -1
+
+
+def test_after_a_choice_it_is_put_back_where_it_began():
+    env = made(TMaze(), eyes=False)
+    stand(env, 3)
+    start = env.pose()["com_m"][:2].copy()
+    env.data.qpos[env.bound.root[:2]] = 0.0, 20.0  # cm, in the left arm
+    first = stand(env, 1)
+    second = stand(env, 1)
+    assert (first[1], first[4]["choice"], second[4]["choices"]) == (0.0, 1.0, 1.0)
+    assert np.abs(env.pose()["com_m"][:2] - start).max() < 0.01
+    env.data.qpos[env.bound.root[:2]] = 0.0, -20.0
+    third = stand(env, 1)
+    assert (third[1], third[4]["alternations"]) == (1.0, 1.0)
+    walks = made(TMaze(put_back=False), eyes=False)
+    walks.data.qpos[walks.bound.root[:2]] = 0.0, 20.0
+    stand(walks, 3)
+    assert walks.pose()["com_m"][1] > 0.15
 
 
 def test_a_circle_along_the_walls_is_thigmotactic_and_one_in_the_middle_is_not():
