@@ -97,10 +97,10 @@ class Objective:
         self._animals: dict[str, list[Any]] = {}  # of the points of this generation
 
     def values(self, x: Array) -> dict[str, float]:
-        """Parameters at a point of the search (unbounded)."""
+        """Parameters at a point of the search (unbounded), to six digits: a value that was typed comes back as it was."""
         share = 1 / (1 + np.exp(-4 * np.asarray(x)))
         found = np.exp(self.low + (self.high - self.low) * share)
-        return dict(zip(self.names, found.tolist(), strict=True))
+        return {name: float(f"{value:.6g}") for name, value in zip(self.names, found, strict=True)}
 
     def point(self, values: Mapping[str, float]) -> Array:
         """The inverse of `values`, kept off the ends of the range."""
