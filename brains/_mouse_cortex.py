@@ -35,7 +35,6 @@ FROM_THALAMUS = {"4": 0.12, "5": 0.03, "6": 0.06, "23": 0.02, "1": 0.05}  # assu
 CONTRA = 0.27  # M14: contralateral over ipsilateral, Knox 2018
 THRESHOLD = 1e-4  # of the voxel model's normalised density: below it links are artefacts of the regression; to be swept
 SIGMA_MM = 0.114  # SD of the distance of local partners (Billeh 2020, memory)
-SHEET_MM = 2.0  # side of an area, where its own is not known
 ONE_CONNECTION = {"E": 3.0, "PV": 6.0, "SST": 6.0, "VIP": 4.0}  # synapses of a pair that is connected (memory)
 # Measured mean rates, Hz: Allen Neuropixels in V1 (M01-M05: E spontaneous, PV); SST, VIP, layer 1, thalamus assumed
 RATES = {"23E": 0.63, "4E": 2.12, "5E": 4.05, "6E": 2.0, "23PV": 5.5, "4PV": 8.2, "5PV": 12.3, "6PV": 12.5}

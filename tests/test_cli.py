@@ -360,6 +360,14 @@ def test_every_card_adds_up():
         assert all(name in text for name in (*got["parameters"], *got["components"], *got["rubric"]))
 
 
+def test_a_card_of_a_file_is_that_of_its_connectome(tmp_path):
+    from bestiary.brains.connectome import load_connectome, write_connectome
+
+    write_connectome(load_connectome("worm", "witvliet8"), tmp_path / "mine.npz")
+    mine, shipped = (report("card", "worm", "--connectome", c) for c in (tmp_path / "mine.npz", "witvliet8"))
+    assert mine["wiring"]["parts"] == shipped["wiring"]["parts"]
+
+
 def test_a_bench_splits_the_loop_into_its_parts():
     from bestiary.errors import BestiaryError
     from bestiary.tasks import _bench

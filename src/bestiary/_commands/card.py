@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import bestiary
@@ -51,10 +52,13 @@ def _wiring(animal: str, name: str | None, neurons_known: int | None) -> tuple[d
     """
     import numpy as np
 
-    from bestiary.brains.connectome import load_connectome
+    from bestiary.brains.connectome import load_connectome, read_connectome
 
     brains = bestiary.load("brains", animal)
-    tables = brains.tables(name) if hasattr(brains, "tables") else {"": load_connectome(animal, name)}
+    if name is not None and Path(name).is_file():
+        tables = {"": read_connectome(name)}
+    else:
+        tables = brains.tables(name) if hasattr(brains, "tables") else {"": load_connectome(animal, name)}
     parts = {part: _part(connectome) for part, connectome in tables.items()}
     edges = max(sum(c.n_edges for c in tables.values()), 1)
     measured = sum(int(c.provenance.mask("EM_cell").sum()) for c in tables.values()) / edges
