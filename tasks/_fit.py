@@ -97,7 +97,7 @@ class Objective:
         self._animals: dict[str, list[Any]] = {}  # of the points of this generation
 
     def values(self, x: Array) -> dict[str, float]:
-        """Parameters at a point of the search (unbounded), to six digits: a value that was typed comes back as it was."""
+        """Parameters at a point of the search (unbounded), to six digits: a typed value comes back as it was."""
         share = 1 / (1 + np.exp(-4 * np.asarray(x)))
         found = np.exp(self.low + (self.high - self.low) * share)
         return {name: float(f"{value:.6g}") for name, value in zip(self.names, found, strict=True)}
