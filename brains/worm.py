@@ -70,6 +70,7 @@ def network(connectome: Connectome, p: Mapping[str, float], without: tuple[str, 
     strength = np.where(cross | cross.T, p["cross_head"], 1.0)
     cross = np.outer(of(*FORWARD), of(*BACKWARD))
     strength[cross | cross.T] = p["cross_command"]
+    # tyramine: in a reversal the head holds still and AVB stays silent (Pirri 2009)
     strength[np.outer(of("AVB", *HEAD_D, *HEAD_V, "RMD"), of("RIM"))] = p["rim_strength"]
     sensory = connectome.kinds[rows] == "sensory"
     inter = (connectome.kinds[rows] == "inter") & ~of(*FORWARD, *BACKWARD)

@@ -8,9 +8,10 @@ import numpy as np
 
 from bestiary.bodies._base import Array
 from bestiary.bodies.fly import LEGS
-from bestiary.interfaces._fly_limbs import OUTPUTS, Fixed, State, advance, look
+from bestiary.interfaces._fly_limbs import OUTPUTS, Fixed, State, advance
 from bestiary.interfaces._fly_postures import PROGRAMS
 from bestiary.interfaces._fly_template import Template
+from bestiary.interfaces._look_up import look
 
 HEIGHTS = {
     "T1": 0.95,

@@ -23,6 +23,7 @@ from bestiary.bodies._base import Array
 from bestiary.bodies._mouse_bound import PAWS
 from bestiary.bodies._mouse_rat import STANCE
 from bestiary.interfaces._limb import Limb
+from bestiary.interfaces._look_up import look
 
 FORE = ("scapula_S_supinate", "scapula_S_abduct", "scapula_S_extend", "shoulder_S", "shoulder_sup_S", "elbow_S",
         "wrist_S")  # fmt: skip
@@ -249,25 +250,6 @@ _STATE = ("paws", "lifted", "clock", "told", "active", "action", "fallen")
 
 
 @numba.njit(cache=True, nogil=True)
-def _look(table: Array, grid: Array, at: Array) -> Array:
-    """Trilinear look-up (8,) in a table (nx, ny, nz, 8), held at its edges."""
-    base = np.zeros(3, np.int64)
-    part = np.zeros(3)
-    for k in range(3):
-        x = (at[k] - grid[k, 0]) / grid[k, 1]
-        x = min(max(x, 0.0), table.shape[k] - 1.000001)
-        base[k] = int(x)
-        part[k] = x - base[k]
-    out = np.zeros(table.shape[3])
-    for a in range(2):
-        for b in range(2):
-            for c in range(2):
-                w = (part[0] if a else 1 - part[0]) * (part[1] if b else 1 - part[1]) * (part[2] if c else 1 - part[2])
-                out += w * table[base[0] + a, base[1] + b, base[2] + c]
-    return out
-
-
-@numba.njit(cache=True, nogil=True)
 def _limbs(
     paws, lifted, clock, told, active, action, fallen, rate, table, origin, rear, where, centre, half, lead_s, share,
     others, grid, speeds, righted, numbers, dt,
@@ -340,7 +322,7 @@ def _limbs(
         at[2] += yields * load[i] / 100
         if i % 2:
             at[1] = -at[1]
-        angle = _look(table[i], grid, at)
+        angle = look(table[i], grid[:, 0], grid[:, 1], at)
         angle += upright * (rear[i] - angle)
         for j in range(angle.size):
             m = where[i, j]

@@ -246,6 +246,24 @@ def test_a_lesioned_neuron_touches_nobody_and_nothing_else_changes() -> None:
     assert np.array_equal(whole.net.equilibrium()["half"], cut.net.equilibrium()["half"])
 
 
+def test_rim_goes_along_with_a_reversal_and_silences_avb() -> None:
+    def change_mV(**other: float) -> list[float]:
+        """Of AVA, RIM, AVB through a second of light on AVA and AVE, the body held straight."""
+        quiet = {"noise_mV": 0.0, "noise_motor_mV": 0.0}
+        animal = bestiary.animal("worm", parameters=quiet | other, stimulate=["AVA,AVE:light=1@1-2"])
+        obs = EmbodiedEnv("worm", "locomotion", clock=animal.clock).reset(seed=0)[0]
+        animal.reset(0)
+        second, seen = round(1 / animal.clock.control_s), []
+        for k in range(2 * second):
+            animal.act(obs)
+            if (k + 1) % second == 0:
+                seen.append([animal.probe()["voltage_mV"][animal.index([c])].mean() for c in ("AVA", "RIM", "AVB")])
+        return [float(x) for x in np.subtract(seen[1], seen[0])]
+
+    (ava, rim, avb), (alone, still, up) = change_mV(), change_mV(rim_gap=1.0, rim_strength=1.0)
+    assert ava > 20 < alone and rim > 10 > 2 * still and avb < -20 < 2 * up
+
+
 def test_the_worm_ships_what_its_search_gave() -> None:
     from bestiary import assets
     from bestiary.tasks._fit import stages

@@ -156,6 +156,7 @@ def test_pairs_say_who_answers(tmp_path):
     found = run_screen(screen, tmp_path, jobs=1)
     answer = {(r["from"], r["to"]): r["response_mV"] for r in found.rows}
     assert len(answer) == 12 and np.isfinite(list(answer.values())).all()
+    assert min(answer["AVAL", "AVAR"], answer["AVAR", "AVAL"]) > 0.1, "they are joined by gap junctions"
     assert answer["AVAL", "AVBL"] < -0.05, "the command pools inhibit each other"
     assert abs(answer["AVAL", "ASEL"]) < abs(answer["AVAL", "AVBL"])
     assert (tmp_path / "screen.png").is_file()
